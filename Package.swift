@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+// The plan of the house: targets stand in floor order, one line each. A target imports only lower floors and only what
+// its line names; `Tests/ArchitectureTests` holds the code to it. Why each floor exists: docs/architecture.md.
+import PackageDescription
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "drydock",
+    products: [.executable(name: "drydock", targets: ["drydock"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks.
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .target(name: "CLinux"),
+
+        // Floor 1 · words: values that travel between the floors.
+        .target(name: "Diagnostics"),
+        .target(name: "BuildModel"),
+        .target(name: "SandboxPlan"),
+
+        // Floor 2 · tools: each hides one outside thing.
+        .target(name: "Files", dependencies: ["CLinux", systemPackage]),
+        .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
+        .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
+        .target(name: "Archives", dependencies: ["CArchive", "Files", systemPackage]),
+
+        // Floor 3 · the user's own word.
+        .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics"]),
+
+        // Floor 4 · parts: none knows another; the engine alone composes them.
+        .target(name: "BuildEnvironment", dependencies: ["Buildspec", "Diagnostics", "Files", systemPackage]),
+        .target(name: "Sandbox", dependencies: ["SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
+        .target(name: "Checkout", dependencies: ["Processes", "Files", systemPackage]),
+        .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
+        .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
+
+        // Floor 5 · the engine: plans a build, drives the phase machine, performs its actions through floor 4.
+        .target(
+            name: "BuildEngine",
+            dependencies: [
+                "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
+                "Files", "Sandbox", "SandboxPlan", systemPackage,
+            ]),
+
+        // Floor 6 · faces: what a person or a pipeline sees.
+        .target(name: "Console", dependencies: ["BuildModel", "Diagnostics"]),
+        .target(
+            name: "Commands",
+            dependencies: [
+                "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Console", "Diagnostics",
+                "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+            ]),
+
+        // Floor 7 · programs.
+        .executableTarget(name: "drydock", dependencies: ["Commands"]),
+        // Fully static, so that it starts in a millisecond and runs in any root file system. The flag is unsafe only in
+        // that nobody may depend on this package by version, and nobody does: it is an application.
+        .executableTarget(
+            name: "drydock-init", dependencies: ["SandboxPlan", "CLinux"],
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+
+        // Tests · one target a library, and those that prove the whole.
+        .target(
+            name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
+        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "TestSupport"]),
+        .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
+        .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
+        .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
+        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
+        .testTarget(name: "BuildStoreTests", dependencies: ["BuildStore", "TestSupport"]),
+        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "TestSupport"]),
+        .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
+        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
+        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "SandboxPlan", "TestSupport"]),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+for target in package.targets where target.type != .system && target.name != "CLinux" {
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+/// A moment of the wall clock: seconds since 1970-01-01T00:00:00Z, with millisecond precision in JSON as CodeBuild has it.
+public struct Timestamp: Sendable, Hashable, Comparable, Codable {
+    public var seconds: Double
+
+    public init(seconds: Double) { self.seconds = seconds }
+
+    public init(from decoder: any Decoder) throws {
+        seconds = try decoder.singleValueContainer().decode(Double.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode((seconds * 1000).rounded() / 1000)
+    }
+
+    public static func < (left: Timestamp, right: Timestamp) -> Bool { left.seconds < right.seconds }
+
+    /// The civil date and time in UTC, worked out by hand because `strftime` reads the locale and the time zone.
+    ///
+    /// The calendar arithmetic is Howard Hinnant's `civil_from_days`
+    /// (https://howardhinnant.github.io/date_algorithms.html).
+    public var civil: (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, microsecond: Int) {
+        let bounded = min(max(seconds, -62_135_596_800), 253_402_300_799)
+        let whole = Int(bounded.rounded(.down))
+        let microsecond = min(999_999, max(0, Int((bounded - Double(whole)) * 1_000_000)))
+        let days = (whole >= 0 ? whole : whole - 86_399) / 86_400
+        let secondOfDay = whole - days * 86_400
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthIndex = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthIndex + 2) / 5 + 1
+        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        return (year, month, day, secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60, microsecond)
+    }
+
+    /// `2025/06/28 13:10:52.671738`, the form of CodeBuild's log lines.
+    public var logText: String {
+        let (year, month, day, hour, minute, second, microsecond) = civil
+        return pad(year, 4) + "/" + pad(month, 2) + "/" + pad(day, 2) + " " + pad(hour, 2) + ":" + pad(minute, 2) + ":"
+            + pad(second, 2) + "." + pad(microsecond, 6)
+    }
+
+    /// `2025-06-28T13:10:52.671Z` (RFC 3339).
+    public var rfc3339: String {
+        let (year, month, day, hour, minute, second, microsecond) = civil
+        return pad(year, 4) + "-" + pad(month, 2) + "-" + pad(day, 2) + "T" + pad(hour, 2) + ":" + pad(minute, 2) + ":"
+            + pad(second, 2) + "." + pad(microsecond / 1000, 3) + "Z"
+    }
+}
+
+private func pad(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}
