@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import SystemPackage
+
+/// What a build's sandbox is to be, in the words of whoever asks for it.
+public struct SandboxSettings: Sendable {
+    public var image: Image
+    public var network: Network
+    /// The first is the primary source.
+    public var sources: [SourceMount]
+    public var limits: Limits
+    /// The first environment of every process: nothing of the host's but what stands here.
+    public var environment: [(name: String, value: String)]
+    /// Where the sandbox keeps what the build writes, made and removed by it; on a disk, not shared with another build.
+    public var scratchDirectory: FilePath
+    /// The program that becomes the sandbox (`drydock-init`).
+    public var launcher: FilePath
+
+    public init(
+        image: Image = .host, network: Network = .host, sources: [SourceMount], limits: Limits = Limits(),
+        environment: [(name: String, value: String)] = [], scratchDirectory: FilePath, launcher: FilePath
+    ) {
+        self.image = image
+        self.network = network
+        self.sources = sources
+        self.limits = limits
+        self.environment = environment
+        self.scratchDirectory = scratchDirectory
+        self.launcher = launcher
+    }
+
+    /// Where `/` comes from.
+    public enum Image: Sendable, Equatable {
+        /// The host's own system directories.
+        case host
+        /// An unpacked root file system.
+        case directory(FilePath)
+    }
+
+    public enum Network: String, Sendable, CaseIterable {
+        case host
+        case none
+    }
+
+    /// A directory of the host that the build sees.
+    public struct SourceMount: Sendable, Equatable {
+        public var hostPath: FilePath
+        /// Absolute inside, e.g. `/codebuild/output/src123/src`.
+        public var path: FilePath
+        /// Writes go to the host's directory itself instead of a copy-on-write view.
+        public var isWritable: Bool
+
+        public init(hostPath: FilePath, path: FilePath, isWritable: Bool = false) {
+            self.hostPath = hostPath
+            self.path = path
+            self.isWritable = isWritable
+        }
+    }
+
+    /// What the build may use at most; nil is no limit asked for.
+    public struct Limits: Sendable, Equatable {
+        public var memoryBytes: Int?
+        public var cpus: Double?
+        public var processes: Int?
+
+        public init(memoryBytes: Int? = nil, cpus: Double? = nil, processes: Int? = nil) {
+            self.memoryBytes = memoryBytes
+            self.cpus = cpus
+            self.processes = processes
+        }
+    }
+}
