@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Artifacts
+public import BuildEnvironment
 public import BuildModel
 public import Sandbox
 public import SystemPackage
@@ -17,7 +18,7 @@ public struct BuildRequest: Sendable {
     /// Nil: made from the source's directory.
     public var project: ProjectName?
     /// In the order given; the last of a name counts.
-    public var variables: [(name: String, value: String)] = []
+    public var variables: [EnvironmentFlag] = []
     public var environmentFiles: [FilePath] = []
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?
@@ -34,6 +35,8 @@ public struct BuildRequest: Sendable {
     public var region = "us-east-1"
     /// Whether drydock runs as root: what a build may change of `--image host` depends on it.
     public var callerIsRoot = false
+    /// What git is started with, as `NAME=VALUE`: it needs the caller's proxies, keys and agents.
+    public var gitEnvironment: [String] = []
     /// `SOURCE_DATE_EPOCH` of the caller, for artifacts that are the same each time.
     public var sourceDateEpoch: Int?
 

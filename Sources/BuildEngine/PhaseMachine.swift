@@ -75,7 +75,7 @@ public struct PhaseMachine: Sendable, Equatable {
     /// What the variable `CODEBUILD_BUILD_SUCCEEDING` says: false from the first failure on, within `finally` too.
     public private(set) var buildSucceeding = true
 
-    private let scripts: [PhaseType: Script]
+    private var scripts: [PhaseType: Script]
     private let order: [PhaseType]
     private var phase = PhaseType.submitted
     private var phaseEnd = End.succeeded
@@ -94,6 +94,9 @@ public struct PhaseMachine: Sendable, Equatable {
             phase != .completed && (phase.buildspecName == nil || selection.contains(phase))
         }
     }
+
+    /// Tells what the buildspec asks for, once it has been read: until DOWNLOAD_SOURCE nobody knows.
+    public mutating func replaceScripts(_ scripts: [PhaseType: Script]) { self.scripts = scripts }
 
     /// The first action.
     public mutating func start() -> Action { begin(.submitted) }

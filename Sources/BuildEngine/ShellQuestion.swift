@@ -72,6 +72,11 @@ struct ShellQuestion: Equatable {
         byte == 0x5F || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
     }
 
+    /// Whether a shell would make something else of a text.
+    static func isExpanded(_ text: String) -> Bool {
+        text.utf8.contains { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "`") || $0 == UInt8(ascii: "\\") }
+    }
+
     /// The names behind `$` in a text: `$NAME` and `${NAME}`.
     static func variables(in text: String) -> [String] {
         var names: [String] = []
