@@ -176,7 +176,8 @@ extension Diagnostic {
     ) -> Diagnostic {
         Diagnostic(
             rule: "variable-in-two-sections", severity: .warning,
-            message: "`\(name)` stands in `\(section)` and in `\(winnerSection)`; the value of `\(winnerSection)` counts",
+            message:
+                "`\(name)` stands in `\(section)` and in `\(winnerSection)`; the value of `\(winnerSection)` counts",
             span: span, related: [Related(message: "the value that counts", span: winner)])
     }
 

@@ -54,7 +54,7 @@ public struct EnvironmentFile: Sendable {
             switch error.code {
             case .notRegular: throw EnvironmentError.notRegular(name)
             case .tooLarge: throw EnvironmentError.fileTooLarge(name, limit: maximumSize)
-            default: throw EnvironmentError.cannotRead(name, error.words)
+            default: throw EnvironmentError.cannotRead(name, error.underlying?.words ?? error.code.verb)
             }
         }
         let file = parse(bytes, path: name)

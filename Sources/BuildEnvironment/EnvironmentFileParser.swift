@@ -192,7 +192,9 @@ struct EnvironmentFileParser {
     /// The byte at hand, or nil at the end of the line or the file.
     private var current: UInt8? {
         guard index < bytes.count, bytes[index] != Self.newline else { return nil }
-        if bytes[index] == UInt8(ascii: "\r"), index + 1 == bytes.count || bytes[index + 1] == Self.newline { return nil }
+        if bytes[index] == UInt8(ascii: "\r"), index + 1 == bytes.count || bytes[index + 1] == Self.newline {
+            return nil
+        }
         return bytes[index]
     }
 
@@ -241,7 +243,9 @@ enum VariableName {
 
     /// Whether a shell can read it: POSIX, Base Definitions, 3.216 "Name".
     static func isIdentifier(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else { return false }
+        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
         return name.utf8.allSatisfy { isAllowed($0) && $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "-") }
     }
 

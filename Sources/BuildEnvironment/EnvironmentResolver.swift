@@ -130,7 +130,8 @@ private struct SectionedVariables {
     }
 
     private mutating func keep(
-        _ variables: [Buildspec.Variable], section: String, _ winners: inout [String: (span: SourceSpan, section: String)]
+        _ variables: [Buildspec.Variable], section: String,
+        _ winners: inout [String: (span: SourceSpan, section: String)]
     ) -> [Buildspec.Variable] {
         variables.filter { variable in
             guard let winner = winners[variable.name.value] else { return true }

@@ -134,7 +134,10 @@ struct SecretMaskTests {
     @Test("bytes that are not UTF-8 pass through")
     func invalidBytes() {
         let mask = SecretMask(secrets: [("S", "hunter2")])
-        #expect(masked([[0xFF, 0xC3, 0x00] + Array("hunter2".utf8) + [0xC3]], by: mask) == [0xFF, 0xC3, 0, 42, 42, 42, 0xC3])
+        #expect(
+            masked([[0xFF, 0xC3, 0x00] + Array("hunter2".utf8) + [0xC3]], by: mask) == [
+                0xFF, 0xC3, 0, 42, 42, 42, 0xC3,
+            ])
     }
 
     @Test("random texts over a small alphabet come out as a simple search has it, however they are cut")
@@ -160,7 +163,10 @@ struct SecretMaskTests {
     }
 
     private func randomText(_ count: Int, _ generator: inout SplitMix) -> String {
-        String((0..<count).map { _ in "abc'"[String.Index(utf16Offset: Int.random(in: 0..<4, using: &generator), in: "abc'")] })
+        String(
+            (0..<count).map { _ in
+                "abc'"[String.Index(utf16Offset: Int.random(in: 0..<4, using: &generator), in: "abc'")]
+            })
     }
 
     /// The definition: every byte that any match covers is hidden; matches that overlap are one.
