@@ -48,7 +48,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", systemPackage,
+                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.

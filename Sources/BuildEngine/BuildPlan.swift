@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import Artifacts
 public import BuildEnvironment
 public import BuildModel
 public import Buildspec
 public import Diagnostics
+import Files
 public import Sandbox
 public import SystemPackage
 

@@ -15,7 +15,7 @@ extension BuildRunner {
         relay.phaseTail = planned.retryPattern == nil ? nil : OutputTail(limit: 1 << 20)
         guard let name = planned.runAs, !planned.commands.isEmpty || !planned.finally.isEmpty else { return .succeeded }
         do {
-            guard let identity = UserDatabase(in: try sandbox.tree).identity(of: name) else {
+            guard let identity = UserDatabase(in: try sandbox.tree()).identity(of: name) else {
                 fail(
                     phase, .unknownUser(name), message: "`run-as` names the user `\(name)`, whom the image does not know",
                     hints: ["users are those of the image's /etc/passwd; `useradd` in an earlier phase makes one"])

@@ -5,6 +5,7 @@ import BuildEnvironment
 import BuildModel
 import Buildspec
 import Diagnostics
+import Files
 import Sandbox
 import SystemPackage
 
@@ -147,7 +148,7 @@ extension BuildRunner {
             return
         }
         let table: FilePath = "/codebuild/image/config/runtimes.yml"
-        guard let tree = try? sandbox?.tree, let file = try? tree.open(table, directory: false) else {
+        guard let tree = try? sandbox?.tree(), let file = try? tree.open(table, directory: false) else {
             notice("Skipping install of runtimes. Runtime version selection is not supported by this build image")
             return
         }

@@ -26,7 +26,7 @@ extension BuildRunner {
         do {
             // What the build left running could change files while they are read.
             try sandbox.quiesce()
-            let collector = ArtifactCollector(tree: try sandbox.tree)
+            let collector = ArtifactCollector(tree: try sandbox.tree())
             for artifact in artifacts {
                 let end = collect(artifact, plan, collector, into: destination)
                 guard end == .succeeded else { return end }
@@ -48,7 +48,7 @@ extension BuildRunner {
             sourceDirectory: FilePath(plan.sources[0].path),
             evaluatedName: name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
             packaging: plan.packaging, destination: destination, sourceDateEpoch: request.sourceDateEpoch)
-        do {
+        do throws(ArtifactsError) {
             let result = try collector.collect(
                 request, log: { notice($0) }, warn: { warn(Warning(message: $0)) },
                 isCancelled: { interruption != nil })
@@ -84,7 +84,10 @@ extension BuildRunner {
         askShell()
         closeSandbox()
         guard planner.fetches else { return }
-        do { try Directory.removeTree(surroundings.checkouts) } catch {
+        do throws(FilesError) {
+            let name = surroundings.checkouts.lastComponent.map { FilePath(root: nil, [$0]) } ?? FilePath()
+            try Directory(surroundings.checkouts.removingLastComponent()).removeTree(name)
+        } catch {
             if error.underlying != .noSuchFileOrDirectory { warn(.leftover("\(error)")) }
         }
     }

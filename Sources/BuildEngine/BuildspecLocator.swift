@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import BuildModel
 import Buildspec
 import Diagnostics
 import Files
+import Glibc
 import SystemPackage
 
 /// Finds the buildspec and reads its text.
@@ -60,7 +62,7 @@ struct BuildspecLocator {
         do {
             let directory = try Directory(root)
             // O_NONBLOCK: a fifo of that name must not make drydock wait.
-            let file = try directory.open(path, flags: OpenFlags.readOnlyNonBlocking)
+            let file = try directory.open(path, flags: O_RDONLY | O_NONBLOCK)
             defer { try? file.close() }
             let bytes = try FileContents.read(file, path: path, limit: Buildspec.maximumBytes + 1)
             return Found(text: SourceText(path: displayed, bytes: bytes), location: location)

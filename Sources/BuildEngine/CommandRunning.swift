@@ -15,7 +15,7 @@ public protocol CommandRunning: AnyObject {
     /// Ends every process that the build's commands left behind.
     func quiesce() throws(SandboxError)
     /// The build's whole file system, to look users up in and to take artifacts from.
-    var tree: any TreeOpener { get throws(SandboxError) }
+    func tree() throws(SandboxError) -> any TreeOpener
     /// Ends the sandbox and waits until nothing of it is left.
     func close() throws(SandboxError)
 }
@@ -37,7 +37,7 @@ public final class SandboxMaker: CommandRunnerMaking {
     public func start(
         _ settings: SandboxSettings
     ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice]) {
-        let prepared = try Sandbox.plan(settings)
+        let prepared = try PreparedSandbox.prepare(settings)
         return (try Sandbox.start(prepared), prepared.notices)
     }
 }

@@ -3,6 +3,7 @@
 
 import BuildEnvironment
 import BuildModel
+import Buildspec
 import Checkout
 import Diagnostics
 import Files
@@ -100,8 +101,15 @@ extension EngineError {
     // MARK: Machine
 
     static func sandbox(_ error: SandboxError) -> EngineError {
-        EngineError(
-            error.isMachineUnable ? .machineUnable : .internalFault, "\(error.message)", hints: error.hints,
+        let meaning: ExitMeaning =
+            switch error.code {
+            case .cannotIsolate, .state: .machineUnable
+            case .image, .source: .inputUnavailable
+            case .command: .buildFailed
+            default: .internalFault
+            }
+        return EngineError(
+            meaning, error.message, hints: error.hints,
             context: PhaseContext(statusCode: "INTERNAL_SERVICE_ERROR", message: error.message))
     }
 }
