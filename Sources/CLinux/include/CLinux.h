@@ -29,7 +29,13 @@ int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode
 // The Glibc module hides it behind _GNU_SOURCE.
 int linux_pipe2(int ends[2], int flags);
 int linux_renameat2(int from, const char *old, int to, const char *new_, unsigned flags);
-static const uint32_t LINUX_RENAME_NOREPLACE = 1;
+static const uint32_t LINUX_RENAME_NOREPLACE = 1, LINUX_RENAME_EXCHANGE = 2;
+// readdir allocates a stream for each directory and takes the descriptor away; a walk wants neither.
+long linux_getdents64(int directory, void *buffer, size_t size);
+// The Glibc module has neither.
+int linux_set_attribute(int descriptor, const char *name, const void *value, size_t size);
+ssize_t linux_get_attribute(int descriptor, const char *name, void *value, size_t size);
+static const int32_t LINUX_SEEK_DATA = 3, LINUX_SEEK_HOLE = 4;
 // Open file description locks: held by the descriptor, not by the process, so a child that inherits it keeps the lock.
 int linux_lock_exclusive(int descriptor);
 int linux_lock_exclusive_wait(int descriptor);
@@ -39,6 +45,7 @@ int64_t linux_file_system_type(int descriptor);
 static const int64_t LINUX_OVERLAYFS_SUPER_MAGIC = 0x794c7630;
 static const int64_t LINUX_TMPFS_MAGIC = 0x01021994;
 static const int64_t LINUX_PROC_SUPER_MAGIC = 0x9fa0;
+static const int64_t LINUX_SYSFS_MAGIC = 0x62656572;
 
 // MARK: Namespaces and mounts
 
