@@ -73,7 +73,12 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "TestSupport"]),
-        .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
+        .testTarget(
+            name: "BuildEngineTests",
+            dependencies: [
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
+                systemPackage,
+            ]),
         .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),

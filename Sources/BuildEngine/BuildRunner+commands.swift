@@ -17,7 +17,8 @@ extension BuildRunner {
         do {
             guard let identity = UserDatabase(in: try sandbox.tree()).identity(of: name) else {
                 fail(
-                    phase, .unknownUser(name), message: "`run-as` names the user `\(name)`, whom the image does not know",
+                    phase, .unknownUser(name),
+                    message: "`run-as` names the user `\(name)`, whom the image does not know",
                     hints: ["users are those of the image's /etc/passwd; `useradd` in an earlier phase makes one"])
                 return .failed
             }
@@ -116,12 +117,17 @@ extension BuildRunner {
     private func question(_ plan: BuildPlan) -> ShellQuestion {
         var question = ShellQuestion(nonce: plan.identity.uuid)
         for name in plan.buildspec.environment.exportedVariables {
-            if name.value.hasPrefix("AWS_") { warn(.notExported(name.value)) } else { question.ask(variable: name.value) }
+            if name.value.hasPrefix("AWS_") {
+                warn(.notExported(name.value))
+            } else {
+                question.ask(variable: name.value)
+            }
         }
         guard plan.artifactsDirectory != nil else { return question }
         for artifact in plan.artifacts {
             if let name = artifact.definition.name?.value, ShellQuestion.isExpanded(name) { question.ask(text: name) }
-            let texts = [artifact.definition.baseDirectory] + artifact.definition.files + artifact.definition.excludePaths
+            let texts =
+                [artifact.definition.baseDirectory] + artifact.definition.files + artifact.definition.excludePaths
             for text in texts {
                 for name in ShellQuestion.variables(in: text?.value ?? "") { question.ask(variable: name) }
             }

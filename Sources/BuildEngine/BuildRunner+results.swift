@@ -55,7 +55,11 @@ extension BuildRunner {
             let packed = ArtifactRecord(
                 location: masked(result.location.displayed), md5sum: result.md5, sha256sum: result.sha256,
                 artifactIdentifier: artifact.identifier, fileCount: result.fileCount, byteCount: result.byteCount)
-            if artifact.identifier == nil { record.artifacts = packed } else { record.secondaryArtifacts.append(packed) }
+            if artifact.identifier == nil {
+                record.artifacts = packed
+            } else {
+                record.secondaryArtifacts.append(packed)
+            }
             emit(.artifactPacked(packed))
             return .succeeded
         } catch {

@@ -77,7 +77,8 @@ extension EngineError {
 
     static func shellUnavailable(_ shell: Buildspec.Text, source: SourceText) -> EngineError {
         let diagnostic = Diagnostic(
-            rule: "windows-shell", severity: .error, message: "`\(shell.value)` is a shell of Windows", span: shell.span,
+            rule: "windows-shell", severity: .error, message: "`\(shell.value)` is a shell of Windows",
+            span: shell.span,
             hints: ["drydock runs Linux builds; their shells are `sh`, `bash` and full paths"])
         return EngineError(
             .wrongUse, diagnostic.message,

@@ -39,7 +39,7 @@ struct FailureHints {
     /// A size in bytes as a person writes it: `4 GiB`, `512 MiB`.
     static func size(_ bytes: Int) -> String {
         for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] where bytes >= 1 << shift {
-            let tenths = bytes * 10 >> shift
+            let tenths = (bytes * 10) >> shift
             return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
         }
         return "\(bytes) bytes"
@@ -85,13 +85,17 @@ struct FailureHints {
     private var hostFiles: String? {
         guard imageIsHost, !callerIsRoot else { return nil }
         let denied = [
-            "Permission denied", "Operation not permitted", "are you root?", "Read-only file system", "Invalid argument",
+            "Permission denied", "Operation not permitted", "are you root?", "Read-only file system",
+            "Invalid argument",
             "requires superuser privilege", "Invalid cross-device link",
         ]
         guard denied.contains(where: output.contains) else { return nil }
-        let managers = ["apt-get", "apt ", "dpkg", "yum ", "dnf ", "apk ", "zypper", "npm install -g", "useradd", "chown"]
-        guard managers.contains(where: command.contains) || output.contains("/usr/") || output.contains("/etc/")
-            || output.contains("/var/")
+        let managers = [
+            "apt-get", "apt ", "dpkg", "yum ", "dnf ", "apk ", "zypper", "npm install -g", "useradd", "chown",
+        ]
+        guard
+            managers.contains(where: command.contains) || output.contains("/usr/") || output.contains("/etc/")
+                || output.contains("/var/")
         else { return nil }
         return "with `--image host` and without root a build cannot change the system's own files, so nothing can be "
             + "installed there: see `drydock doctor`"
@@ -101,7 +105,8 @@ struct FailureHints {
         guard !networkIsHost else { return nil }
         let signs = [
             "Could not resolve", "Temporary failure in name resolution", "Temporary failure resolving",
-            "Network is unreachable", "Name or service not known", "getaddrinfo", "Failed to establish a new connection",
+            "Network is unreachable", "Name or service not known", "getaddrinfo",
+            "Failed to establish a new connection",
         ]
         guard signs.contains(where: output.contains) else { return nil }
         return "the build has no network (`--network none`); `--network host` gives it the machine's"
@@ -109,7 +114,8 @@ struct FailureHints {
 
     private var notExecutable: String? {
         guard end == .exited(126) else { return nil }
-        return "the file is not executable, or its interpreter is missing: `chmod +x` it, or run it with its interpreter"
+        return
+            "the file is not executable, or its interpreter is missing: `chmod +x` it, or run it with its interpreter"
     }
 
     private var service: String? {

@@ -44,7 +44,9 @@ public struct SourceRequest: Sendable, Equatable {
 
     /// Whether a text is a URL to git rather than a path: `scheme://…`, or `user@host:path` as git reads it.
     static func isRepositoryURL(_ text: String) -> Bool {
-        for scheme in ["https://", "http://", "ssh://", "git://", "file://"] where text.hasPrefix(scheme) { return true }
+        for scheme in ["https://", "http://", "ssh://", "git://", "file://"] where text.hasPrefix(scheme) {
+            return true
+        }
         guard let colon = text.firstIndex(of: ":") else { return false }
         let host = text[..<colon]
         return host.contains("@") && !host.contains("/")
