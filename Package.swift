@@ -19,7 +19,7 @@ let package = Package(
     targets: [
         // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
 
         // Floor 1 · words: values that travel between the floors.
@@ -31,7 +31,7 @@ let package = Package(
         .target(name: "Files", dependencies: ["CLinux", systemPackage]),
         .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
-        .target(name: "Archives", dependencies: ["CArchive", "Files", systemPackage]),
+        .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
         // Floor 3 · the user's own word.
         .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics"]),
