@@ -49,7 +49,8 @@ public struct TreeWalk<State> {
         /// Last first.
         var names: [(name: [UInt8], kind: FileKind?)]
         var state: State
-        var prefix: [UInt8]
+        /// How much of the walk's path leads to this directory.
+        var pathLength: Int
     }
 
     private let tree: any TreeOpener
@@ -72,34 +73,36 @@ public struct TreeWalk<State> {
     ) throws(Failure) {
         var stack = DirectoryStack()
         var levels: [Level] = []
+        // The directory that the walk is in. One for all levels: each with its own would take the square of the depth.
+        var prefix: [UInt8] = []
         let rootStatus: FileStatus
         do throws(FilesError) {
             let descriptor = try tree.open(root.appending("."), directory: true)
             rootStatus = try Self.status(descriptor, root)
-            levels.append(try Self.level(descriptor, state, names, prefix: [], path: root))
+            levels.append(try Self.level(descriptor, state, names, pathLength: 0, path: root))
             stack.push(descriptor, rootStatus)
         } catch { return try unreadable(error) }
 
         while let level = levels.indices.last {
             guard let (name, listedKind) = levels[level].names.popLast() else {
-                let left = levels.removeLast()
+                levels.removeLast()
+                guard let above = levels.last else { continue }
+                let left = prefix
+                prefix.removeSubrange(above.pathLength...)
                 do throws(Errno) {
-                    try stack.pop {
-                        guard let above = levels.last else { return nil }
-                        return try? tree.open(absolute(above.prefix).appending("."), directory: true)
-                    }
+                    try stack.pop { try? tree.open(absolute(prefix).appending("."), directory: true) }
                 } catch {
                     // What is left of the directory above cannot be reached any more.
-                    try unreadable(FilesError(.open, path: absolute(left.prefix).appending(".."), underlying: error))
+                    try unreadable(FilesError(.open, path: absolute(left).appending(".."), underlying: error))
                     return
                 }
                 continue
             }
             let directory = stack.top
-            guard let kind = listedKind ?? kind(of: name, in: directory, levels[level].prefix) else { continue }
+            guard let kind = listedKind ?? kind(of: name, in: directory, prefix) else { continue }
             let here = Visit(
                 name: name, kind: kind, directory: directory, state: levels[level].state, depth: levels.count,
-                prefix: levels[level].prefix)
+                prefix: prefix)
             let next: State
             let nextNames: [[UInt8]]?
             var followed: FileDescriptor?
@@ -126,8 +129,10 @@ public struct TreeWalk<State> {
                     if followed != nil, stack.contains(status) {
                         throw FilesError(.open, path: absolute(path), underlying: .tooManySymbolicLinkLevels)
                     }
-                    levels.append(try Self.level(descriptor, next, nextNames, prefix: path, path: absolute(path)))
+                    levels.append(
+                        try Self.level(descriptor, next, nextNames, pathLength: path.count, path: absolute(path)))
                     stack.push(descriptor, status)
+                    prefix = path
                 } catch {
                     try? descriptor.close()
                     throw error
@@ -145,7 +150,7 @@ public struct TreeWalk<State> {
     }
 
     private static func level(
-        _ descriptor: FileDescriptor, _ state: State, _ names: [[UInt8]]?, prefix: [UInt8], path: FilePath
+        _ descriptor: FileDescriptor, _ state: State, _ names: [[UInt8]]?, pathLength: Int, path: FilePath
     ) throws(FilesError) -> Level {
         let found: [(name: [UInt8], kind: FileKind?)]
         if let names {
@@ -153,7 +158,7 @@ public struct TreeWalk<State> {
         } else {
             found = try listEntries(of: descriptor, path: path).map { ($0.name, $0.kind) }
         }
-        return Level(names: found.sorted { precedes($1.name, $0.name) }, state: state, prefix: prefix)
+        return Level(names: found.sorted { precedes($1.name, $0.name) }, state: state, pathLength: pathLength)
     }
 
     /// Nil when there is no such name.

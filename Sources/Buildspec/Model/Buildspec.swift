@@ -36,7 +36,9 @@ public struct Buildspec: Sendable, Equatable {
 
     /// The language of the file. In 0.1 each command runs by itself; in 0.2 directory and variables carry on.
     public enum Version: String, Sendable, Equatable {
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         case v0_1 = "0.1"
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         case v0_2 = "0.2"
     }
 
