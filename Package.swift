@@ -56,8 +56,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Console", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
+                "Diagnostics", "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.

@@ -79,6 +79,17 @@ public struct BuildPlan: Sendable {
         }
     }
 
+    /// What the sandbox of this plan is to be.
+    public func sandboxSettings(scratch: FilePath, launcher: FilePath) -> SandboxSettings {
+        SandboxSettings(
+            image: image, network: network,
+            sources: sources.map {
+                SandboxSettings.SourceMount(
+                    hostPath: $0.hostPath, path: FilePath($0.path), isWritable: $0.isWritable)
+            },
+            limits: limits, environment: environment.pairs, scratchDirectory: scratch, launcher: launcher)
+    }
+
     /// What the phase machine has to know of the buildspec.
     var scripts: [PhaseType: PhaseMachine.Script] {
         Dictionary(phases.map { ($0.type, $0.script) }) { first, _ in first }

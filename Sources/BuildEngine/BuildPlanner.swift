@@ -3,9 +3,9 @@
 
 import BuildEnvironment
 public import BuildModel
-import Buildspec
+public import Buildspec
 import Checkout
-import Diagnostics
+public import Diagnostics
 import Files
 import Sandbox
 public import SystemPackage
@@ -38,6 +38,21 @@ public struct BuildPlanner {
             error.notices = notices
             throw error
         }
+    }
+
+    /// Reads the buildspec alone: nothing is fetched and no variable is resolved.
+    ///
+    /// - Returns: the buildspec, its text, and the findings that are no errors.
+    public func readBuildspec() throws(EngineError) -> (Buildspec, SourceText, [Diagnostic]) {
+        guard !request.source.isFetched || request.buildspec.isInline else { throw .needsCheckout }
+        var root: FilePath = "."
+        if case .directory(let directory) = request.source.location { root = directory }
+        let displayed = root == "." ? "" : root.displayed
+        let locator = BuildspecLocator(root: root, displayedRoot: displayed, inside: displayed)
+        let found = try locator.find(request.buildspec)
+        let (buildspec, diagnostics) = Buildspec.read(found.text, lint: false)
+        guard let buildspec else { throw .buildspecRejected(diagnostics, source: found.text) }
+        return (buildspec, found.text, diagnostics)
     }
 
     private func plan(_ notices: inout [String]) throws(EngineError) -> BuildPlan {

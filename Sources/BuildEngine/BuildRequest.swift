@@ -52,6 +52,11 @@ public enum BuildspecChoice: Sendable, Equatable {
     /// The document itself.
     case inline(String)
 
+    var isInline: Bool {
+        if case .inline = self { return true }
+        return false
+    }
+
     /// Tells a document from a path: a path has no line breaks and does not look like a mapping.
     ///
     /// CodeBuild's own rule is not documented.

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import BuildEnvironment
-import BuildModel
+public import BuildModel
 import Buildspec
 import Diagnostics
 import Files
@@ -15,7 +15,8 @@ import SystemPackage
 // when it starts. So the plan is made first, and a plan that fails is reported where CodeBuild reports it. Only what git
 // has to fetch is left to DOWNLOAD_SOURCE, with the start of the sandbox behind it.
 extension BuildRunner {
-    static func newRecord(_ request: BuildRequest, _ surroundings: Surroundings) -> BuildRecord {
+    /// The record of a build that has not begun.
+    public static func newRecord(_ request: BuildRequest, _ surroundings: Surroundings) -> BuildRecord {
         let identifiers = surroundings.identifiers
         var record = BuildRecord(
             id: identifiers.buildIdentifier, arn: identifiers.arn(region: request.region),
@@ -68,6 +69,7 @@ extension BuildRunner {
             relay.mask = plan.environment.makeMask()
             machine.replaceScripts(plan.scripts)
             describe(plan)
+            surroundings.didPlan(plan)
         } catch {
             planned = .failure(error)
         }
@@ -92,14 +94,7 @@ extension BuildRunner {
     }
 
     private func startSandbox(_ plan: BuildPlan, in phase: PhaseType) -> PhaseMachine.End {
-        let settings = SandboxSettings(
-            image: plan.image, network: plan.network,
-            sources: plan.sources.map {
-                SandboxSettings.SourceMount(
-                    hostPath: $0.hostPath, path: FilePath($0.path), isWritable: $0.isWritable)
-            },
-            limits: plan.limits, environment: plan.environment.pairs, scratchDirectory: surroundings.scratch,
-            launcher: surroundings.launcher)
+        let settings = plan.sandboxSettings(scratch: surroundings.scratch, launcher: surroundings.launcher)
         do {
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
@@ -112,7 +107,7 @@ extension BuildRunner {
     }
 
     func noteFault(_ error: SandboxError, in phase: PhaseType, command: CommandReference? = nil) {
-        let error = EngineError.sandbox(error)
+        let error = EngineError(error)
         fail(
             phase, error.context, meaning: error.meaning, command: command, message: error.message, hints: error.hints)
     }
@@ -131,6 +126,7 @@ extension BuildRunner {
             notice("Cache is not defined in the buildspec")
             notice("Skip cache due to: no paths specified to be cached")
         }
+        notice("Registering with agent")
         let counts = plan.buildspec.phases.entries.compactMap { entry in
             PhaseType.commandPhases.first { $0.buildspecName == entry.name.rawValue }
                 .map { (phase: $0, commandCount: entry.phase.commands.count) }

@@ -33,14 +33,17 @@ public final class BuildRunner {
         public var processIdentifier: Int
         /// drydock's version, for the record.
         public var version: String
-        /// Keeps the record: called at the start, at the end of each phase, and at the end.
-        public var keep: (BuildRecord) -> Void
+        /// Keeps the record: called at the end of each phase in which something of the user's can happen, and at the
+        /// end of the build.
+        public var keep: (BuildRecord) -> Void = { _ in }
+        /// Told the plan as soon as there is one.
+        public var didPlan: (BuildPlan) -> Void = { _ in }
 
         public init(
             identifiers: BuildIdentifiers, checkouts: FilePath, scratch: FilePath, launcher: FilePath,
-            sandboxes: any CommandRunnerMaking, observers: [any BuildObserver], clock: BuildClock,
+            sandboxes: any CommandRunnerMaking, observers: [any BuildObserver] = [], clock: BuildClock,
             stop: any StopSource = NoStop(), logPath: String = "", processIdentifier: Int = 0,
-            version: String = "", keep: @escaping (BuildRecord) -> Void = { _ in }
+            version: String = ""
         ) {
             self.identifiers = identifiers
             self.checkouts = checkouts
@@ -53,7 +56,6 @@ public final class BuildRunner {
             self.logPath = logPath
             self.processIdentifier = processIdentifier
             self.version = version
-            self.keep = keep
         }
     }
 
@@ -101,7 +103,6 @@ public final class BuildRunner {
     /// Runs the build to its end, whatever that is.
     public func run() -> Result {
         emit(.buildStarted(planner.provisionalIdentity))
-        surroundings.keep(record)
         machine = PhaseMachine(scripts: [:], selection: request.phases)
         var action = machine.start()
         while true {
@@ -163,7 +164,8 @@ public final class BuildRunner {
             phaseType: phase, phaseStatus: status, startTime: phaseStart, endTime: surroundings.clock.now,
             contexts: contexts)
         record.phases.append(ended)
-        surroundings.keep(record)
+        // The phases around the container follow each other at once.
+        if phase.isInContainer { surroundings.keep(record) }
         emit(.phaseEnded(ended))
         guard machine.asksForRetryMatch else { return machine.phaseEnded() }
         return machine.phaseEnded(retryMatches: retryMatches(phase))

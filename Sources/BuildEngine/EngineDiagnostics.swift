@@ -7,7 +7,7 @@ import Buildspec
 import Checkout
 import Diagnostics
 import Files
-import Sandbox
+public import Sandbox
 import SystemPackage
 
 // Every message of the engine.
@@ -41,6 +41,10 @@ extension EngineError {
     }
 
     // MARK: Buildspec
+
+    static let needsCheckout = EngineError(
+        .wrongUse, "the buildspec lies in a repository that is not checked out",
+        hints: ["check it out, and give its directory"], context: PhaseContext())
 
     static func buildspecMissing(inside: String, displayed: String, isStandard: Bool) -> EngineError {
         EngineError(
@@ -101,7 +105,7 @@ extension EngineError {
 
     // MARK: Machine
 
-    static func sandbox(_ error: SandboxError) -> EngineError {
+    public init(_ error: SandboxError) {
         let meaning: ExitMeaning =
             switch error.code {
             case .cannotIsolate, .state: .machineUnable
@@ -109,7 +113,7 @@ extension EngineError {
             case .command: .buildFailed
             default: .internalFault
             }
-        return EngineError(
+        self.init(
             meaning, error.message, hints: error.hints,
             context: PhaseContext(statusCode: "INTERNAL_SERVICE_ERROR", message: error.message))
     }
