@@ -48,7 +48,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", systemPackage,
+                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -73,7 +73,12 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "TestSupport"]),
-        .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
+        .testTarget(
+            name: "BuildEngineTests",
+            dependencies: [
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
+                systemPackage,
+            ]),
         .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
