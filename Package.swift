@@ -82,7 +82,9 @@ let package = Package(
         .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
-        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "SandboxPlan", "TestSupport"]),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
