@@ -78,7 +78,7 @@ let package = Package(
             dependencies: [
                 "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
                 systemPackage,
-            ]),
+            ], exclude: ["Snapshots"]),
         .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),

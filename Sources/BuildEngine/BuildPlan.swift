@@ -143,7 +143,10 @@ extension BuildPlan: CustomStringConvertible {
 
     /// A command's lines, the first marked so that commands can be told apart.
     private static func indented(_ text: String) -> [String] {
-        text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { index, line in
+        // A block scalar ends in a line break, which is no line of its own.
+        var text = Substring(text)
+        while text.last == "\n" { text.removeLast() }
+        return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { index, line in
             (index == 0 ? "  $ " : "    ") + DisplayText.escaped(String(line))
         }
     }

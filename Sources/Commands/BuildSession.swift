@@ -7,6 +7,7 @@ internal import BuildStore
 internal import Console
 internal import Diagnostics
 internal import Files
+internal import Sandbox
 internal import SystemPackage
 
 /// One build from the command line: its place in the store, its faces, its signals, and what is said at the end.
@@ -59,7 +60,8 @@ struct BuildSession {
         var meaning = result.meaning
         if let error = result.planningError, meaning != .succeeded {
             if !error.diagnostics.isEmpty || !view.showsFailure { terminal.show(CommandFailure(error)) }
-        } else if !view.showsFailure, meaning == .machineUnable || meaning == .internalFault || meaning == .inputUnavailable,
+        } else if !view.showsFailure,
+            meaning == .machineUnable || meaning == .internalFault || meaning == .inputUnavailable,
             let failure = result.outcome.failure
         {
             terminal.show(

@@ -32,7 +32,8 @@ enum Caller {
     static var gitEnvironment: [String] {
         let names = [
             "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK",
-            "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO", "http_proxy",
+            "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO",
+            "http_proxy",
             "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
         ]
         return names.compactMap { name in variable(name).map { "\(name)=\($0)" } }

@@ -9,6 +9,7 @@ internal import Console
 internal import Diagnostics
 internal import Files
 internal import Sandbox
+internal import SystemPackage
 
 /// `drydock doctor`.
 struct DoctorCommand: ParsableCommand, Action {
@@ -44,7 +45,9 @@ struct DoctorCommand: ParsableCommand, Action {
                 }
             let name = finding.name + String(repeating: " ", count: width - finding.name.count)
             text += "\(name)  \(shown)  \(DisplayText.escaped(finding.detail))\n"
-            if let remedy = finding.remedy { text += "\(blank)  \(style.cyan("remedy:")) \(DisplayText.escaped(remedy))\n" }
+            if let remedy = finding.remedy {
+                text += "\(blank)  \(style.cyan("remedy:")) \(DisplayText.escaped(remedy))\n"
+            }
         }
         return text + (host.canIsolate ? "\nbuilds can run\n" : "\nbuilds cannot run\n")
     }

@@ -43,7 +43,10 @@ struct ListCommand: ParsableCommand, Action {
     }
 
     private static func indented(_ command: String, _ indent: String) -> [String] {
-        command.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { index, line in
+        // A block scalar ends in a line break, which is no line of its own.
+        var text = Substring(command)
+        while text.last == "\n" { text.removeLast() }
+        return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { index, line in
             indent + (index == 0 ? "$ " : "  ") + DisplayText.escaped(String(line))
         }
     }

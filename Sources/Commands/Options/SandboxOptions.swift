@@ -33,7 +33,8 @@ struct SandboxOptions: ParsableArguments {
             "Memory and processors of a CodeBuild compute type, as `BUILD_GENERAL1_SMALL`.", valueName: "type"))
     var compute: String?
 
-    @Option(help: ArgumentHelp("The build's time, in minutes; fractions are allowed (default: 60).", valueName: "minutes"))
+    @Option(
+        help: ArgumentHelp("The build's time, in minutes; fractions are allowed (default: 60).", valueName: "minutes"))
     var timeout: String?
 
     func apply(to request: inout BuildRequest) throws {
@@ -90,14 +91,19 @@ struct SandboxOptions: ParsableArguments {
 
     /// `512M`, `4G`, `4GiB`, `1.5g`, or bytes. Units are powers of 1024, as the kernel counts memory.
     private static func size(_ word: String) throws -> Int {
-        let failure = CommandFailure.wrongNumber("--memory", word, expected: "a size such as `512M` or `4G`, at least 1M")
+        let failure = CommandFailure.wrongNumber(
+            "--memory", word, expected: "a size such as `512M` or `4G`, at least 1M")
         let digits = word.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let shifts: [String: Int] = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]
         var unit = word.dropFirst(digits.count).lowercased()
-        if unit.hasSuffix("ib") { unit.removeLast(2) } else if unit.count == 2, unit.hasSuffix("b") { unit.removeLast() }
+        if unit.hasSuffix("ib") {
+            unit.removeLast(2)
+        } else if unit.count == 2, unit.hasSuffix("b") {
+            unit.removeLast()
+        }
         guard let number = Double(digits), let shift = shifts[unit] else { throw failure }
         let bytes = number * Double(1 << shift)
-        guard bytes >= 1 << 20, bytes < Double(1 << 60) else { throw failure }
+        guard bytes >= 1_048_576, bytes < 1e18 else { throw failure }
         return Int(bytes)
     }
 }

@@ -102,11 +102,11 @@ struct SourceOptions: ParsableArguments {
 
     /// The whole of standard input, as far as a buildspec can be long.
     static func standardInput() throws -> String {
-        do {
+        do throws(FilesError) {
             let bytes = try FileContents.read(
                 FileDescriptor.standardInput, path: "standard input", limit: Buildspec.maximumBytes, regularOnly: false)
             return String(decoding: bytes, as: UTF8.self)
-        } catch let error as FilesError {
+        } catch {
             throw CommandFailure.cannotRead(error)
         }
     }
