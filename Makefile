@@ -11,7 +11,7 @@ FILTER ?=
 DRYDOCK_TEST_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/drydock-tests
 
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
-BUILD_PACKAGES = libarchive-dev libyaml-dev pkg-config
+BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = gcc libc6-dev make uidmap unzip
 TEST_PACKAGES = git libarchive-tools patch procps python3 python3-pytest python3-setuptools xz-utils
 

@@ -71,7 +71,7 @@ let package = Package(
         // Tests · one target a library, and those that prove the whole.
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
-        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "TestSupport"]),
         .testTarget(
             name: "BuildEngineTests",
