@@ -85,7 +85,7 @@ let package = Package(
         .testTarget(name: "BuildStoreTests", dependencies: ["BuildStore", "TestSupport"]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "TestSupport"]),
         .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
         .testTarget(
             name: "SandboxTests",
