@@ -48,7 +48,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", systemPackage,
+                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -56,8 +56,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Console", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
+                "Diagnostics", "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.
@@ -73,7 +73,12 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "TestSupport"]),
-        .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
+        .testTarget(
+            name: "BuildEngineTests",
+            dependencies: [
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
+                systemPackage,
+            ], exclude: ["Snapshots"]),
         .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
@@ -82,7 +87,9 @@ let package = Package(
         .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
-        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "SandboxPlan", "TestSupport"]),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

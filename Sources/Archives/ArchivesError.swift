@@ -10,6 +10,13 @@ public struct ArchivesError: Error, Sendable, Equatable {
     public var path: FilePath
     public var underlying: Errno?
 
+    public init(code: Code, path: FilePath, underlying: Errno? = nil) {
+        self.code = code
+        self.path = path
+        self.underlying = underlying
+    }
+
+    /// The step that failed, and what it leaves.
     public struct Code: Sendable, Hashable {
         private enum Kind: Hashable { case read, readPartly, write, compress, name }
         private var kind: Kind

@@ -27,7 +27,8 @@ extension FilePath {
     }
 
     /// Raw bytes of a name as a person reads them; see ``displayed``.
-    public static func displayed(_ bytes: some Sequence<UInt8>) -> String {
+    public static func displayed(_ bytes: some Collection<UInt8>) -> String {
+        if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return String(decoding: bytes, as: UTF8.self) }
         var text = ""
         for scalar in String(decoding: bytes.flatMap(escapedIfControl), as: UTF8.self).unicodeScalars {
             // U+0080…U+009F steer some terminals; U+202A… and U+2066… turn the text around.

@@ -49,7 +49,8 @@ public struct TreeWalk<State> {
         /// Last first.
         var names: [(name: [UInt8], kind: FileKind?)]
         var state: State
-        var prefix: [UInt8]
+        /// How much of the walk's path leads to this directory.
+        var pathLength: Int
     }
 
     private let tree: any TreeOpener
@@ -72,34 +73,36 @@ public struct TreeWalk<State> {
     ) throws(Failure) {
         var stack = DirectoryStack()
         var levels: [Level] = []
+        // The directory that the walk is in. One for all levels: each with its own would take the square of the depth.
+        var prefix: [UInt8] = []
         let rootStatus: FileStatus
         do throws(FilesError) {
             let descriptor = try tree.open(root.appending("."), directory: true)
-            rootStatus = try Self.status(descriptor, root)
-            levels.append(try Self.level(descriptor, state, names, prefix: [], path: root))
+            rootStatus = try FileStatus(of: descriptor, path: root)
+            levels.append(try Self.level(descriptor, state, names, pathLength: 0))
             stack.push(descriptor, rootStatus)
-        } catch { return try unreadable(error) }
+        } catch { return try unreadable(FilesError(error.code, path: root, underlying: error.underlying)) }
 
         while let level = levels.indices.last {
             guard let (name, listedKind) = levels[level].names.popLast() else {
-                let left = levels.removeLast()
+                levels.removeLast()
+                guard let above = levels.last else { continue }
+                let left = prefix
+                prefix.removeSubrange(above.pathLength...)
                 do throws(Errno) {
-                    try stack.pop {
-                        guard let above = levels.last else { return nil }
-                        return try? tree.open(absolute(above.prefix).appending("."), directory: true)
-                    }
+                    try stack.pop { try? tree.open(absolute(prefix).appending("."), directory: true) }
                 } catch {
                     // What is left of the directory above cannot be reached any more.
-                    try unreadable(FilesError(.open, path: absolute(left.prefix).appending(".."), underlying: error))
+                    try unreadable(FilesError(.open, path: absolute(left).appending(".."), underlying: error))
                     return
                 }
                 continue
             }
             let directory = stack.top
-            guard let kind = listedKind ?? kind(of: name, in: directory, levels[level].prefix) else { continue }
+            guard let kind = listedKind ?? kind(of: name, in: directory, prefix) else { continue }
             let here = Visit(
                 name: name, kind: kind, directory: directory, state: levels[level].state, depth: levels.count,
-                prefix: levels[level].prefix)
+                prefix: prefix)
             let next: State
             let nextNames: [[UInt8]]?
             var followed: FileDescriptor?
@@ -111,49 +114,45 @@ public struct TreeWalk<State> {
             }
             let path = here.path
             do throws(FilesError) {
-                let descriptor: FileDescriptor
-                if let followed {
-                    descriptor = followed
-                } else {
-                    descriptor = try tree.openEntry(
-                        name, in: directory, path: { absolute(path) }, directory: true)
-                }
+                let descriptor =
+                    if let followed { followed } else {
+                        try tree.openEntry(name, in: directory, path: { absolute(path) }, directory: true)
+                    }
                 do throws(FilesError) {
-                    let status = try Self.status(descriptor, absolute(path))
+                    let status = try FileStatus(of: descriptor, path: "")
                     if status.device != rootStatus.device {
-                        throw FilesError(.open, path: absolute(path), underlying: .improperLink)
+                        throw FilesError(.open, path: "", underlying: .improperLink)
                     }
                     if followed != nil, stack.contains(status) {
-                        throw FilesError(.open, path: absolute(path), underlying: .tooManySymbolicLinkLevels)
+                        throw FilesError(.open, path: "", underlying: .tooManySymbolicLinkLevels)
                     }
-                    levels.append(try Self.level(descriptor, next, nextNames, prefix: path, path: absolute(path)))
+                    levels.append(try Self.level(descriptor, next, nextNames, pathLength: path.count))
                     stack.push(descriptor, status)
+                    prefix = path
                 } catch {
                     try? descriptor.close()
-                    throw error
+                    // Named only now: a path is not made for each directory that can be entered.
+                    throw FilesError(error.code, path: absolute(path), underlying: error.underlying)
                 }
             } catch { try unreadable(error) }
         }
     }
 
     private func absolute(_ path: [UInt8]) -> FilePath {
-        path.isEmpty ? root : root.pushing(FilePath(bytes: path))
-    }
-
-    private static func status(_ descriptor: FileDescriptor, _ path: FilePath) throws(FilesError) -> FileStatus {
-        try FileStatus(of: descriptor, path: path)
+        // By bytes: FilePath's own append is slow for a path of thousands of components.
+        path.isEmpty ? root : FilePath(bytes: root.bytes + [UInt8(ascii: "/")] + path)
     }
 
     private static func level(
-        _ descriptor: FileDescriptor, _ state: State, _ names: [[UInt8]]?, prefix: [UInt8], path: FilePath
+        _ descriptor: FileDescriptor, _ state: State, _ names: [[UInt8]]?, pathLength: Int
     ) throws(FilesError) -> Level {
         let found: [(name: [UInt8], kind: FileKind?)]
         if let names {
             found = names.map { ($0, nil) }
         } else {
-            found = try listEntries(of: descriptor, path: path).map { ($0.name, $0.kind) }
+            found = try listEntries(of: descriptor, path: "").map { ($0.name, $0.kind) }
         }
-        return Level(names: found.sorted { precedes($1.name, $0.name) }, state: state, prefix: prefix)
+        return Level(names: found.sorted { precedes($1.name, $0.name) }, state: state, pathLength: pathLength)
     }
 
     /// Nil when there is no such name.

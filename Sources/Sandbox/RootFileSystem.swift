@@ -9,11 +9,14 @@ internal import SystemPackage
 struct RootFileSystem {
     let scratch: FilePath
     let sharesNetwork: Bool
+    /// Whether the sandbox's root may read what the host's root may.
+    let showsRootFiles: Bool
     private var overlays = 0
 
-    init(scratch: FilePath, sharesNetwork: Bool) {
+    init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool) {
         self.scratch = scratch
         self.sharesNetwork = sharesNetwork
+        self.showsRootFiles = showsRootFiles
     }
 
     static let stateDirectory = "/codebuild/output/tmp"
@@ -27,6 +30,7 @@ struct RootFileSystem {
             }
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
+        if image == .host, showsRootFiles { operations += hostSecrets() }
         for path in ["/codebuild/output", "/codebuild/readonly", "/codebuild/user/bin", "/codebuild/output/tmp"] {
             operations.append(.directory(target: KernelText(path), mode: 0o755))
         }
@@ -114,6 +118,30 @@ struct RootFileSystem {
         }
         return operations
     }
+
+    /// Run by root, a build is root over its view of the host's /etc, and could read keys and password hashes there. The
+    /// account files stay, without passwords, because `useradd` and package scripts change them.
+    private func hostSecrets() -> [Operation] {
+        func withoutPasswords(_ file: FilePath, _ rest: String) -> KernelText {
+            let names = (SmallFile.read(file) ?? "").split(separator: "\n")
+                .compactMap { $0.split(separator: ":", omittingEmptySubsequences: false).first }
+            return KernelText(names.map { "\($0):*:\(rest)\n" }.joined())
+        }
+        var operations: [Operation] = [
+            .file(target: "/etc/shadow", contents: withoutPasswords("/etc/passwd", "19000:0:99999:7:::"), mode: 0o640),
+            .file(target: "/etc/gshadow", contents: withoutPasswords("/etc/group", ":"), mode: 0o640),
+        ]
+        operations += Self.secretPaths.map { .mask(target: KernelText($0)) }
+        return operations
+    }
+
+    private static let secretPaths = [
+        "/etc/shadow-", "/etc/gshadow-", "/etc/ssl/private", "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key",
+        "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_dsa_key", "/etc/krb5.keytab", "/etc/wireguard",
+        "/etc/NetworkManager/system-connections", "/etc/letsencrypt", "/etc/kubernetes", "/etc/rancher",
+        "/etc/docker/key.json", "/etc/sudoers.d", "/etc/ppp/chap-secrets", "/etc/ppp/pap-secrets",
+        "/etc/netplan", "/etc/wpa_supplicant",
+    ]
 
     private mutating func mount(_ source: SandboxSettings.SourceMount) -> Operation {
         if source.isWritable {

@@ -113,6 +113,13 @@ public final class Sandbox {
         }
     }
 
+    /// Lets go without a word, as the kernel does for a program that is killed; the launcher then ends the sandbox itself.
+    public func abandon() {
+        openedTree = nil
+        connection.close()
+        try? output.close()
+    }
+
     /// The most memory the build used, in bytes, where a memory limit is enforced.
     public var memoryPeak: Int? { controlGroups.memoryPeak }
 }

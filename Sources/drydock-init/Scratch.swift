@@ -13,6 +13,9 @@ struct Scratch {
     func create() throws(SetUpFailure) {
         let owner = plan.identity.method == .privileged ? plan.identity.users.first?.outside : nil
         let group = plan.identity.method == .privileged ? plan.identity.groups.first?.outside : nil
+        if let owner, let group {
+            try check(plan.scratch.withCString { chown($0, owner, group) }, .makeMountPoint, plan.scratch)
+        }
         for operation in plan.operations {
             switch operation {
             case .root(let directory): try make(directory, mode: 0o755, owner, group)

@@ -44,7 +44,7 @@ struct Staging {
     /// The operation's mount, attached nowhere; nil for an operation that mounts nothing.
     func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
         switch operation {
-        case .root(let directory): try Self.clone(inScratch(directory))
+        case .root(let directory): try root(directory)
         case .overlay(let lower, let upper, let work, _):
             try overlay(try place(index, lower), upper: inScratch(upper), work: inScratch(work), named: lower)
         case .bind(let source, _, let access): try bind(index, source, access)
@@ -54,6 +54,12 @@ struct Staging {
         case .devices: try Self.temporary(size: 64 << 10, mode: 0o755, attributes: noSuid | noExecution)
         default: nil
         }
+    }
+
+    private func root(_ directory: KernelText) throws(SetUpFailure) -> Int32 {
+        let tree = try Self.clone(inScratch(directory))
+        try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, directory)
+        return tree
     }
 
     private func overlay(
