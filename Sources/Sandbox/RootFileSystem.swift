@@ -31,6 +31,7 @@ struct RootFileSystem {
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
         if image == .host, showsRootFiles { operations += hostSecrets() }
+        if image == .host, sources.contains(where: belongsToAnother) { operations.append(trustingGit()) }
         for path in ["/codebuild/output", "/codebuild/readonly", "/codebuild/user/bin", "/codebuild/output/tmp"] {
             operations.append(.directory(target: KernelText(path), mode: 0o755))
         }
@@ -142,6 +143,19 @@ struct RootFileSystem {
         "/etc/docker/key.json", "/etc/sudoers.d", "/etc/ppp/chap-secrets", "/etc/ppp/pap-secrets",
         "/etc/netplan", "/etc/wpa_supplicant",
     ]
+
+    /// In CodeBuild the source belongs to root, who runs the build. A source that belongs to somebody else here (`sudo`, a
+    /// CI checkout) would make git refuse it as dubious.
+    private func trustingGit() -> Operation {
+        let configuration = SmallFile.bytes("/etc/gitconfig") ?? []
+        let trust = Array("\n[safe]\n\tdirectory = *\n".utf8)
+        return .file(target: "/etc/gitconfig", contents: KernelText(configuration + trust), mode: 0o644)
+    }
+
+    private func belongsToAnother(_ source: SandboxSettings.SourceMount) -> Bool {
+        var status = stat()
+        return source.hostPath.withPlatformString { stat($0, &status) } == 0 && status.st_uid != geteuid()
+    }
 
     private mutating func mount(_ source: SandboxSettings.SourceMount) -> Operation {
         if source.isWritable {
