@@ -50,7 +50,7 @@ public enum CodeBuildLog {
 
     /// The notices that say which phases a buildspec has, with the number of commands in each (`1 commands`).
     ///
-    /// The second and later lines begin with a blank of their own, as CodeBuild's do.
+    /// The second and later lines begin with a blank of their own, and one command is `1 commands`, as in CodeBuild's logs.
     public static func phasesFound(_ phases: [(phase: PhaseType, commandCount: Int)]) -> [String] {
         ["Phases found in YAML: \(phases.count)"]
             + phases.map { " \($0.phase.rawValue): \($0.commandCount) commands" }
