@@ -19,7 +19,7 @@ let package = Package(
     targets: [
         // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
-        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
 
         // Floor 1 · words: values that travel between the floors.
@@ -31,7 +31,7 @@ let package = Package(
         .target(name: "Files", dependencies: ["CLinux", systemPackage]),
         .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
-        .target(name: "Archives", dependencies: ["CArchive", "Files", systemPackage]),
+        .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
         // Floor 3 · the user's own word.
         .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics"]),
@@ -82,7 +82,9 @@ let package = Package(
         .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
-        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "SandboxPlan", "TestSupport"]),
+        .testTarget(
+            name: "SandboxTests",
+            dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "TestSupport", "YAML"]),
     ],
     swiftLanguageModes: [.v6]

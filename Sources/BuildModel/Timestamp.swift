@@ -7,6 +7,12 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
 
     public init(seconds: Double) { self.seconds = seconds }
 
+    /// Whole milliseconds since 1970, for comparing and for JSON; 0 for a number that is none.
+    public var milliseconds: Int {
+        let rounded = (seconds * 1000).rounded()
+        return Int(exactly: rounded) ?? 0
+    }
+
     public init(from decoder: any Decoder) throws {
         seconds = try decoder.singleValueContainer().decode(Double.self)
     }

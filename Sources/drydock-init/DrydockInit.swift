@@ -1,7 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Glibc
+import SandboxPlan
+
+/// The program that becomes a build's sandbox: synchronous, one thread, no Foundation, nothing printed.
+///
+/// It runs as two processes. The *launcher*, started by drydock outside, creates the namespaces, maps the ids, waits, and
+/// removes what is left. *Pid 1*, inside, mounts, drops every privilege a build must not have, and starts the commands.
+/// drydock is talked to through descriptor 3 alone; when its other end closes, everything ends.
 @main
 enum DrydockInit {
-    static func main() {}
+    /// Descriptors as drydock and the launcher hand them on.
+    static let control: Int32 = 3
+    /// Where commands write; nobody here reads or writes it.
+    static let output: Int32 = 4
+    /// Between the launcher and pid 1, during the set-up.
+    static let handover: Int32 = 5
+    /// drydock's lock on the scratch directory: held as long as the launcher lives.
+    static let lock: Int32 = 6
+
+    static func main() {
+        // A reader that went away is an error to handle where it is written to, never a silent death.
+        signal(SIGPIPE, SIG_IGN)
+        if CommandLine.argc == 2, CommandLine.arguments[1] == PidOne.argument {
+            PidOne.main()
+        } else {
+            Launcher.main()
+        }
+    }
+}
+
+/// A step of the set-up failed, and what the kernel said of which path.
+struct SetUpFailure: Error {
+    var step: SetUpStep
+    var errno: Int32
+    var path: KernelText
+
+    init(_ step: SetUpStep, errno: Int32, path: KernelText = "") {
+        self.step = step
+        self.errno = errno
+        self.path = path
+    }
+
+    var reply: LauncherReply { .failed(step: step, errno: errno, path: path) }
+}
+
+/// Turns a call's -1 into a failure of `step`; `errno` is read before anything else can change it.
+@discardableResult
+func check<Number: SignedInteger>(
+    _ result: Number, _ step: SetUpStep, _ path: KernelText = ""
+) throws(SetUpFailure) -> Number {
+    if result < 0 {
+        let saved = errno
+        throw SetUpFailure(step, errno: saved, path: path)
+    }
+    return result
 }

@@ -2,27 +2,19 @@
 // SPDX-FileCopyrightText: The drydock authors
 //
 // Linux calls and constants that Swift's Glibc module does not show, or that glibc does not wrap. Rule of admission: a
-// line each, no policy, nothing printed, nothing that exits; -1 and errno on failure, like libc. Grouped by subject.
+// few lines each, no policy, nothing printed, nothing that exits; -1 and errno on failure, like libc. Grouped by subject.
+// The header itself includes nothing that _GNU_SOURCE changes: Swift's Glibc module was compiled without it, and the
+// compiler refuses two definitions of one type.
 #ifndef CLINUX_H
 #define CLINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/types.h>
-#include <unistd.h>
 
 // MARK: File
 
-struct linux_open_how { uint64_t flags, mode, resolve; };
 static const uint64_t LINUX_RESOLVE_NO_XDEV = 0x01;
 static const uint64_t LINUX_RESOLVE_NO_MAGICLINKS = 0x02;
 static const uint64_t LINUX_RESOLVE_NO_SYMLINKS = 0x04;
@@ -33,27 +25,95 @@ static const int32_t LINUX_AT_EMPTY_PATH = 0x1000;
 static const int32_t LINUX_AT_FDCWD = -100;
 
 // glibc 2.36 has no wrapper.
-static inline int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
-    struct linux_open_how how = {flags, mode, resolve};
-    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
-}
+int linux_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 // The Glibc module hides it behind _GNU_SOURCE.
-static inline int linux_pipe2(int ends[2], int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
-static inline int linux_renameat2(int from, const char *old, int to, const char *new_, unsigned flags) {
-    return (int)syscall(SYS_renameat2, from, old, to, new_, flags);
-}
-static const uint32_t LINUX_RENAME_NOREPLACE = 1;
+int linux_pipe2(int ends[2], int flags);
+int linux_renameat2(int from, const char *old, int to, const char *new_, unsigned flags);
+static const uint32_t LINUX_RENAME_NOREPLACE = 1, LINUX_RENAME_EXCHANGE = 2;
+// readdir allocates a stream for each directory and takes the descriptor away; a walk wants neither.
+long linux_getdents64(int directory, void *buffer, size_t size);
+// The Glibc module has neither.
+int linux_set_attribute(int descriptor, const char *name, const void *value, size_t size);
+ssize_t linux_get_attribute(int descriptor, const char *name, void *value, size_t size);
+static const int32_t LINUX_SEEK_DATA = 3, LINUX_SEEK_HOLE = 4;
 // Open file description locks: held by the descriptor, not by the process, so a child that inherits it keeps the lock.
-static inline int linux_lock_exclusive(int descriptor) {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
-}
-static inline int linux_lock_exclusive_wait(int descriptor) {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(descriptor, 38 /* F_OFD_SETLKW */, &lock);
-}
-static inline int linux_memfd_create(const char *name, unsigned flags) {
-    return (int)syscall(SYS_memfd_create, name, flags);
-}
+int linux_lock_exclusive(int descriptor);
+int linux_lock_exclusive_wait(int descriptor);
+int linux_memfd_create(const char *name, unsigned flags);
+// The magic number of the file system a descriptor lies on, or -1.
+int64_t linux_file_system_type(int descriptor);
+static const int64_t LINUX_OVERLAYFS_SUPER_MAGIC = 0x794c7630;
+static const int64_t LINUX_TMPFS_MAGIC = 0x01021994;
+static const int64_t LINUX_PROC_SUPER_MAGIC = 0x9fa0;
+static const int64_t LINUX_SYSFS_MAGIC = 0x62656572;
+
+// MARK: Namespaces and mounts
+
+static const uint64_t LINUX_CLONE_NEWNS = 0x00020000, LINUX_CLONE_NEWUSER = 0x10000000,
+                      LINUX_CLONE_NEWPID = 0x20000000, LINUX_CLONE_NEWIPC = 0x08000000,
+                      LINUX_CLONE_NEWUTS = 0x04000000, LINUX_CLONE_NEWNET = 0x40000000,
+                      LINUX_CLONE_NEWCGROUP = 0x02000000;
+// fork() with namespaces; glibc's clone() wants a function and a stack. Only for a process with one thread.
+pid_t linux_fork_with_namespaces(uint64_t flags);
+int linux_unshare(int flags);
+int linux_setns(int descriptor, int flags);
+int linux_pivot_root(const char *root, const char *old);
+
+static const uint32_t LINUX_OPEN_TREE_CLONE = 1, LINUX_OPEN_TREE_CLOEXEC = 02000000, LINUX_AT_RECURSIVE = 0x8000;
+int linux_open_tree(int directory, const char *path, unsigned flags);
+int linux_move_mount(int tree, int directory, const char *path);
+static const uint64_t LINUX_MOUNT_ATTR_RDONLY = 1, LINUX_MOUNT_ATTR_NOSUID = 2, LINUX_MOUNT_ATTR_NODEV = 4,
+                      LINUX_MOUNT_ATTR_NOEXEC = 8, LINUX_MOUNT_ATTR_IDMAP = 0x100000;
+int linux_mount_setattr(int tree, unsigned flags, uint64_t set, uint64_t user_namespace);
+int linux_fsopen(const char *type);
+int linux_fsconfig_string(int context, const char *key, const char *value);
+int linux_fsconfig_flag(int context, const char *key);
+int linux_fsconfig_create(int context);
+int linux_fsmount(int context, unsigned attributes);
+// A new network namespace has its loopback interface down.
+int linux_bring_loopback_up(void);
+
+// MARK: Process
+
+int linux_pidfd_open(pid_t process);
+int linux_close_range(unsigned first, unsigned last, unsigned flags);
+int linux_execveat(int file, char *const arguments[], char *const environment[]);
+// Variadic functions are not imported into Swift.
+int linux_prctl(int option, unsigned long argument);
+int linux_clear_ambient_capabilities(void);
+static const int32_t LINUX_PR_SET_DUMPABLE = 4, LINUX_PR_CAPBSET_DROP = 24,
+                     LINUX_PR_SET_NO_NEW_PRIVS = 38, LINUX_PR_SET_NAME = 15;
+// Sets permitted and effective to `keep`, inheritable to none.
+int linux_set_capabilities(uint64_t keep);
+// setresuid through glibc signals every thread first; the raw call is the same for one thread and cheaper.
+int linux_setresuid(uid_t id);
+int linux_setresgid(gid_t id);
+int linux_setgroups(size_t count, const gid_t *groups);
+// The resource argument's enumeration is not importable.
+int linux_set_limit(int resource, uint64_t soft, uint64_t hard);
+int linux_get_limit(int resource, uint64_t *soft, uint64_t *hard);
+static const int32_t LINUX_RLIMIT_NOFILE = 7, LINUX_RLIMIT_CORE = 4, LINUX_RLIMIT_NPROC = 6;
+static const int16_t LINUX_POSIX_SPAWN_SETSID = 0x80;
+int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path);
+// A descriptor that reads signals (all of them, or those of the mask), which are blocked first.
+int linux_signal_descriptor(uint64_t mask);
+// The next pending signal of a signal descriptor, 0 when there is none.
+int linux_next_signal(int descriptor);
+// Every signal at its default action, none blocked: what a command expects to start with.
+void linux_reset_signals(void);
+
+// MARK: Seccomp
+
+// Installs the default filter (what it refuses: docs/threat-model.md). -1 and errno when the kernel has no filters.
+int linux_install_seccomp_filter(void);
+
+// MARK: Socket
+
+// One descriptor, or none (-1), travels with the bytes.
+ssize_t linux_send(int socket, const void *bytes, size_t count, int descriptor);
+ssize_t linux_receive(int socket, void *bytes, size_t count, int *descriptor);
+int linux_socket_pair(int ends[2]);
+int linux_set_pipe_size(int descriptor, int size);
 
 #endif

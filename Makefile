@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The drydock authors
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+libexecdir ?= $(prefix)/libexec
+SWIFT ?= swift
+# What `make test-e2e FILTER=name` and its like pass on.
+FILTER ?=
+# Sources of projects that others wrote are kept here between runs.
+DRYDOCK_TEST_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/drydock-tests
+
+RELEASE = -c release --static-swift-stdlib -Xlinker -s
+BUILD_PACKAGES = libarchive-dev libyaml-dev pkg-config
+RUN_PACKAGES = gcc libc6-dev make uidmap unzip
+TEST_PACKAGES = git libarchive-tools patch procps python3 python3-pytest python3-setuptools xz-utils
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build release run test test-small test-sandbox test-e2e test-all third-party lint format \
+	bench install uninstall check ci clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the Debian packages that building and running need
+	@command -v $(SWIFT) >/dev/null || { echo "make: no swift in PATH; drydock needs a Swift 6.2 toolchain or newer" >&2; exit 1; }
+	@scripts/install-packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
+
+setup-test: setup
+	@scripts/install-packages --optional $(TEST_PACKAGES)
+
+build: ## Debug build
+	$(SWIFT) build
+
+release: ## Release build: static Swift runtime, stripped; in .build/release
+	$(SWIFT) build $(RELEASE) --product drydock-init
+	$(SWIFT) build $(RELEASE) --product drydock
+
+run: setup release ## Build drydock, run a sample project's buildspec, show its artifact
+	cd buildspecs/projects/c-make && ../../../.build/release/drydock run -a ../../../artifacts
+	unzip -l artifacts/artifacts.zip
+
+test: setup-test release third-party ## Everything: small tests, sandbox, end to end
+	$(call run-tests)
+
+test-small: ## Tests without a sandbox
+	$(SWIFT) test --disable-xctest --skip SandboxTests --skip EndToEndTests
+
+test-sandbox: release ## Tests of the sandbox
+	$(call run-tests,SandboxTests)
+
+test-e2e: setup-test release third-party ## The built drydock on the buildspecs under buildspecs/
+	$(call run-tests,EndToEndTests)
+
+test-all: export REQUIRE_SANDBOX = 1
+test-all: test ## Everything, and nothing may be skipped
+
+# Tests start the release binary, as users do; sources of others' projects come from the cache.
+run-tests = DRYDOCK_TEST_USERS="$$(scripts/make-test-users)" DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" \
+	$(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))')
+
+third-party:
+	@buildspecs/third-party/prepare "$(DRYDOCK_TEST_CACHE)"
+
+lint: ## Formatting, and the rules of docs/architecture.md
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) test --disable-xctest --filter ArchitectureTests
+
+format: ## Format in place
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench: setup release ## Figures: start, commands, output, memory, large sources
+	python3 Tests/benchmarks/bench.py
+
+install: ## Install what `make release` built (DESTDIR, prefix)
+	@test -x .build/release/drydock || { echo "make: nothing to install yet: run \`make release\` first" >&2; exit 1; }
+	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libexecdir)/drydock"
+	install -m 755 .build/release/drydock "$(DESTDIR)$(bindir)/drydock"
+	install -m 755 .build/release/drydock-init "$(DESTDIR)$(libexecdir)/drydock/drydock-init"
+
+uninstall: ## Remove what `make install` put there
+	rm -f "$(DESTDIR)$(bindir)/drydock" "$(DESTDIR)$(libexecdir)/drydock/drydock-init"
+	-rmdir "$(DESTDIR)$(libexecdir)/drydock"
+
+check: lint test-small ## What a commit must pass
+
+ci: ## What continuous integration runs
+	.ci/run
+
+clean: ## Remove what was built
+	rm -rf .build artifacts

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+/// A variable given on the command line.
+public struct EnvironmentFlag: Sendable, Equatable {
+    public var name: String
+    public var value: String
+
+    /// Reads `NAME=VALUE`, or `NAME` for the value that the caller's own environment has.
+    ///
+    /// The value is everything after the first `=`, as it is.
+    /// - Parameter caller: the environment of whoever called; only the value asked for is taken from it.
+    public init(_ raw: String, caller: [String: String]) throws(EnvironmentError) {
+        let parts = raw.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = String(parts[0])
+        guard !name.isEmpty else { throw EnvironmentError.flagWithoutName }
+        // The name is not repeated in the message: what lost its `=` may be a secret.
+        guard name.utf8.allSatisfy(VariableName.isAllowed) else { throw EnvironmentError.flagWithInvalidName }
+        let value: String
+        if parts.count == 2 {
+            value = String(parts[1])
+        } else if let own = caller[name] {
+            value = own
+        } else {
+            throw EnvironmentError.flagNotSet(name)
+        }
+        guard !value.utf8.contains(0) else { throw EnvironmentError.flagWithNUL(name) }
+        guard EnvironmentLimits.size(name, value) <= EnvironmentLimits.single else {
+            throw EnvironmentError.valueTooLarge(name, size: value.utf8.count, span: nil)
+        }
+        self.name = name
+        self.value = value
+    }
+}

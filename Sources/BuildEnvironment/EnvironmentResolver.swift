@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Buildspec
+internal import Diagnostics
+
+/// Puts a build's environment together.
+///
+/// A later source overrides an earlier one: image, CodeBuild's own variables, the buildspec's `env`, environment files in
+/// the order given, flags. This is CodeBuild's order (AWS CodeBuild User Guide, "Environment variables in build
+/// environments") with files and flags in the place of the project's and the build's own variables. A variable that
+/// CodeBuild itself sets under a `CODEBUILD_` name keeps CodeBuild's value.
+public struct EnvironmentResolver {
+    public var image: [EnvironmentVariable]
+    public var builtIns: [EnvironmentVariable]
+    public var files: [EnvironmentFile]
+    public var flags: [EnvironmentFlag]
+    /// Asked for what neither files nor flags name.
+    public var providers: [any VariableProvider]
+
+    public init(
+        image: [EnvironmentVariable] = BuiltInVariables.imageDefaults, builtIns: [EnvironmentVariable],
+        files: [EnvironmentFile] = [], flags: [EnvironmentFlag] = [], providers: [any VariableProvider] = []
+    ) {
+        self.image = image
+        self.builtIns = builtIns
+        self.files = files
+        self.flags = flags
+        self.providers = providers
+    }
+
+    /// The environment of a build.
+    /// - Parameter specification: the buildspec's `env`, or nil where it has none.
+    /// - Throws: when a stored value cannot be had, with CodeBuild's words for it, or when the kernel would not take the
+    ///   result.
+    public func resolve(_ specification: Buildspec.Environment?) throws(EnvironmentError) -> ResolvedEnvironment {
+        var table = VariableTable(reserved: builtIns.map(\.name))
+        for variable in image {
+            table.set(ResolvedVariable(name: variable.name, value: variable.value, origin: .image))
+        }
+        for variable in builtIns {
+            table.setBuiltIn(ResolvedVariable(name: variable.name, value: variable.value, origin: .builtIn))
+        }
+        let sections = SectionedVariables(specification)
+        table.warnings += sections.warnings
+        for variable in sections.plain {
+            let span = variable.value.span
+            table.set(
+                ResolvedVariable(name: variable.name.value, value: variable.value.value, origin: .buildspec(span)),
+                span: variable.name.span, source: "the buildspec")
+        }
+        // What the user set for this run, whichever way; a stored variable of the same name takes its value from here.
+        let stored = Set(sections.parameters.map(\.name.value) + sections.secrets.map(\.name.value))
+        for entry in files.flatMap(\.variables) where !stored.contains(entry.name) {
+            table.set(
+                ResolvedVariable(name: entry.name, value: entry.value, origin: .environmentFile(entry.span)),
+                span: entry.span, source: "the environment file")
+        }
+        for flag in flags where !stored.contains(flag.name) {
+            table.set(ResolvedVariable(name: flag.name, value: flag.value, origin: .flag), source: "`-e`")
+        }
+        try resolveStored(sections, into: &table)
+        for file in files { table.warnings += file.diagnostics.filter { $0.severity != .error } }
+        try table.checkSizes()
+        let result = ResolvedEnvironment(variables: table.variables, warnings: table.warnings)
+        let unmaskable = result.makeMask().unmaskableNames.map(Diagnostic.unmaskable)
+        return ResolvedEnvironment(variables: result.variables, warnings: result.warnings + unmaskable)
+    }
+
+    private func resolveStored(
+        _ sections: SectionedVariables, into table: inout VariableTable
+    ) throws(EnvironmentError) {
+        let parameters = sections.parameters.map { variable in
+            VariableRequest(
+                name: variable.name.value, store: .parameterStore,
+                reference: VariableExpansion.expand(variable.value.value) { table[$0] }, span: variable.value.span)
+        }
+        let secrets = sections.secrets.map { variable in
+            VariableRequest(
+                name: variable.name.value, store: .secretsManager, reference: variable.value.value,
+                span: variable.value.span)
+        }
+        let requests = (parameters + secrets).filter { !table.refuses($0.name, $0.span, source: "the buildspec") }
+        guard !requests.isEmpty else { return }
+        var answers: [String: ProvidedValue] = [:]
+        for provider in [localValues] + providers {
+            let open = requests.filter { answers[$0.name] == nil }
+            if open.isEmpty { break }
+            answers.merge(try provider.resolve(open)) { first, _ in first }
+        }
+        let unresolved = requests.filter { answers[$0.name] == nil }
+        guard unresolved.isEmpty else { throw EnvironmentError.unresolved(unresolved.map(Diagnostic.unresolved)) }
+        for request in requests {
+            guard let answer = answers[request.name] else { continue }
+            table.set(
+                ResolvedVariable(
+                    name: request.name, value: answer.value, isSecret: true,
+                    origin: .store(request, provider: answer.provider)))
+        }
+    }
+
+    private var localValues: any VariableProvider {
+        var values: [String: ProvidedValue] = [:]
+        for entry in files.flatMap(\.variables) {
+            values[entry.name] = ProvidedValue(
+                value: entry.value, provider: "\(entry.span.path):\(entry.span.start.line)")
+        }
+        for flag in flags { values[flag.name] = ProvidedValue(value: flag.value, provider: "-e") }
+        return LocalValues(values: values)
+    }
+}
+
+/// The variables of a buildspec by section, each name in one section only.
+private struct SectionedVariables {
+    var plain: [Buildspec.Variable] = []
+    var parameters: [Buildspec.Variable] = []
+    var secrets: [Buildspec.Variable] = []
+    var warnings: [Diagnostic] = []
+
+    /// A name in several sections counts in the most secret one: CodeBuild does not say which wins, and a value that was
+    /// meant to be secret must not be replaced by a plain one.
+    init(_ specification: Buildspec.Environment?) {
+        guard let specification else { return }
+        secrets = specification.secretsManager
+        var winners: [String: (span: SourceSpan, section: String)] = [:]
+        for variable in secrets { winners[variable.name.value] = (variable.name.span, "secrets-manager") }
+        parameters = keep(specification.parameterStore, section: "parameter-store", &winners)
+        for variable in parameters { winners[variable.name.value] = (variable.name.span, "parameter-store") }
+        plain = keep(specification.variables, section: "variables", &winners)
+    }
+
+    private mutating func keep(
+        _ variables: [Buildspec.Variable], section: String,
+        _ winners: inout [String: (span: SourceSpan, section: String)]
+    ) -> [Buildspec.Variable] {
+        variables.filter { variable in
+            guard let winner = winners[variable.name.value] else { return true }
+            warnings.append(
+                .definedTwice(
+                    variable.name.value, variable.name.span, section: section, winner: winner.span,
+                    winnerSection: winner.section))
+            return false
+        }
+    }
+}
+
+/// Variables in order of first appearance.
+private struct VariableTable {
+    private(set) var variables: [ResolvedVariable] = []
+    var warnings: [Diagnostic] = []
+    private var places: [String: Int] = [:]
+    private let reserved: Set<String>
+
+    init(reserved: [String]) {
+        self.reserved = Set(reserved.filter(VariableName.isReserved))
+    }
+
+    subscript(name: String) -> String? { places[name].map { variables[$0].value } }
+
+    mutating func setBuiltIn(_ variable: ResolvedVariable) {
+        if let place = places[variable.name] {
+            variables[place] = variable
+        } else {
+            places[variable.name] = variables.count
+            variables.append(variable)
+        }
+    }
+
+    mutating func set(_ variable: ResolvedVariable, span: SourceSpan? = nil, source: String = "the image") {
+        if refuses(variable.name, span, source: source) { return }
+        setBuiltIn(variable)
+    }
+
+    /// Whether CodeBuild's own value stands; says so.
+    mutating func refuses(_ name: String, _ span: SourceSpan?, source: String) -> Bool {
+        guard reserved.contains(name) else { return false }
+        warnings.append(.reservedName(name, span, origin: source))
+        return true
+    }
+
+    func checkSizes() throws(EnvironmentError) {
+        var total = 0
+        for variable in variables {
+            let size = EnvironmentLimits.size(variable.name, variable.value)
+            guard size <= EnvironmentLimits.single else {
+                let span: SourceSpan? = if case .buildspec(let span) = variable.origin { span } else { nil }
+                throw EnvironmentError.valueTooLarge(variable.name, size: variable.value.utf8.count, span: span)
+            }
+            // The kernel also keeps a pointer for each.
+            total += size + 8
+        }
+        guard total > EnvironmentLimits.total else { return }
+        let largest = variables.max { $0.value.utf8.count < $1.value.utf8.count }
+        throw EnvironmentError.environmentTooLarge(size: total, largest: largest?.name ?? "")
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Diagnostics
+
+/// The environment that a build starts with: every name once, with its value and where that came from.
+public struct ResolvedEnvironment: Sendable {
+    /// In order of first appearance: image, CodeBuild's own, buildspec, files, flags.
+    public var variables: [ResolvedVariable]
+    /// What the user should know; nothing here is an error.
+    public var warnings: [Diagnostic]
+
+    public init(variables: [ResolvedVariable], warnings: [Diagnostic] = []) {
+        self.variables = variables
+        self.warnings = warnings
+    }
+
+    /// The value of a variable, secret or not.
+    public subscript(name: String) -> String? {
+        variables.first { $0.name == name }?.value
+    }
+
+    /// Names and values as a program is given them.
+    public var pairs: [(name: String, value: String)] {
+        variables.map { ($0.name, $0.value) }
+    }
+
+    /// A mask for every secret of the build.
+    public func makeMask() -> SecretMask {
+        SecretMask(secrets: variables.filter(\.isSecret).map { ($0.name, $0.value) })
+    }
+}
+
+/// A variable with its value; shown, it hides a secret.
+public struct ResolvedVariable: Sendable, Equatable {
+    public var name: String
+    /// The real value, also of a secret.
+    public var value: String
+    /// Whether it comes from a store of parameters or secrets, whose values CodeBuild masks.
+    public var isSecret: Bool
+    public var origin: Origin
+
+    public init(name: String, value: String, isSecret: Bool = false, origin: Origin) {
+        self.name = name
+        self.value = value
+        self.isSecret = isSecret
+        self.origin = origin
+    }
+
+    /// The value, or `***` for a secret.
+    public var redactedValue: String { isSecret ? SecretMask.replacement : value }
+
+    /// Where a value came from.
+    public enum Origin: Sendable, Equatable {
+        case image
+        /// Set by CodeBuild, here by drydock.
+        case builtIn
+        /// `env/variables`; the place of the value.
+        case buildspec(SourceSpan)
+        /// `--env-file`; the place of the name.
+        case environmentFile(SourceSpan)
+        /// `-e`.
+        case flag
+        /// A parameter or secret: the request, and who gave the value.
+        case store(VariableRequest, provider: String)
+
+        /// For people: `buildspec.yml:4`, `parameter-store /ci/token (-e)`.
+        public var words: String {
+            switch self {
+            case .image: "image"
+            case .builtIn: "CodeBuild"
+            case .buildspec(let span), .environmentFile(let span):
+                "\(DisplayText.escaped(span.path)):\(span.start.line)"
+            case .flag: "-e"
+            case .store(let request, let provider):
+                "\(request.store.rawValue) \(DisplayText.escaped(request.reference)) (\(provider))"
+            }
+        }
+    }
+}
+
+// A secret must not slip into a log because somebody printed the whole.
+extension ResolvedVariable: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "\(name)=\(redactedValue) (\(origin.words))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
+
+extension ResolvedEnvironment: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { variables.map(\.description).joined(separator: "\n") }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["variables": variables]) }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Glibc
+
+/// What a terminal can show, and how drydock uses it.
+public struct Style: Sendable, Equatable {
+    /// Whether to colour.
+    public var hasColour: Bool
+    /// Whether to use signs outside ASCII.
+    public var hasUnicode: Bool
+
+    public init(hasColour: Bool, hasUnicode: Bool) {
+        self.hasColour = hasColour
+        self.hasUnicode = hasUnicode
+    }
+
+    /// Neither colour nor signs: for files and programs that read.
+    public static let plain = Style(hasColour: false, hasUnicode: false)
+
+    /// What suits a descriptor.
+    ///
+    /// `NO_COLOR` (https://no-color.org) and a `TERM` that is missing or `dumb` turn colour off; signs need a UTF-8
+    /// locale, by the precedence of locale(7).
+    public init(isTerminal: Bool, environment: (String) -> String?) {
+        let terminal = environment("TERM") ?? ""
+        let forbids = !(environment("NO_COLOR") ?? "").isEmpty
+        hasColour = isTerminal && !forbids && !terminal.isEmpty && terminal != "dumb"
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environment).first { !$0.isEmpty } ?? ""
+        let lower = locale.lowercased()
+        hasUnicode = lower.contains("utf-8") || lower.contains("utf8")
+    }
+
+    public func bold(_ text: String) -> String { wrap(text, "1") }
+    public func dim(_ text: String) -> String { wrap(text, "2") }
+    public func red(_ text: String) -> String { wrap(text, "31") }
+    public func green(_ text: String) -> String { wrap(text, "32") }
+    public func yellow(_ text: String) -> String { wrap(text, "33") }
+    public func cyan(_ text: String) -> String { wrap(text, "36") }
+
+    private func wrap(_ text: String, _ code: String) -> String {
+        hasColour && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    }
+
+    var success: String { green(hasUnicode ? "●" : "*") }
+    var failure: String { red(hasUnicode ? "✗" : "x") }
+    var running: String { cyan(hasUnicode ? "○" : "o") }
+    var gutter: String { hasUnicode ? "│" : "|" }
+    var separator: String { hasUnicode ? " · " : " - " }
+    var ellipsis: String { hasUnicode ? "…" : ">" }
+}
+
+/// A terminal's size in characters.
+public struct TerminalSize: Sendable, Equatable {
+    public var columns: Int
+    public var rows: Int
+
+    public init(columns: Int, rows: Int) {
+        self.columns = columns
+        self.rows = rows
+    }
+
+    /// The size of the terminal behind a descriptor; 80 by 24 where it does not say. Absurd sizes are made usable.
+    public static func of(_ descriptor: Int32) -> TerminalSize {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return TerminalSize(columns: 80, rows: 24) }
+        return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row)).usable
+    }
+
+    /// Zero means unknown; more than 500 columns help nobody.
+    var usable: TerminalSize {
+        TerminalSize(columns: columns <= 0 ? 80 : min(columns, 500), rows: rows <= 0 ? 24 : min(rows, 1000))
+    }
+}
+
+/// How a build is shown.
+public enum ProgressForm: String, Sendable, CaseIterable {
+    case auto
+    case tty
+    case plain
+    case json
+
+    /// The form that `auto` stands for: `tty` on a terminal that can move its cursor, `plain` elsewhere.
+    public func resolved(isTerminal: Bool, environment: (String) -> String?) -> ProgressForm {
+        guard self == .auto else { return self }
+        let terminal = environment("TERM") ?? ""
+        return isTerminal && !terminal.isEmpty && terminal != "dumb" ? .tty : .plain
+    }
+}
+
+/// How much is shown.
+public enum Verbosity: Sendable {
+    /// The result, and what failed.
+    case quiet
+    case normal
+    /// Everything that a command prints, also on a terminal.
+    case verbose
+}

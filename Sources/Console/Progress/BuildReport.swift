@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildModel
+internal import Diagnostics
+
+/// The end of a build in words: the result, and when it failed what failed, where and what to do.
+struct BuildReport {
+    var style: Style
+    var columns: Int
+    /// The buildspec, to draw the failing command's place.
+    var source: SourceText?
+    /// How to see the whole output: `drydock logs 12`.
+    var logCommand: String?
+
+    private static let tailLines = 200
+
+    /// - Parameter tail: the failing command's output; nil when it is on the screen already.
+    func text(_ outcome: BuildOutcome, build: BuildIdentity?, tail: OutputTail?) -> String {
+        var text = ""
+        if let failure = outcome.failure {
+            if let tail, failure.command != nil { text += output(tail) }
+            text += self.failure(failure)
+        }
+        let name = build.map { "build \($0.number)" } ?? "build"
+        let duration = CodeBuildLog.durationText(outcome.milliseconds)
+        let result = "\(name) \(words(outcome.status)) after \(duration)"
+        text += "\n" + (outcome.status == .succeeded ? style.green(result) : style.red(result)) + "\n"
+        if outcome.status != .succeeded, let logCommand { text += style.dim("full log: \(logCommand)") + "\n" }
+        return text
+    }
+
+    private func words(_ status: BuildStatus) -> String {
+        switch status {
+        case .succeeded: "succeeded"
+        case .failed: "failed"
+        case .fault: "could not go on"
+        case .timedOut: "timed out"
+        case .stopped: "was stopped"
+        case .inProgress: "is in progress"
+        }
+    }
+
+    private func output(_ tail: OutputTail) -> String {
+        let lines = tail.lines(Self.tailLines)
+        guard !lines.isEmpty else { return "" }
+        var text = "\n"
+        for line in lines {
+            let shown = SafeText.line(line, unicode: style.hasUnicode)
+            text += shown.isEmpty ? "\n" : "  \(style.dim(style.gutter)) \(shown)\n"
+        }
+        return text
+    }
+
+    private func failure(_ failure: BuildOutcome.Failure) -> String {
+        var text = "\n"
+        let end = failure.end.map(Self.words)
+        let message = failure.message ?? (failure.command == nil || end == nil ? contextText(failure.context) : nil)
+        if let message {
+            let safe = message.split(separator: "\n").map { SafeText.line($0.utf8, unicode: style.hasUnicode) }
+            text += "  \(style.red("error:")) \(safe.joined(separator: "\n         "))\n"
+        }
+        if let command = failure.command { text += place(of: command, label: end) }
+        for hint in failure.hints {
+            text += "  \(style.cyan("hint:")) \(SafeText.line(hint.utf8, unicode: style.hasUnicode))\n"
+        }
+        return text
+    }
+
+    private func contextText(_ context: PhaseContext) -> String? {
+        let parts = [context.statusCode, context.message].filter { !$0.isEmpty }
+        return parts.isEmpty ? nil : parts.joined(separator: ": ")
+    }
+
+    /// The command where it stands in the buildspec, or by itself where no place is known.
+    private func place(of command: CommandReference, label: String?) -> String {
+        guard let location = command.location, let source else {
+            let text = SafeText.firstLine(command.text, unicode: style.hasUnicode, ellipsis: style.ellipsis)
+            return "  \(text)\n" + (label.map { "  \(style.red($0))\n" } ?? "")
+        }
+        let span = SourceSpan(
+            path: location.path, start: SourcePosition(line: location.line, column: location.column),
+            end: SourcePosition(line: location.endLine, column: location.endColumn))
+        let snippet = DiagnosticSnippet(span, in: source)
+        var text = "  \(style.bold(snippet.location))\n"
+        let blank = String(repeating: " ", count: snippet.lines.first?.number.count ?? 1)
+        var isLabelled = false
+        for line in snippet.lines {
+            let gutter = style.dim("\(line.number) \(style.gutter)")
+            text += "  \(gutter)" + (line.text.isEmpty ? "" : " \(shown(line.text))") + "\n"
+            guard !line.carets.isEmpty else { continue }
+            isLabelled = true
+            let room = columns - 2 - blank.count - 3
+            let carets = SafeText.cut(line.carets, to: max(room, 1), ellipsis: "^")
+            let suffix = label.map { " " + $0 } ?? ""
+            let fits = carets.count + suffix.count <= room
+            text += "  \(style.dim(blank + " " + style.gutter)) \(style.red(carets + (fits ? suffix : "")))\n"
+            if !fits, let label { text += "  \(style.dim(blank + " " + style.gutter)) \(style.red(label))\n" }
+        }
+        if !isLabelled, let label { text += "  \(style.red(label))\n" }
+        return text
+    }
+
+    private func shown(_ text: String) -> String {
+        style.hasUnicode ? text : SafeText.line(text.utf8, unicode: false)
+    }
+
+    /// How a command ended, as a label below it.
+    static func words(_ end: CommandEnd) -> String {
+        switch end {
+        case .exited(let status): "command exited with \(status)"
+        case .signaled: "command was ended by a signal (\(end.reason ?? ""))"
+        case .timedOut: "the build's time was up"
+        case .stopped: "stopped here"
+        case .outOfMemory(let limit, _):
+            "out of memory" + (limit.map { " (limit \(sizeText($0)))" } ?? "")
+        }
+    }
+
+    /// How a command ended, in the few words of a phase's line.
+    static func shortWords(_ end: CommandEnd) -> String {
+        switch end {
+        case .exited(let status): "exit \(status)"
+        case .signaled: end.reason ?? "signal"
+        case .timedOut: "timed out"
+        case .stopped: "stopped"
+        case .outOfMemory: "out of memory"
+        }
+    }
+
+    /// `512 MiB`, `4 GiB`, `123 bytes`.
+    static func sizeText(_ bytes: Int) -> String {
+        let units = ["KiB", "MiB", "GiB", "TiB"]
+        guard bytes >= 1024 else { return bytes == 1 ? "1 byte" : "\(bytes) bytes" }
+        var tenths = bytes * 10 / 1024
+        var unit = 0
+        while tenths >= 10_240, unit + 1 < units.count {
+            tenths /= 1024
+            unit += 1
+        }
+        return (tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)") + " " + units[unit]
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildModel
+public import Diagnostics
+
+/// Says nothing until the end of a build: the result, and what failed (`-q`).
+public final class QuietProgress: BuildObserver {
+    /// The buildspec, to draw the place of a command that failed; set once it is read.
+    public var source: SourceText?
+    /// How to see the whole log, for the end of a failed build.
+    public var logCommand: String?
+
+    private let writer: DescriptorWriter
+    private let style: Style
+    private let size: () -> TerminalSize
+    private var build: BuildIdentity?
+    private var tail = OutputTail()
+    private var failedTail: OutputTail?
+
+    public init(writer: DescriptorWriter, style: Style, size: @escaping () -> TerminalSize) {
+        self.writer = writer
+        self.style = style
+        self.size = size
+    }
+
+    public func handle(_ event: TimedEvent) {
+        switch event.event {
+        case .buildStarted(let identity): build = identity
+        case .commandStarted: tail.clear()
+        case .commandEnded(_, let end, _):
+            if !end.succeeded, failedTail == nil { failedTail = tail }
+        case .retrying: failedTail = nil
+        case .buildEnded(let outcome):
+            let report = BuildReport(
+                style: style, columns: size().usable.columns, source: source, logCommand: logCommand)
+            let text = report.text(outcome, build: build, tail: failedTail)
+            writer.write(String(text.drop { $0 == "\n" }))
+        default: break
+        }
+    }
+
+    public func output(_ bytes: UnsafeRawBufferPointer) { tail.append(bytes) }
+    public var blockedDescriptor: Int32? { writer.blockedDescriptor }
+    public func resume() { writer.resume() }
+}

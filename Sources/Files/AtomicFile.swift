@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Glibc
+public import SystemPackage
+
+/// A file that is written beside its place and takes it only when it is whole.
+///
+/// Until ``commit(synchronizing:)`` the old file, if any, stays as it is; without it the new one vanishes with this
+/// object. Only `kill -9` and a power cut leave something over: a hidden file `.<name>.<digits>.part`.
+public final class AtomicFile {
+    /// Where the new content goes.
+    public let descriptor: FileDescriptor
+    /// The place that the file will take.
+    public let path: FilePath
+    private let directory: Directory
+    private let name: FilePath
+    private let temporaryName: FilePath
+    private var isCommitted = false
+
+    /// - Parameters:
+    ///   - path: on the host; its directory exists.
+    ///   - mode: of the new file, before the umask.
+    public convenience init(replacing path: FilePath, mode: UInt32 = 0o666) throws(FilesError) {
+        guard let name = path.lastComponent, name.kind == .regular else {
+            throw FilesError(.create, path: path, underlying: .isDirectory)
+        }
+        let parent = path.removingLastComponent()
+        let directory = try Directory(parent.isEmpty ? "." : parent)
+        try self.init(replacing: FilePath(root: nil, [name]), in: directory, mode: mode)
+    }
+
+    /// - Parameter name: one component below `directory`.
+    public init(replacing name: FilePath, in directory: Directory, mode: UInt32 = 0o666) throws(FilesError) {
+        self.directory = directory
+        self.name = name
+        path = directory.path.pushing(name)
+        (temporaryName, descriptor) = try TemporaryName.create(beside: name) { (temporary) throws(FilesError) in
+            try directory.open(temporary, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+        }
+    }
+
+    /// Writes all of it.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(FilesError) {
+        do { _ = try descriptor.writeAll(bytes) } catch {
+            throw FilesError(.write, path: path, underlying: error as? Errno)
+        }
+    }
+
+    /// Puts the new file in its place. Afterwards the descriptor is still open, until this object goes.
+    /// - Parameter synchronizing: waits until the disk has the content, for what must survive a power cut.
+    public func commit(synchronizing: Bool = false) throws(FilesError) {
+        if synchronizing, fsync(descriptor.rawValue) != 0 {
+            throw FilesError(.write, path: path, underlying: Errno(rawValue: errno))
+        }
+        try directory.rename(temporaryName, to: name)
+        isCommitted = true
+        if synchronizing { fsync(directory.descriptor.rawValue) }
+    }
+
+    deinit {
+        if !isCommitted { try? directory.remove(temporaryName) }
+        try? descriptor.close()
+    }
+
+    /// Writes a whole file in one go.
+    public static func write(
+        _ bytes: [UInt8], to path: FilePath, mode: UInt32 = 0o666, synchronizing: Bool = false
+    ) throws(FilesError) {
+        let file = try AtomicFile(replacing: path, mode: mode)
+        var failure: FilesError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(FilesError) { try file.write(buffer) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        try file.commit(synchronizing: synchronizing)
+    }
+}
+
+/// Names for what is not finished yet: hidden, beside the place it will take.
+public enum TemporaryName {
+    /// Tries names until `make` does not find one taken.
+    public static func create<Made>(
+        beside name: FilePath, _ make: (FilePath) throws(FilesError) -> Made
+    ) throws(FilesError) -> (FilePath, Made) {
+        var attempts = 0
+        while true {
+            // NAME_MAX is 255 bytes; the digits must fit behind a name of that length.
+            let temporary = FilePath(
+                bytes: [UInt8(ascii: ".")] + name.bytes.prefix(200)
+                    + Array(".\(UInt32.random(in: 0 ... .max)).part".utf8))
+            do { return (temporary, try make(temporary)) } catch {
+                attempts += 1
+                guard error.underlying == .fileExists, attempts < 100 else { throw error }
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import CLinux
+import Glibc
+public import SystemPackage
+
+/// An exclusive lock on a file, held until this object goes or the process ends, however it ends.
+///
+/// It is an open file description lock (fcntl(2)): two of one process exclude each other too.
+public final class FileLock {
+    private let descriptor: FileDescriptor
+
+    /// Takes the lock, or returns nil when somebody holds it and `waiting` is false.
+    ///
+    /// The file is made where it is missing, and stays: removing a lock file lets two hold "the" lock.
+    /// - Parameter waiting: waits for the holder, without a limit.
+    public static func acquire(_ path: FilePath, waiting: Bool) throws(FilesError) -> FileLock? {
+        let descriptor = try openHost(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        let lock = FileLock(descriptor: descriptor)
+        while true {
+            let result =
+                waiting
+                ? linux_lock_exclusive_wait(descriptor.rawValue) : linux_lock_exclusive(descriptor.rawValue)
+            let reason = errno
+            if result == 0 { return lock }
+            switch reason {
+            case EINTR: continue
+            case EAGAIN, EACCES: return nil
+            default: throw FilesError(.lock, path: path, underlying: Errno(rawValue: reason))
+            }
+        }
+    }
+
+    private init(descriptor: FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    deinit { try? descriptor.close() }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import SystemPackage
+
+extension FilePath {
+    /// A path of raw bytes, which need not be UTF-8. What follows a NUL is not part of a path and is dropped.
+    public init(bytes: some Collection<UInt8>) {
+        var text = bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) }
+        text.append(0)
+        self = text.withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { FilePath(platformString: $0) } ?? FilePath()
+        }
+    }
+
+    /// The path's bytes, without the NUL at its end.
+    public var bytes: [UInt8] {
+        withPlatformString { text in
+            [UInt8](UnsafeRawBufferPointer(start: text, count: length))
+        }
+    }
+
+    /// The path as a person reads it: control characters and bytes that are not UTF-8 as `\xNN`, so that a name chosen
+    /// by a build cannot draw on the terminal.
+    public var displayed: String {
+        Self.displayed(bytes)
+    }
+
+    /// Raw bytes of a name as a person reads them; see ``displayed``.
+    public static func displayed(_ bytes: some Collection<UInt8>) -> String {
+        if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return String(decoding: bytes, as: UTF8.self) }
+        var text = ""
+        for scalar in String(decoding: bytes.flatMap(escapedIfControl), as: UTF8.self).unicodeScalars {
+            // U+0080…U+009F steer some terminals; U+202A… and U+2066… turn the text around.
+            switch scalar.value {
+            case 0x80...0x9F, 0x2028...0x202E, 0x2066...0x2069:
+                text += "\\u{\(String(scalar.value, radix: 16))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+
+    private static func escapedIfControl(_ byte: UInt8) -> [UInt8] {
+        byte < 0x20 || byte == 0x7F ? Array("\\x\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))".utf8) : [byte]
+    }
+}

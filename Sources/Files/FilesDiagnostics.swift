@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import SystemPackage
+
+extension FilesError: CustomStringConvertible {
+    /// One sentence for a person: "could not open `a/b`: permission denied".
+    public var description: String {
+        var text = "could not \(code.verb) `\(path.displayed)`"
+        if let reason { text += ": \(reason)" }
+        return text
+    }
+
+    private var reason: String? {
+        switch code {
+        case .tooLarge: "it is larger than what is read of such a file"
+        case .notRegular: "it is not a regular file"
+        default: underlying.map(\.words)
+        }
+    }
+}
+
+extension Errno {
+    /// The kernel's reason as it stands inside a sentence: "no space left on device".
+    public var words: String {
+        let text = description
+        guard let first = text.first, text.dropFirst().first?.isLowercase ?? false else { return text }
+        return first.lowercased() + text.dropFirst()
+    }
+}

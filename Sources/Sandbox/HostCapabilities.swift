@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Glibc
+internal import Processes
+internal import SandboxPlan
+public import SystemPackage
+
+/// What this machine and this user can do for a build, found by trying rather than by reading version numbers.
+public struct HostCapabilities: Sendable {
+    public var findings: [Finding]
+
+    /// Whether a build can run at all.
+    public var canIsolate: Bool { !findings.contains { $0.state == .missing } }
+
+    public struct Finding: Sendable, Equatable {
+        public var name: String
+        public var state: State
+        public var detail: String
+        /// The command that mends it, to be typed as it is.
+        public var remedy: String?
+
+        public enum State: String, Sendable {
+            /// Works.
+            case available
+            /// A build runs, with less; the detail says what it cannot do.
+            case limited
+            /// No build can run.
+            case missing
+        }
+
+        init(_ name: String, _ state: State, _ detail: String, remedy: String? = nil) {
+            self.name = name
+            self.state = state
+            self.detail = detail
+            self.remedy = remedy
+        }
+    }
+
+    /// - Parameters:
+    ///   - launcher: the program that becomes a sandbox.
+    ///   - sandboxes: an existing directory that sandboxes are made in; a trial one is made there and removed.
+    public static func examine(launcher: FilePath, sandboxes: FilePath) -> HostCapabilities {
+        var findings = [kernel()]
+        let identity = IdentityChoice.choose(slot: 0)
+        findings.append(ids(identity))
+        findings.append(trial(launcher: launcher, sandboxes: sandboxes))
+        findings.append(packages(identity))
+        let table = ControlGroupTable.read()
+        for (name, controller) in [("memory limit", "memory"), ("cpu limit", "cpu"), ("process limit", "pids")] {
+            findings.append(limit(name, controller, table))
+        }
+        findings.append(git())
+        return HostCapabilities(findings: findings)
+    }
+
+    private static func kernel() -> Finding {
+        var name = utsname()
+        uname(&name)
+        let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        let isNewEnough = numbers.count == 2 && (numbers[0], numbers[1]) >= (5, 12)
+        return Finding(
+            "kernel", isNewEnough ? .available : .missing,
+            "Linux \(release)" + (isNewEnough ? "" : ", and builds need 5.12 or newer"))
+    }
+
+    private static func ids(_ identity: SandboxPlan.Identity) -> Finding {
+        let range = identity.users.last
+        switch identity.method {
+        case .privileged:
+            return Finding(
+                "user ids", .available,
+                "as root: ids from \(range?.outside ?? 0) on stand for the build's; the host's root is not among them")
+        case .inherited:
+            return Finding("user ids", .available, "root of a container without the host's ids: they are passed on")
+        case .subordinate:
+            return Finding(
+                "user ids", .available, "a range of \((range?.count ?? 0)) ids from \(range?.outside ?? 0) on")
+        case .single:
+            let name = IdentityChoice.userName(getuid()) ?? String(getuid())
+            let detail = "a single id: `run-as` and `chown` to another user cannot work"
+            if !IdentityChoice.mapperIsInstalled {
+                return Finding("user ids", .limited, detail, remedy: "sudo apt-get install uidmap")
+            }
+            return Finding(
+                "user ids", .limited, detail,
+                remedy: "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(name)")
+        }
+    }
+
+    /// A real sandbox, made and removed: says more than any list of kernel options.
+    private static func trial(launcher: FilePath, sandboxes: FilePath) -> Finding {
+        let scratch = sandboxes.appending("trial-\(getpid())")
+        let source = sandboxes.appending("trial-\(getpid())-source")
+        guard source.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
+            return Finding("sandbox", .missing, "cannot write to `\(sandboxes)`: \(Errno(rawValue: errno))")
+        }
+        defer { _ = source.withPlatformString { rmdir($0) } }
+        do {
+            let settings = SandboxSettings(
+                sources: [.init(hostPath: source, path: "/codebuild/output/src0/src")],
+                environment: [("PATH", "/usr/bin:/bin")], scratchDirectory: scratch, launcher: launcher)
+            let sandbox = try Sandbox.start(try PreparedSandbox.prepare(settings))
+            let outcome = try sandbox.run(
+                CommandRequest(script: .isolated("exit 42")), deadline: .now() + 10, sink: Silence())
+            try sandbox.close()
+            guard outcome == .exited(42) else {
+                return Finding("sandbox", .missing, "a trial command ended with \(outcome)")
+            }
+            return Finding("sandbox", .available, "a trial sandbox ran a command and left nothing")
+        } catch {
+            return Finding("sandbox", .missing, error.message, remedy: remedy(for: error))
+        }
+    }
+
+    private static func remedy(for error: SandboxError) -> String? {
+        guard error.code == .cannotIsolate else { return error.hints.first }
+        for (file, value, command) in [
+            ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
+            (
+                "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+                "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+            ),
+            ("/proc/sys/user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=15000"),
+        ] {
+            let text = SmallFile.read(FilePath(file)) ?? ""
+            if text.split(whereSeparator: \.isWhitespace).first.map(String.init) == value { return command }
+        }
+        return error.hints.first
+    }
+
+    /// Files of a root that is not mapped cannot be changed by anyone inside.
+    private static func packages(_ identity: SandboxPlan.Identity) -> Finding {
+        switch identity.method {
+        case .privileged, .inherited:
+            return Finding(
+                "system files", .available, "a build may change them in its own copy: `apt-get install` works")
+        case .single, .subordinate:
+            return Finding(
+                "system files", .limited,
+                "with `--image host` they belong to the host's root, so a build cannot change them: no `apt-get install`",
+                remedy: "drydock run --image dir:PATH, with a root file system that you unpacked yourself")
+        }
+    }
+
+    private static func limit(_ name: String, _ controller: String, _ table: ControlGroupTable) -> Finding {
+        if let parent = table.parent(for: controller) {
+            return Finding(name, .available, "cgroup version \(parent.isVersion2 ? 2 : 1) at `\(parent.directory)`")
+        }
+        return Finding(
+            name, .limited, "not enforced: \(table.refusal(controller))",
+            remedy: geteuid() == 0 ? nil : "systemd-run --user --scope -p Delegate=yes drydock run")
+    }
+
+    private static func git() -> Finding {
+        guard let path = HostProcess.find("git", searchPath: "/usr/local/bin:/usr/bin:/bin") else {
+            return Finding(
+                "git", .limited, "not installed: sources can only be directories", remedy: "sudo apt-get install git")
+        }
+        return Finding("git", .available, "`\(path)`")
+    }
+}
+
+/// Takes output and does nothing with it.
+private final class Silence: OutputSink {
+    func receive(_ bytes: UnsafeRawBufferPointer) {}
+    var blockedDescriptor: Int32? { nil }
+    func resume() {}
+    func tick() {}
+    var stopRequest: StopRequest? { nil }
+    var stopDescriptor: Int32? { nil }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import CLinux
+internal import Glibc
+internal import SandboxPlan
+internal import SystemPackage
+
+/// Whose ids the build's root and users are on the host. Host root itself is never mapped into a sandbox.
+enum IdentityChoice {
+    /// Ids of one sandbox as root: as many as Debian's users need.
+    static let rangeSize: UInt32 = 65_536
+    /// Where ranges begin when /etc/subuid has no entry for `drydock`: far above what distributions hand out.
+    private static let fallbackBase: UInt32 = 0x7000_0000
+
+    /// - Parameter slot: number of this sandbox among those that run now; each has a range of its own as root.
+    static func choose(slot: Int) -> SandboxPlan.Identity {
+        let (user, group) = (geteuid(), getegid())
+        if user == 0 {
+            guard ownsAllIds else { return inherited() }
+            let base = rootBase + UInt32(slot) * rangeSize
+            let range = SandboxPlan.Identity.Range(inside: 0, outside: base, count: rangeSize)
+            return SandboxPlan.Identity(users: [range], groups: [range], method: .privileged)
+        }
+        let name = userName(user)
+        if mapperIsInstalled, let users = SubordinateRange.find("/etc/subuid", name: name, identifier: user),
+            let groups = SubordinateRange.find("/etc/subgid", name: name, identifier: user)
+        {
+            return SandboxPlan.Identity(
+                users: ranges(own: user, users), groups: ranges(own: group, groups), method: .subordinate)
+        }
+        return SandboxPlan.Identity(
+            users: [.init(inside: 0, outside: user, count: 1)], groups: [.init(inside: 0, outside: group, count: 1)],
+            method: .single)
+    }
+
+    private static func ranges(own: UInt32, _ range: SubordinateRange) -> [SandboxPlan.Identity.Range] {
+        [
+            .init(inside: 0, outside: own, count: 1),
+            .init(inside: 1, outside: range.start, count: min(range.count, rangeSize)),
+        ]
+    }
+
+    /// Root of the machine, rather than of a user namespace somebody else made (a rootless container).
+    static var ownsAllIds: Bool {
+        guard let text = SmallFile.read("/proc/self/uid_map") else { return false }
+        return text.split(whereSeparator: \.isWhitespace).map(String.init) == ["0", "0", "4294967295"]
+    }
+
+    private static var rootBase: UInt32 {
+        guard let range = SubordinateRange.find("/etc/subuid", name: "drydock", identifier: nil),
+            range.count >= rangeSize
+        else { return fallbackBase }
+        return range.start
+    }
+
+    /// The ids we have are passed on one to one; our root is somebody's ordinary id outside already.
+    private static func inherited() -> SandboxPlan.Identity {
+        func identityRanges(_ file: FilePath) -> [SandboxPlan.Identity.Range] {
+            let fields = (SmallFile.read(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { UInt32($0) }
+            return stride(from: 0, to: fields.count - 2, by: 3).map {
+                .init(inside: fields[$0], outside: fields[$0], count: fields[$0 + 2])
+            }
+        }
+        return SandboxPlan.Identity(
+            users: identityRanges("/proc/self/uid_map"), groups: identityRanges("/proc/self/gid_map"),
+            method: .inherited)
+    }
+
+    static var mapperIsInstalled: Bool {
+        let places: [FilePath] = ["/usr/bin/newuidmap", "/bin/newuidmap", "/usr/local/bin/newuidmap"]
+        return places.contains { $0.withPlatformString { access($0, X_OK) } == 0 }
+    }
+
+    /// From /etc/passwd rather than through the name service, which loads libraries and may ask a network.
+    static func userName(_ identifier: UInt32) -> String? {
+        for line in (SmallFile.read("/etc/passwd") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            if fields.count > 2, UInt32(fields[2]) == identifier { return String(fields[0]) }
+        }
+        return nil
+    }
+}
+
+/// A line of /etc/subuid or /etc/subgid (subuid(5)).
+struct SubordinateRange: Equatable {
+    var start: UInt32
+    var count: UInt32
+
+    static func find(_ file: FilePath, name: String?, identifier: UInt32?) -> SubordinateRange? {
+        for line in (SmallFile.read(file) ?? "").split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard fields.count == 3, let start = UInt32(fields[1]), let count = UInt32(fields[2]), count > 0,
+                start.addingReportingOverflow(count).overflow == false
+            else { continue }
+            let owner = String(fields[0])
+            if owner == name || (identifier.map { owner == String($0) } ?? false) {
+                return SubordinateRange(start: start, count: count)
+            }
+        }
+        return nil
+    }
+}
+
+/// Reads the small text files of /etc and /proc that decide how a sandbox is made; nil when there is nothing to read.
+enum SmallFile {
+    static func read(_ path: FilePath) -> String? { bytes(path).map { String(decoding: $0, as: UTF8.self) } }
+
+    static func bytes(_ path: FilePath, limit: Int = 1 << 20) -> [UInt8]? {
+        guard let file = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking]) else {
+            return nil
+        }
+        defer { try? file.close() }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        while bytes.count < limit {
+            guard let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0) }) else { return nil }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+
+    /// Writes to an existing file of the kernel's, all at once.
+    static func write(_ path: FilePath, _ text: String) -> Bool {
+        guard let file = try? FileDescriptor.open(path, .writeOnly, options: .closeOnExec) else { return false }
+        defer { try? file.close() }
+        return (try? file.writeAll(text.utf8)) == text.utf8.count
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Glibc
+internal import SandboxPlan
+internal import SystemPackage
+
+/// The operations that make `/` of a sandbox, and everything in it that is not the build's own.
+struct RootFileSystem {
+    let scratch: FilePath
+    let sharesNetwork: Bool
+    /// Whether the sandbox's root may read what the host's root may.
+    let showsRootFiles: Bool
+    private var overlays = 0
+
+    init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool) {
+        self.scratch = scratch
+        self.sharesNetwork = sharesNetwork
+        self.showsRootFiles = showsRootFiles
+    }
+
+    static let stateDirectory = "/codebuild/output/tmp"
+    static let hostname = "build"
+
+    mutating func operations(image: SandboxSettings.Image, sources: [SandboxSettings.SourceMount]) -> [Operation] {
+        var operations =
+            switch image {
+            case .host: host()
+            case .directory(let path): [overlay(lower: path, target: "/")]
+            }
+        operations += kernelFileSystems()
+        operations += networkFiles(image: image)
+        if image == .host, showsRootFiles { operations += hostSecrets() }
+        if image == .host, sources.contains(where: belongsToAnother) { operations.append(trustingGit()) }
+        for path in ["/codebuild/output", "/codebuild/readonly", "/codebuild/user/bin", "/codebuild/output/tmp"] {
+            operations.append(.directory(target: KernelText(path), mode: 0o755))
+        }
+        // In memory, because a shell's saved state holds its secrets; writable to whomever `run-as` names.
+        operations.append(
+            .temporaryFileSystem(target: KernelText(Self.stateDirectory), size: 256 << 20, mode: 0o1777))
+        operations.append(.file(target: KernelText(Self.stateDirectory + "/env.sh"), contents: "", mode: 0o644))
+        for source in sources { operations.append(mount(source)) }
+        return operations
+    }
+
+    typealias Operation = SandboxPlan.Operation
+
+    // MARK: The host as an image
+
+    /// The host's root is assembled from parts and never shown whole: home directories, `/run` with its sockets, `/tmp`
+    /// and drydock's own state stay out because nothing puts them in.
+    private mutating func host() -> [Operation] {
+        var operations: [Operation] = [.root(directory: kernelText(scratch.appending("root")))]
+        for (path, mode) in Self.plainDirectories {
+            operations.append(.directory(target: KernelText(path), mode: mode))
+        }
+        for name in Self.systemDirectories {
+            let path = FilePath("/").appending(name)
+            if let destination = link(path) {
+                // Debian's /bin is a link to usr/bin; it is one in the sandbox too.
+                operations.append(.symbolicLink(target: kernelText(path), destination: destination))
+            } else if isDirectory(path) {
+                operations.append(overlay(lower: path, target: path))
+            }
+        }
+        for path in Self.packageState where isDirectory(path) {
+            operations.append(overlay(lower: path, target: path))
+        }
+        return operations
+    }
+
+    private static let systemDirectories = [
+        "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix", "gnu",
+    ]
+    /// What `dpkg` and `apt-get` read and change.
+    private static let packageState: [FilePath] = ["/var/lib/dpkg", "/var/lib/apt"]
+    private static let plainDirectories: [(String, UInt32)] = [
+        ("/root", 0o700), ("/home", 0o755), ("/run", 0o755), ("/run/lock", 0o1777), ("/tmp", 0o1777), ("/mnt", 0o755),
+        ("/media", 0o755), ("/srv", 0o755), ("/var", 0o755), ("/var/tmp", 0o1777), ("/var/cache", 0o755),
+        ("/var/cache/apt/archives/partial", 0o755), ("/var/log/apt", 0o755), ("/var/lib", 0o755),
+        ("/var/lib/misc", 0o755), ("/var/spool", 0o755),
+    ]
+
+    // MARK: Kernel file systems
+
+    private func kernelFileSystems() -> [Operation] {
+        var operations: [Operation] = [
+            .processes(target: "/proc"), .system(target: "/sys"), .devices(target: "/dev"),
+        ]
+        operations += Self.maskedPaths.map { .mask(target: KernelText($0)) }
+        operations += Self.readOnlyPaths.map { .readOnly(target: KernelText($0)) }
+        return operations
+    }
+
+    /// The union of what runc, Docker and podman hide, and what else names the host's kernel memory.
+    private static let maskedPaths = [
+        "/proc/acpi", "/proc/asound", "/proc/config.gz", "/proc/interrupts", "/proc/kallsyms", "/proc/kcore",
+        "/proc/keys", "/proc/kmsg", "/proc/kpagecgroup", "/proc/kpagecount", "/proc/kpageflags", "/proc/latency_stats",
+        "/proc/sched_debug", "/proc/scsi", "/proc/slabinfo", "/proc/timer_list", "/proc/timer_stats",
+        "/proc/vmallocinfo", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux", "/sys/kernel",
+        "/sys/power",
+    ]
+    private static let readOnlyPaths = [
+        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+    ]
+
+    // MARK: Files
+
+    /// Names must resolve as on the host, and the sandbox's own name must resolve at all.
+    private func networkFiles(image: SandboxSettings.Image) -> [Operation] {
+        var operations: [Operation] = []
+        let hosts = SmallFile.bytes("/etc/hosts") ?? Array("127.0.0.1 localhost\n::1 localhost\n".utf8)
+        let own = Array("\n127.0.1.1 \(Self.hostname)\n".utf8)
+        operations.append(.file(target: "/etc/hosts", contents: KernelText(hosts + own), mode: 0o644))
+        guard sharesNetwork, let resolver = SmallFile.bytes("/etc/resolv.conf") else { return operations }
+        // A link into /run (systemd-resolved) leads nowhere inside, so its contents become a file.
+        if image != .host || link("/etc/resolv.conf") != nil {
+            operations.append(.file(target: "/etc/resolv.conf", contents: KernelText(resolver), mode: 0o644))
+        }
+        return operations
+    }
+
+    /// Run by root, a build is root over its view of the host's /etc, and could read keys and password hashes there. The
+    /// account files stay, without passwords, because `useradd` and package scripts change them.
+    private func hostSecrets() -> [Operation] {
+        func withoutPasswords(_ file: FilePath, _ rest: String) -> KernelText {
+            let names = (SmallFile.read(file) ?? "").split(separator: "\n")
+                .compactMap { $0.split(separator: ":", omittingEmptySubsequences: false).first }
+            return KernelText(names.map { "\($0):*:\(rest)\n" }.joined())
+        }
+        var operations: [Operation] = [
+            .file(target: "/etc/shadow", contents: withoutPasswords("/etc/passwd", "19000:0:99999:7:::"), mode: 0o640),
+            .file(target: "/etc/gshadow", contents: withoutPasswords("/etc/group", ":"), mode: 0o640),
+        ]
+        operations += Self.secretPaths.map { .mask(target: KernelText($0)) }
+        return operations
+    }
+
+    private static let secretPaths = [
+        "/etc/shadow-", "/etc/gshadow-", "/etc/ssl/private", "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key",
+        "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_dsa_key", "/etc/krb5.keytab", "/etc/wireguard",
+        "/etc/NetworkManager/system-connections", "/etc/letsencrypt", "/etc/kubernetes", "/etc/rancher",
+        "/etc/docker/key.json", "/etc/sudoers.d", "/etc/ppp/chap-secrets", "/etc/ppp/pap-secrets",
+        "/etc/netplan", "/etc/wpa_supplicant",
+    ]
+
+    /// In CodeBuild the source belongs to root, who runs the build. A source that belongs to somebody else here (`sudo`, a
+    /// CI checkout) would make git refuse it as dubious.
+    private func trustingGit() -> Operation {
+        let configuration = SmallFile.bytes("/etc/gitconfig") ?? []
+        let trust = Array("\n[safe]\n\tdirectory = *\n".utf8)
+        return .file(target: "/etc/gitconfig", contents: KernelText(configuration + trust), mode: 0o644)
+    }
+
+    private func belongsToAnother(_ source: SandboxSettings.SourceMount) -> Bool {
+        var status = stat()
+        return source.hostPath.withPlatformString { stat($0, &status) } == 0 && status.st_uid != geteuid()
+    }
+
+    private mutating func mount(_ source: SandboxSettings.SourceMount) -> Operation {
+        if source.isWritable {
+            return .bind(source: kernelText(source.hostPath), target: kernelText(source.path), access: .readWrite)
+        }
+        return overlay(lower: source.hostPath, target: source.path)
+    }
+
+    private mutating func overlay(lower: FilePath, target: FilePath) -> Operation {
+        defer { overlays += 1 }
+        return .overlay(
+            lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
+            work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target))
+    }
+
+    private func link(_ path: FilePath) -> KernelText? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = path.withPlatformString { readlink($0, &buffer, buffer.count) }
+        return count > 0 ? KernelText(buffer[..<count].map { UInt8(bitPattern: $0) }) : nil
+    }
+
+    private func isDirectory(_ path: FilePath) -> Bool {
+        var status = stat()
+        return path.withPlatformString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+}
+
+/// The path's own bytes; a path need not be UTF-8.
+func kernelText(_ path: FilePath) -> KernelText {
+    KernelText(path.withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) })
+}

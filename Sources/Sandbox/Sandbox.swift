@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import CLinux
+public import Files
+internal import Glibc
+internal import Processes
+internal import SandboxPlan
+internal import SystemPackage
+
+/// A running sandbox: one for the whole build, with a new shell for every command.
+public final class Sandbox {
+    let connection: LauncherConnection
+    let output: FileDescriptor
+    let controlGroups: ControlGroups
+    let timing: StopTiming
+    private let prepared: PreparedSandbox
+    private var openedTree: SandboxTree?
+    var buffer = [UInt8](repeating: 0, count: 256 << 10)
+
+    private init(
+        connection: LauncherConnection, output: FileDescriptor, prepared: PreparedSandbox, timing: StopTiming
+    ) {
+        self.connection = connection
+        self.output = output
+        self.prepared = prepared
+        self.controlGroups = prepared.controlGroups
+        self.timing = timing
+    }
+
+    /// Makes the sandbox; when this returns, commands can run.
+    public static func start(
+        _ prepared: PreparedSandbox, timing: StopTiming = StopTiming()
+    ) throws(SandboxError) -> Sandbox {
+        let scratch = prepared.settings.scratchDirectory
+        guard scratch.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
+            let reason = Errno(rawValue: errno)
+            prepared.controlGroups.remove()
+            throw .scratch(scratch, reason)
+        }
+        var ends: [Int32] = [-1, -1]
+        guard linux_pipe2(&ends, O_CLOEXEC) == 0 else {
+            throw .launcherFailed("\(Errno(rawValue: errno))")
+        }
+        let (readEnd, writeEnd) = (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
+        // A larger pipe lets a chatty command run ahead of us; where the user's allowance is used up, 64 KiB must do.
+        _ = linux_set_pipe_size(ends[0], 1 << 20)
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        defer { try? writeEnd.close() }
+        do {
+            let connection = try LauncherConnection.start(
+                prepared.settings.launcher, output: writeEnd, lock: prepared.slot.lock)
+            let sandbox = Sandbox(connection: connection, output: readEnd, prepared: prepared, timing: timing)
+            connection.send(.setUp(prepared.plan))
+            try sandbox.awaitReady()
+            return sandbox
+        } catch {
+            try? readEnd.close()
+            throw error
+        }
+    }
+
+    private func awaitReady() throws(SandboxError) {
+        switch try connection.receive().reply {
+        case .ready: return
+        case .failed(let step, let errno, let path):
+            // The launcher cleans up before it ends.
+            connection.close()
+            throw .setUp(step, Errno(rawValue: errno), path)
+        default:
+            connection.close()
+            throw .launcherDied
+        }
+    }
+
+    /// Kills every process of the build; after this nothing inside changes any more.
+    public func quiesce() throws(SandboxError) {
+        connection.send(.quiesce)
+        while true {
+            let reply = try connection.receive().reply
+            if reply == .quiesced { return }
+            if case .finished = reply { throw .launcherDied }
+        }
+    }
+
+    /// The sandbox's root, to read what the build left.
+    public func tree() throws(SandboxError) -> any TreeOpener {
+        if let openedTree { return openedTree }
+        connection.send(.open(path: "/", directory: true))
+        let (reply, descriptor) = try connection.receive()
+        guard case .opened(let error) = reply, let descriptor else {
+            if case .opened(let error) = reply { throw .setUp(.cloneTree, Errno(rawValue: error), "/") }
+            throw .launcherDied
+        }
+        precondition(error == 0, "a descriptor comes only with success")
+        let tree = SandboxTree(root: descriptor, connection: connection)
+        openedTree = tree
+        return tree
+    }
+
+    /// Ends the sandbox and waits until its processes, mounts, control groups and directories are gone.
+    public func close() throws(SandboxError) {
+        openedTree = nil
+        connection.finishSending()
+        defer {
+            connection.close()
+            try? output.close()
+        }
+        while true {
+            guard case .finished(_, let error, let path) = try connection.receive().reply else { continue }
+            if error != 0 { throw .leftover(path, Errno(rawValue: error)) }
+            return
+        }
+    }
+
+    /// Lets go without a word, as the kernel does for a program that is killed; the launcher then ends the sandbox itself.
+    public func abandon() {
+        openedTree = nil
+        connection.close()
+        try? output.close()
+    }
+
+    /// The most memory the build used, in bytes, where a memory limit is enforced.
+    public var memoryPeak: Int? { controlGroups.memoryPeak }
+}
+
+/// How long a command that is asked to end may take before it is killed.
+public struct StopTiming: Sendable {
+    /// Seconds after SIGTERM.
+    public var grace: Double
+
+    public init(grace: Double = 5) { self.grace = grace }
+}
+
+/// The sandbox's files, opened from outside: by ourselves where we may, by the sandbox's root where we may not (files of
+/// another user of the build, or without permissions).
+final class SandboxTree: TreeOpener {
+    private let root: FileDescriptor
+    private let connection: LauncherConnection
+
+    init(root: FileDescriptor, connection: LauncherConnection) {
+        self.root = root
+        self.connection = connection
+    }
+
+    deinit { try? root.close() }
+
+    func open(_ path: FilePath, directory: Bool) throws(FilesError) -> FileDescriptor {
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (directory ? O_DIRECTORY : 0)
+        let opened = path.withPlatformString {
+            linux_openat2(
+                root.rawValue, $0, UInt64(flags), 0, LINUX_RESOLVE_IN_ROOT | LINUX_RESOLVE_NO_MAGICLINKS)
+        }
+        if opened >= 0 { return FileDescriptor(rawValue: opened) }
+        let reason = Errno(rawValue: errno)
+        guard reason == .permissionDenied || reason == .notPermitted else {
+            throw FilesError(.open, path: path, underlying: reason)
+        }
+        connection.send(.open(path: kernelText(path), directory: directory))
+        guard let (reply, descriptor) = try? connection.receive(), case .opened(let error) = reply else {
+            throw FilesError(.open, path: path, underlying: reason)
+        }
+        guard let descriptor else { throw FilesError(.open, path: path, underlying: Errno(rawValue: error)) }
+        return descriptor
+    }
+}

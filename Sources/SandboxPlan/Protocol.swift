@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+/// What drydock asks of the launcher over the control socket.
+public enum LauncherRequest: Sendable, Equatable {
+    /// Become the sandbox. Always the first.
+    case setUp(SandboxPlan)
+    /// Remove the contents of a directory that a sandbox of this identity left behind, and the directory.
+    case remove(identity: SandboxPlan.Identity, directory: KernelText)
+    case run(CommandLaunch)
+    /// Send a signal to every process of the build.
+    case signal(Int32)
+    /// Kill every process of the build but pid 1, and say so when the last is gone.
+    case quiesce
+    /// Open a path of the sandbox for reading; the descriptor travels with the reply.
+    case open(path: KernelText, directory: Bool)
+
+    public func encode() -> [UInt8] {
+        var wire = WireEncoder()
+        switch self {
+        case .setUp(let plan):
+            wire.append(UInt8(0))
+            plan.encode(to: &wire)
+        case .remove(let identity, let directory):
+            wire.append(UInt8(1))
+            identity.encode(to: &wire)
+            wire.append(directory)
+        case .run(let launch):
+            wire.append(UInt8(2))
+            launch.encode(to: &wire)
+        case .signal(let number):
+            wire.append(UInt8(3))
+            wire.append(number)
+        case .quiesce:
+            wire.append(UInt8(4))
+        case .open(let path, let directory):
+            wire.append(UInt8(5))
+            wire.append(path)
+            wire.append(directory)
+        }
+        return wire.bytes
+    }
+
+    public init(_ bytes: [UInt8]) throws(WireDecoder.Malformed) {
+        var wire = WireDecoder(bytes)
+        switch try wire.number(UInt8.self) {
+        case 0: self = .setUp(try SandboxPlan(from: &wire))
+        case 1: self = .remove(identity: try SandboxPlan.Identity(from: &wire), directory: try wire.text())
+        case 2: self = .run(try CommandLaunch(from: &wire))
+        case 3: self = .signal(try wire.number())
+        case 4: self = .quiesce
+        case 5: self = .open(path: try wire.text(), directory: try wire.flag())
+        default: throw WireDecoder.Malformed()
+        }
+        guard wire.isAtEnd else { throw WireDecoder.Malformed() }
+    }
+}
+
+/// One command, as the launcher's pid 1 starts it.
+public struct CommandLaunch: Sendable, Equatable {
+    /// The whole text of the script file.
+    public var script: KernelText
+    /// A name looked up on the environment's `PATH`, or a path.
+    public var shell: KernelText
+    /// Starts where the last command ended rather than in the first directory, and moves what it saved into place.
+    public var carriesState: Bool
+    /// Starts where the last command ended, but leaves no trace.
+    public var observesState: Bool
+    public var user: UInt32
+    public var group: UInt32
+    public var supplementaryGroups: [UInt32]
+
+    public init(
+        script: KernelText, shell: KernelText, carriesState: Bool, observesState: Bool, user: UInt32 = 0,
+        group: UInt32 = 0, supplementaryGroups: [UInt32] = []
+    ) {
+        self.script = script
+        self.shell = shell
+        self.carriesState = carriesState
+        self.observesState = observesState
+        self.user = user
+        self.group = group
+        self.supplementaryGroups = supplementaryGroups
+    }
+
+    func encode(to wire: inout WireEncoder) {
+        wire.append(script)
+        wire.append(shell)
+        wire.append(carriesState)
+        wire.append(observesState)
+        wire.append(user)
+        wire.append(group)
+        wire.appendList(supplementaryGroups) { $0.append($1) }
+    }
+
+    init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
+        script = try wire.text()
+        shell = try wire.text()
+        carriesState = try wire.flag()
+        observesState = try wire.flag()
+        user = try wire.number()
+        group = try wire.number()
+        supplementaryGroups = try wire.list { wire throws(WireDecoder.Malformed) in try wire.number(UInt32.self) }
+    }
+}
+
+/// What the launcher answers.
+public enum LauncherReply: Sendable, Equatable {
+    /// The sandbox stands; requests are welcome.
+    case ready
+    /// A step failed; nothing more follows but the end. `errno` is 0 where the kernel said nothing.
+    case failed(step: SetUpStep, errno: Int32, path: KernelText)
+    /// A command ended, with a status as `wait(2)` stores it.
+    case ended(status: Int32)
+    /// A command could not be started: its shell, and what the kernel said.
+    case notStarted(step: SetUpStep, errno: Int32, path: KernelText)
+    case quiesced
+    /// The path was opened (`errno` 0, and the descriptor comes with this reply) or was not.
+    case opened(errno: Int32)
+    /// Everything is gone: the sandbox's processes, mounts, control groups and directories. `errno` is not 0 when
+    /// something could not be removed; it names the first such path.
+    case finished(status: Int32, errno: Int32, path: KernelText)
+
+    public func encode() -> [UInt8] {
+        var wire = WireEncoder()
+        switch self {
+        case .ready: wire.append(UInt8(0))
+        case .failed(let step, let errno, let path), .notStarted(let step, let errno, let path):
+            if case .failed = self { wire.append(UInt8(1)) } else { wire.append(UInt8(3)) }
+            wire.append(step.rawValue)
+            wire.append(errno)
+            wire.append(path)
+        case .ended(let status):
+            wire.append(UInt8(2))
+            wire.append(status)
+        case .quiesced: wire.append(UInt8(4))
+        case .opened(let errno):
+            wire.append(UInt8(5))
+            wire.append(errno)
+        case .finished(let status, let errno, let path):
+            wire.append(UInt8(6))
+            wire.append(status)
+            wire.append(errno)
+            wire.append(path)
+        }
+        return wire.bytes
+    }
+
+    public init(_ bytes: [UInt8]) throws(WireDecoder.Malformed) {
+        var wire = WireDecoder(bytes)
+        switch try wire.number(UInt8.self) {
+        case 0: self = .ready
+        case 1: self = .failed(step: try Self.step(&wire), errno: try wire.number(), path: try wire.text())
+        case 2: self = .ended(status: try wire.number())
+        case 3: self = .notStarted(step: try Self.step(&wire), errno: try wire.number(), path: try wire.text())
+        case 4: self = .quiesced
+        case 5: self = .opened(errno: try wire.number())
+        case 6: self = .finished(status: try wire.number(), errno: try wire.number(), path: try wire.text())
+        default: throw WireDecoder.Malformed()
+        }
+    }
+
+    private static func step(_ wire: inout WireDecoder) throws(WireDecoder.Malformed) -> SetUpStep {
+        guard let step = SetUpStep(rawValue: try wire.number()) else { throw WireDecoder.Malformed() }
+        return step
+    }
+}
+
+/// The step of a set-up that failed: with the errno it decides which advice the user gets.
+public enum SetUpStep: UInt8, Sendable, CaseIterable {
+    case protocolMismatch
+    case createNamespaces
+    case mapUsers
+    case mapGroups
+    case joinControlGroup
+    case becomeRoot
+    case readOnlyLauncher
+    case privateMounts
+    case cloneTree
+    case mapTree
+    case mountOverlay
+    case mountProcesses
+    case mountSystem
+    case mountTemporary
+    case attachMount
+    case makeMountPoint
+    case pivotRoot
+    case devices
+    case mask
+    case readOnly
+    case writeFile
+    case network
+    case hostname
+    case limits
+    case privileges
+    case seccomp
+    case startCommand
+    case findShell
+    case changeDirectory
+    case changeUser
+    case execute
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+/// Everything the launcher does to become a build's sandbox: what is printed by `--print-sandbox` is what runs.
+///
+/// The plan is a value without judgement of its own: `Sandbox` decides, `drydock-init` performs the operations in order.
+public struct SandboxPlan: Sendable, Equatable {
+    public var identity: Identity
+    /// A network namespace with nothing but a loopback interface; otherwise the host's network is shared.
+    public var hasOwnNetwork: Bool
+    public var hostname: KernelText
+    /// Directory of the host that holds what the build writes; removed by the launcher when the sandbox has ended.
+    public var scratch: KernelText
+    /// Control groups that pid 1 is put into, removed afterwards: their directories on the host.
+    public var controlGroups: [KernelText]
+    /// In order; the first is the root.
+    public var operations: [Operation]
+    /// Most open files of a process; the hard limit is set to it too, unless ours is lower.
+    public var openFilesLimit: UInt64
+    /// Most processes and threads of one user inside; what a fork bomb ends at even without control groups.
+    public var processesLimit: UInt64
+    /// Capabilities that a root command has inside, as a bit mask.
+    public var capabilities: UInt64
+    /// `NAME=VALUE`, the first environment of every command.
+    public var environment: [KernelText]
+    /// Where commands start: the primary source, inside.
+    public var workingDirectory: KernelText
+    /// A directory inside, on a tmpfs, for the files that carry the shell's state from command to command.
+    public var stateDirectory: KernelText
+
+    public init(
+        identity: Identity, hasOwnNetwork: Bool, hostname: KernelText, scratch: KernelText,
+        controlGroups: [KernelText] = [], operations: [Operation], openFilesLimit: UInt64, processesLimit: UInt64,
+        capabilities: UInt64, environment: [KernelText], workingDirectory: KernelText, stateDirectory: KernelText
+    ) {
+        self.identity = identity
+        self.hasOwnNetwork = hasOwnNetwork
+        self.hostname = hostname
+        self.scratch = scratch
+        self.controlGroups = controlGroups
+        self.operations = operations
+        self.openFilesLimit = openFilesLimit
+        self.processesLimit = processesLimit
+        self.capabilities = capabilities
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.stateDirectory = stateDirectory
+    }
+
+    /// How the build's user and group ids are those of the host.
+    public struct Identity: Sendable, Equatable {
+        public var users: [Range]
+        public var groups: [Range]
+        public var method: Method
+
+        public init(users: [Range], groups: [Range], method: Method) {
+            self.users = users
+            self.groups = groups
+            self.method = method
+        }
+
+        /// `count` ids from `inside` on are those from `outside` on.
+        public struct Range: Sendable, Equatable {
+            public var inside: UInt32
+            public var outside: UInt32
+            public var count: UInt32
+
+            public init(inside: UInt32, outside: UInt32, count: UInt32) {
+                self.inside = inside
+                self.outside = outside
+                self.count = count
+            }
+        }
+
+        public enum Method: UInt8, Sendable {
+            /// We may write any map: real root. Lowers and bound directories are shown through id-mapped mounts, so that
+            /// host root's files are root's inside while the host's own root is not mapped at all.
+            case privileged
+            /// A map of our own single id, written by ourselves.
+            case single
+            /// A subordinate range, written by the set-uid programs `newuidmap` and `newgidmap`.
+            case subordinate
+            /// Root of a user namespace already (a rootless container): its ids are passed on one to one.
+            case inherited
+        }
+    }
+
+    /// One step of the set-up. Targets are absolute inside the new root; sources are paths of the host.
+    public enum Operation: Sendable, Equatable {
+        /// The root: a directory below the scratch directory, as it is.
+        case root(directory: KernelText)
+        /// A copy-on-write view of a directory. At `/` it is the root.
+        case overlay(lower: KernelText, upper: KernelText, work: KernelText, target: KernelText)
+        /// The host's directory, file or device itself.
+        case bind(source: KernelText, target: KernelText, access: Access)
+        case temporaryFileSystem(target: KernelText, size: UInt64, mode: UInt32)
+        /// A process file system for the sandbox's own processes.
+        case processes(target: KernelText)
+        /// The kernel's device tree, read-only: new with an own network, otherwise the host's.
+        case system(target: KernelText)
+        /// A device directory with the harmless nodes and terminals of its own.
+        case devices(target: KernelText)
+        case directory(target: KernelText, mode: UInt32)
+        case symbolicLink(target: KernelText, destination: KernelText)
+        case file(target: KernelText, contents: KernelText, mode: UInt32)
+        /// Hides what is there: an empty file or directory instead. What is not there needs no hiding.
+        case mask(target: KernelText)
+        /// Forbids writing below.
+        case readOnly(target: KernelText)
+
+        public enum Access: UInt8, Sendable {
+            case readWrite, readOnly
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import CLinux
+import Glibc
+import SandboxPlan
+
+/// Pid 1's life after the set-up: starts commands, reaps everything, and answers drydock until it is gone.
+struct CommandService {
+    let plan: SandboxPlan
+    let control: Channel
+    let signals: Int32
+    /// Where the next command starts; the last one may have left another.
+    private var directory: KernelText
+    private var current: Running?
+
+    init(plan: SandboxPlan, control: Channel, signals: Int32) {
+        self.plan = plan
+        self.control = control
+        self.signals = signals
+        directory = plan.workingDirectory
+    }
+
+    struct Running {
+        var process: pid_t
+        /// Closed by a successful exec; otherwise tells which step failed.
+        var failure: Int32
+        var launch: CommandLaunch
+    }
+
+    mutating func serve() -> Never {
+        while true {
+            var polled = [
+                pollfd(fd: control.socket, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            ]
+            if poll(&polled, 2, -1) < 0 { continue }
+            if polled[1].revents != 0 {
+                // Other signals mean nothing to pid 1; they are read so that they do not wake us again.
+                while linux_next_signal(signals) != 0 {}
+                reap()
+            }
+            if polled[0].revents != 0 {
+                // The end of drydock, however it came, is the end of everything in here: the kernel kills every
+                // process of a pid namespace whose pid 1 exits.
+                guard let message = control.receive(), let request = try? LauncherRequest(message.bytes) else {
+                    exit(0)
+                }
+                perform(request)
+            }
+        }
+    }
+
+    private mutating func perform(_ request: LauncherRequest) {
+        switch request {
+        case .run(let launch): start(launch)
+        case .signal(let number):
+            kill(-1, number)
+            // A stopped process gets no signal but this one and SIGKILL.
+            kill(-1, SIGCONT)
+        case .quiesce:
+            kill(-1, SIGKILL)
+            while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
+            current = nil
+            control.send(.quiesced)
+        case .open(let path, let directory): open(path, directory)
+        case .setUp, .remove: exit(1)
+        }
+    }
+
+    private mutating func start(_ launch: CommandLaunch) {
+        do throws(SetUpFailure) {
+            let start = launch.carriesState || launch.observesState ? directory : plan.workingDirectory
+            current = try CommandStart(plan: plan, launch: launch, directory: start).perform()
+        } catch {
+            control.send(.notStarted(step: error.step, errno: error.errno, path: error.path))
+        }
+    }
+
+    /// Takes every dead process, its own and the orphans that fell to it; tells drydock when the command is among them.
+    private mutating func reap() {
+        var status: Int32 = 0
+        while true {
+            let process = waitpid(-1, &status, WNOHANG)
+            if process <= 0 { return }
+            guard let running = current, running.process == process else { continue }
+            current = nil
+            finish(running, status: status)
+        }
+    }
+
+    private mutating func finish(_ running: Running, status: Int32) {
+        defer { close(running.failure) }
+        var report = [UInt8](repeating: 0, count: 5)
+        if read(running.failure, &report, 5) == 5 {
+            var decoder = WireDecoder(report)
+            let step = (try? decoder.number(UInt8.self)).flatMap(SetUpStep.init) ?? .execute
+            let saved = (try? decoder.number(Int32.self)) ?? 0
+            control.send(.notStarted(step: step, errno: saved, path: running.launch.shell))
+            return
+        }
+        if running.launch.carriesState, let next = ShellState(plan.stateDirectory).commit() { directory = next }
+        control.send(.ended(status: status))
+    }
+
+    private func open(_ path: KernelText, _ isDirectory: Bool) {
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (isDirectory ? O_DIRECTORY : 0)
+        let file = path.withCString {
+            linux_openat2(LINUX_AT_FDCWD, $0, UInt64(flags), 0, LINUX_RESOLVE_NO_MAGICLINKS)
+        }
+        let saved = file < 0 ? errno : 0
+        control.send(.opened(errno: saved), descriptor: file)
+        if file >= 0 { close(file) }
+    }
+}

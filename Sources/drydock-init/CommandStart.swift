@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import CLinux
+import Glibc
+import SandboxPlan
+
+/// Starts one command: its text as a script file, its shell in a session of its own.
+struct CommandStart {
+    let plan: SandboxPlan
+    let launch: CommandLaunch
+    let directory: KernelText
+
+    func perform() throws(SetUpFailure) -> CommandService.Running {
+        let script = plan.stateDirectory + "/script.sh"
+        ShellState(plan.stateDirectory).discard()
+        // A new file each time: a shell left in the background may still be reading the last one.
+        try MountPoint.write(script, launch.script, mode: 0o644)
+        let shell = try findShell()
+        var ends: [Int32] = [-1, -1]
+        try check(linux_pipe2(&ends, O_CLOEXEC), .startCommand)
+        let environment = environmentPointers()
+        let arguments = [launch.shell, script].map { $0.withCString { strdup($0) } } + [nil]
+        defer {
+            for pointer in environment + arguments { free(pointer) }
+            close(ends[1])
+        }
+        let child = fork()
+        if child == 0 {
+            let failure = enterCommand(shell: shell, arguments: arguments, environment: environment, report: ends[1])
+            var report = WireEncoder()
+            report.append(failure.step.rawValue)
+            report.append(failure.errno)
+            _ = write(ends[1], report.bytes, report.bytes.count)
+            _exit(127)
+        }
+        if child < 0 {
+            let failure = SetUpFailure(.startCommand, errno: errno)
+            close(ends[0])
+            throw failure
+        }
+        return CommandService.Running(process: child, failure: ends[0], launch: launch)
+    }
+
+    /// Everything between fork and exec; gives only what went wrong.
+    private func enterCommand(
+        shell: KernelText, arguments: [UnsafeMutablePointer<CChar>?], environment: [UnsafeMutablePointer<CChar>?],
+        report: Int32
+    ) -> SetUpFailure {
+        do throws(SetUpFailure) {
+            setsid()
+            let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            // Standard input is at its end from the start: a command that reads it must not wait for ever.
+            if null >= 0 { dup2(null, 0) }
+            dup2(DrydockInit.output, 1)
+            dup2(DrydockInit.output, 2)
+            let target = fcntl(report, F_DUPFD_CLOEXEC, 100)
+            _ = linux_close_range(3, 99, 0)
+            _ = linux_close_range(UInt32(target) + 1, UInt32.max, 0)
+            if directory.withCString({ chdir($0) }) < 0 {
+                complain(": line 1: cd: ", directory, errno)
+                try check(plan.workingDirectory.withCString { chdir($0) }, .changeDirectory, plan.workingDirectory)
+            }
+            if launch.user != 0 || launch.group != 0 || !launch.supplementaryGroups.isEmpty {
+                // Groups before the group before the user: each needs the privilege that the next gives away.
+                try check(linux_setgroups(launch.supplementaryGroups.count, launch.supplementaryGroups), .changeUser)
+                try check(linux_setresgid(launch.group), .changeUser)
+                try check(linux_setresuid(launch.user), .changeUser)
+            }
+            linux_reset_signals()
+            var arguments = arguments
+            var environment = environment
+            shell.withCString { _ = execve($0, &arguments, &environment) }
+            return SetUpFailure(.execute, errno: errno, path: shell)
+        } catch {
+            return error
+        }
+    }
+
+    /// What a shell says when `cd` fails; the command then runs all the same, as it does in CodeBuild.
+    private func complain(_ what: String, _ path: KernelText, _ error: Int32) {
+        let reason = strerror(error).map { String(cString: $0) } ?? ""
+        let line = plan.stateDirectory + "/script.sh" + what + path.description + ": \(reason)\n"
+        _ = write(2, line.bytes, line.bytes.count)
+    }
+
+    private func findShell() throws(SetUpFailure) -> KernelText {
+        if launch.shell.bytes.contains(UInt8(ascii: "/")) {
+            try check(launch.shell.withCString { access($0, X_OK) }, .findShell, launch.shell)
+            return launch.shell
+        }
+        let prefix = Array("PATH=".utf8)
+        let path = plan.environment.first { $0.bytes.starts(with: prefix) }?.bytes.dropFirst(prefix.count) ?? []
+        for directory in path.split(separator: UInt8(ascii: ":")) + [Array("/bin".utf8)[...]] {
+            let candidate = KernelText(Array(directory) + [UInt8(ascii: "/")] + launch.shell.bytes)
+            if candidate.withCString({ access($0, X_OK) }) == 0 { return candidate }
+        }
+        throw SetUpFailure(.findShell, errno: ENOENT, path: launch.shell)
+    }
+
+    private func environmentPointers() -> [UnsafeMutablePointer<CChar>?] {
+        // A shell that finds PWD right keeps it, links in the path and all.
+        let variables = plan.environment + [KernelText(Array("PWD=".utf8) + directory.bytes)]
+        return variables.map { $0.withCString { strdup($0) } } + [nil]
+    }
+}
+
+/// The files that carry a shell's state to the next command.
+///
+/// A command's last lines write `env.next` and then `dir.next`; only a command that reached its end has both, and only
+/// then do they replace the state before. A shell killed half-way leaves the last good state.
+struct ShellState {
+    private let directory: KernelText
+
+    init(_ directory: KernelText) { self.directory = directory }
+
+    /// Takes over what the command saved; gives the directory it ended in, or nil when it saved nothing.
+    func commit() -> KernelText? {
+        let (nextDirectory, nextEnvironment) = (directory + "/dir.next", directory + "/env.next")
+        // A fifo or a link planted by the build is neither waited for nor followed.
+        let file = nextDirectory.withCString { open($0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        let count = read(file, &bytes, bytes.count)
+        guard count > 1, bytes[count - 1] == UInt8(ascii: "\n"), bytes[0] == UInt8(ascii: "/") else { return nil }
+        guard rename(nextEnvironment, to: directory + "/env.sh") else { return nil }
+        _ = rename(nextDirectory, to: directory + "/dir.txt")
+        return KernelText(Array(bytes[..<(count - 1)]))
+    }
+
+    /// Removes what a command that never reached its end may have begun to save. In a sticky directory not even root may
+    /// open another user's file for writing (fs.protected_regular, proc_sys_fs(5)), so it is not written over.
+    func discard() {
+        for name in ["/env.next", "/dir.next"] { _ = (directory + name).withCString { unlink($0) } }
+    }
+
+    private func rename(_ from: KernelText, to: KernelText) -> Bool {
+        from.withCString { old in to.withCString { Glibc.rename(old, $0) } } == 0
+    }
+}

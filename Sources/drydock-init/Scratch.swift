@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import CLinux
+import Glibc
+import SandboxPlan
+
+/// The directories on the host that take what the build writes.
+struct Scratch {
+    let plan: SandboxPlan
+
+    /// Makes the root's directory and an upper and a work directory for every overlay, owned by the sandbox's root.
+    func create() throws(SetUpFailure) {
+        let owner = plan.identity.method == .privileged ? plan.identity.users.first?.outside : nil
+        let group = plan.identity.method == .privileged ? plan.identity.groups.first?.outside : nil
+        if let owner, let group {
+            try check(plan.scratch.withCString { chown($0, owner, group) }, .makeMountPoint, plan.scratch)
+        }
+        for operation in plan.operations {
+            switch operation {
+            case .root(let directory): try make(directory, mode: 0o755, owner, group)
+            case .overlay(let lower, let upper, let work, _):
+                // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
+                var status = stat()
+                try check(lower.withCString { stat($0, &status) }, .cloneTree, lower)
+                try make(upper, mode: status.st_mode & 0o1777, owner, group)
+                try make(work, mode: 0o700, owner, group)
+            default: continue
+            }
+        }
+    }
+
+    private func make(_ path: KernelText, mode: UInt32, _ owner: UInt32?, _ group: UInt32?) throws(SetUpFailure) {
+        try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
+        if let owner, let group { try check(path.withCString { chown($0, owner, group) }, .makeMountPoint, path) }
+        // Not by mkdir, whose mode passes through a umask that the caller may have set to anything.
+        try check(path.withCString { chmod($0, mode) }, .makeMountPoint, path)
+    }
+}
+
+/// Removes what outlives the namespaces: the scratch directory and the control groups.
+struct CleanUp {
+    let plan: SandboxPlan
+    let userNamespace: Int32
+
+    func perform() -> TreeRemoval.Leftover {
+        for group in plan.controlGroups { remove(controlGroup: group) }
+        switch plan.identity.method {
+        case .privileged, .inherited: return TreeRemoval.remove(plan.scratch)
+        case .single, .subordinate:
+            // The build may have left files of other ids, or directories without permissions; inside its user namespace,
+            // which we made and may therefore enter, they are root's to remove.
+            if userNamespace >= 0, linux_setns(userNamespace, Int32(LINUX_CLONE_NEWUSER)) == 0 {
+                _ = linux_setresgid(0)
+                _ = linux_setresuid(0)
+            }
+            return TreeRemoval.remove(plan.scratch)
+        }
+    }
+
+    /// The kernel counts a dead process out of its group a moment after it was waited for.
+    private func remove(controlGroup: KernelText) {
+        for _ in 0..<200 {
+            if controlGroup.withCString({ rmdir($0) }) == 0 || errno != EBUSY { return }
+            usleep(1000)
+        }
+    }
+}

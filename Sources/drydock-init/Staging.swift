@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import CLinux
+import Glibc
+import SandboxPlan
+
+/// The moment before the root changes: turns operations into detached mounts while the host's tree is still visible.
+///
+/// Paths of the host may be closed to the sandbox's root (a state directory of mode 0700 owned by real root) and may lie
+/// below the place we stage in, so everything is reached through trees opened beforehand and attached in a private tmpfs.
+struct Staging {
+    /// A directory that every root file system has; hidden by our tmpfs in this mount namespace only.
+    private static let directory: KernelText = "/tmp"
+    static let root: KernelText = "/tmp/root"
+    private static let scratch: KernelText = "/tmp/scratch"
+
+    private let plan: SandboxPlan
+    private let mapped: [UInt32: Int32]
+    /// Opened before the tmpfs hides what may lie below it.
+    private var sources: [UInt32: Int32] = [:]
+
+    init(plan: SandboxPlan, mapped: [UInt32: Int32]) throws(SetUpFailure) {
+        self.plan = plan
+        self.mapped = mapped
+        for (index, operation) in plan.operations.enumerated() {
+            guard let source = operation.hostSource, mapped[UInt32(index)] == nil else { continue }
+            sources[UInt32(index)] = try Self.clone(source, recursively: !operation.isOverlay)
+        }
+        let scratchTree: Int32
+        if let tree = mapped[UInt32.max] { scratchTree = tree } else { scratchTree = try Self.clone(plan.scratch) }
+        let staging = try Self.temporary(size: 1 << 20, mode: 0o700)
+        try check(
+            Self.directory.withCString { linux_move_mount(staging, LINUX_AT_FDCWD, $0) }, .attachMount, Self.directory)
+        close(staging)
+        for path in [Self.root, Self.scratch] {
+            try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
+        }
+        try check(
+            Self.scratch.withCString { linux_move_mount(scratchTree, LINUX_AT_FDCWD, $0) }, .attachMount, plan.scratch)
+        close(scratchTree)
+    }
+
+    /// The operation's mount, attached nowhere; nil for an operation that mounts nothing.
+    func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
+        switch operation {
+        case .root(let directory): try root(directory)
+        case .overlay(let lower, let upper, let work, _):
+            try overlay(try place(index, lower), upper: inScratch(upper), work: inScratch(work), named: lower)
+        case .bind(let source, _, let access): try bind(index, source, access)
+        case .temporaryFileSystem(_, let size, let mode): try Self.temporary(size: size, mode: mode)
+        case .processes: try Self.fileSystem("proc", .mountProcesses, attributes: noSuid | noDevices | noExecution)
+        case .system: try system()
+        case .devices: try Self.temporary(size: 64 << 10, mode: 0o755, attributes: noSuid | noExecution)
+        default: nil
+        }
+    }
+
+    private func root(_ directory: KernelText) throws(SetUpFailure) -> Int32 {
+        let tree = try Self.clone(inScratch(directory))
+        try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, directory)
+        return tree
+    }
+
+    private func overlay(
+        _ lower: KernelText, upper: KernelText, work: KernelText, named: KernelText
+    ) throws(SetUpFailure) -> Int32 {
+        let context = linux_fsopen("overlay")
+        try check(context, .mountOverlay, named)
+        defer { close(context) }
+        for (key, value) in [("lowerdir", lower), ("upperdir", upper), ("workdir", work)] {
+            let result = value.withCString { linux_fsconfig_string(context, key, $0) }
+            try check(result, .mountOverlay, named)
+        }
+        // In a user namespace overlayfs keeps its notes in user.* attributes; `volatile` because what a build writes is
+        // thrown away, and the end of an overlay otherwise waits until the whole disk has synced.
+        for flag in ["userxattr", "volatile"] { try check(linux_fsconfig_flag(context, flag), .mountOverlay, named) }
+        try check(linux_fsconfig_create(context), .mountOverlay, named)
+        let tree = linux_fsmount(context, UInt32(noDevices))
+        try check(tree, .mountOverlay, named)
+        return tree
+    }
+
+    /// Attaches a lower directory's tree, because overlayfs takes only mounts that have a place.
+    private func place(_ index: Int, _ named: KernelText) throws(SetUpFailure) -> KernelText {
+        let path = Self.directory + "/lower-\(index)"
+        try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
+        guard let tree = mapped[UInt32(index)] ?? sources[UInt32(index)] else {
+            throw SetUpFailure(.cloneTree, errno: ENOENT, path: named)
+        }
+        try check(path.withCString { linux_move_mount(tree, LINUX_AT_FDCWD, $0) }, .attachMount, named)
+        close(tree)
+        return path
+    }
+
+    private func bind(
+        _ index: Int, _ source: KernelText, _ access: SandboxPlan.Operation.Access
+    ) throws(SetUpFailure) -> Int32 {
+        guard let tree = mapped[UInt32(index)] ?? sources[UInt32(index)] else {
+            throw SetUpFailure(.cloneTree, errno: ENOENT, path: source)
+        }
+        let attributes = noSuid | noDevices | (access == .readOnly ? LINUX_MOUNT_ATTR_RDONLY : 0)
+        try check(linux_mount_setattr(tree, LINUX_AT_RECURSIVE, attributes, 0), .readOnly, source)
+        return tree
+    }
+
+    private func system() throws(SetUpFailure) -> Int32 {
+        let attributes = LINUX_MOUNT_ATTR_RDONLY | noSuid | noDevices | noExecution
+        // A new one shows the devices of our own network; the kernel allows it only to the owner of that network.
+        if plan.hasOwnNetwork { return try Self.fileSystem("sysfs", .mountSystem, attributes: attributes) }
+        let tree = try Self.clone("/sys", recursively: true)
+        try check(linux_mount_setattr(tree, LINUX_AT_RECURSIVE, attributes, 0), .mountSystem, "/sys")
+        return tree
+    }
+
+    private func inScratch(_ path: KernelText) -> KernelText {
+        KernelText(Self.scratch.bytes + path.bytes.dropFirst(plan.scratch.bytes.count))
+    }
+
+    static func clone(_ path: KernelText, recursively: Bool = false) throws(SetUpFailure) -> Int32 {
+        let flags = LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | (recursively ? LINUX_AT_RECURSIVE : 0)
+        let tree = path.withCString { linux_open_tree(LINUX_AT_FDCWD, $0, flags) }
+        return try check(tree, .cloneTree, path)
+    }
+
+    static func temporary(
+        size: UInt64, mode: UInt32, attributes: UInt64 = LINUX_MOUNT_ATTR_NOSUID | LINUX_MOUNT_ATTR_NODEV
+    ) throws(SetUpFailure) -> Int32 {
+        let options = [("size", KernelText("\(size)")), ("mode", KernelText(String(mode, radix: 8)))]
+        return try fileSystem("tmpfs", .mountTemporary, options: options, attributes: attributes)
+    }
+
+    static func fileSystem(
+        _ type: String, _ step: SetUpStep, options: [(String, KernelText)] = [], attributes: UInt64
+    ) throws(SetUpFailure) -> Int32 {
+        let name = KernelText(type)
+        let context = linux_fsopen(type)
+        try check(context, step, name)
+        defer { close(context) }
+        for (key, value) in options {
+            let result = value.withCString { linux_fsconfig_string(context, key, $0) }
+            try check(result, step, name)
+        }
+        try check(linux_fsconfig_create(context), step, name)
+        let tree = linux_fsmount(context, UInt32(attributes))
+        return try check(tree, step, name)
+    }
+}
+
+private let noSuid = LINUX_MOUNT_ATTR_NOSUID
+private let noDevices = LINUX_MOUNT_ATTR_NODEV
+private let noExecution = LINUX_MOUNT_ATTR_NOEXEC

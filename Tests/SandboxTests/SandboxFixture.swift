@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Files
+import Glibc
+import Processes
+import Sandbox
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A sandbox over a small source tree, and what its commands wrote.
+final class SandboxFixture: OutputSink {
+    let sandbox: Sandbox
+    let source: FilePath
+    let scratch: FilePath
+    let notices: [SandboxNotice]
+    private(set) var bytes: [UInt8] = []
+    var stopRequest: StopRequest?
+
+    static let inside: FilePath = "/codebuild/output/src1/src"
+
+    init(
+        tree: TemporaryTree, image: SandboxSettings.Image = .host, network: SandboxSettings.Network = .host,
+        limits: SandboxSettings.Limits = .init(), writable: Bool = false, timing: StopTiming = StopTiming(grace: 1)
+    ) throws {
+        source = try tree.directory("source")
+        scratch = try tree.directory("sandboxes").appending("one")
+        let settings = SandboxSettings(
+            image: image, network: network,
+            sources: [.init(hostPath: source, path: Self.inside, isWritable: writable)], limits: limits,
+            environment: [("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), ("HOME", "/root")],
+            scratchDirectory: scratch, launcher: BuiltProgram.path("drydock-init"))
+        let prepared = try PreparedSandbox.prepare(settings)
+        notices = prepared.notices
+        sandbox = try Sandbox.start(prepared, timing: timing)
+    }
+
+    static func with(
+        image: SandboxSettings.Image = .host, network: SandboxSettings.Network = .host,
+        limits: SandboxSettings.Limits = .init(), writable: Bool = false, test: String = #function,
+        _ body: (SandboxFixture) throws -> Void
+    ) throws {
+        try TemporaryTree.with(test) { tree in
+            let fixture = try SandboxFixture(
+                tree: tree, image: image, network: network, limits: limits, writable: writable)
+            defer { try? fixture.sandbox.close() }
+            try body(fixture)
+        }
+    }
+
+    func run(
+        _ text: String, shell: String = "sh", user: CommandRequest.UserIdentity? = nil, seconds: Double = 60
+    ) throws -> CommandOutcome {
+        bytes = []
+        return try sandbox.run(
+            CommandRequest(script: .carryingState(text), shell: shell, user: user), deadline: .now() + seconds,
+            sink: self)
+    }
+
+    var output: String { String(decoding: bytes, as: UTF8.self) }
+
+    func receive(_ piece: UnsafeRawBufferPointer) { bytes += piece }
+    var blockedDescriptor: Int32? { nil }
+    func resume() {}
+    func tick() {}
+    var stopDescriptor: Int32? { nil }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips, loudly, where this machine cannot make a sandbox; with `REQUIRE_SANDBOX=1` (in CI) the tests run and fail.
+    static var sandboxed: ConditionTrait {
+        .enabled("this machine cannot make a sandbox: see `drydock doctor`") {
+            if getenv("REQUIRE_SANDBOX") != nil { return true }
+            return try TemporaryTree.with("probe") { tree in
+                HostCapabilities.examine(launcher: BuiltProgram.path("drydock-init"), sandboxes: tree.path).canIsolate
+            }
+        }
+    }
+}
