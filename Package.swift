@@ -76,7 +76,7 @@ let package = Package(
         .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
         .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
-        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
+        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
         .testTarget(name: "BuildStoreTests", dependencies: ["BuildStore", "TestSupport"]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "TestSupport"]),
         .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
@@ -85,7 +85,7 @@ let package = Package(
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
-        .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"]),
+        .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "TestSupport", "YAML"]),
     ],
     swiftLanguageModes: [.v6]
 )
