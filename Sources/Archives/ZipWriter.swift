@@ -212,7 +212,7 @@ public final class ZipWriter {
         let month = shifted < 10 ? shifted + 3 : shifted - 9
         let year = yearOfEra + days / 146_097 * 400 + (month <= 2 ? 1 : 0)
         let date = (year - 1980) << 9 | month << 5 | day
-        let time = second / 3600 << 11 | second / 60 % 60 << 5 | second % 60 / 2
+        let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2
         return UInt32(date << 16 | time)
     }
 }

@@ -29,28 +29,23 @@ public final class DirectoryTree: TreeOpener {
     ///
     /// Behind the first step links are refused: each step would read an absolute one against another root.
     private func openLong(_ path: FilePath, flags: Int32) throws(FilesError) -> FileDescriptor {
-        var steps: [FilePath] = []
-        var step = FilePath()
-        var length = 0
-        for component in path.components {
-            let added = component.withPlatformString { strlen($0) } + 1
-            if length + added > 4000 {
-                steps.append(step)
-                step = FilePath()
-                length = 0
-            }
-            step.append(component)
-            length += added
+        var steps: [[UInt8]] = [[]]
+        for component in path.bytes.split(separator: UInt8(ascii: "/")) {
+            if steps[steps.count - 1].count + component.count > 4000 { steps.append([]) }
+            steps[steps.count - 1] += component
+            steps[steps.count - 1].append(UInt8(ascii: "/"))
         }
+        let last = FilePath(bytes: steps.removeLast())
         var current = root
         defer { if current != root { try? current.close() } }
         var resolve = LINUX_RESOLVE_IN_ROOT | LINUX_RESOLVE_NO_MAGICLINKS
         for passed in steps {
-            let next = try openBelow(current, passed, flags: LINUX_O_PATH | O_DIRECTORY, resolve: resolve)
+            let next = try openBelow(
+                current, FilePath(bytes: passed), flags: LINUX_O_PATH | O_DIRECTORY, resolve: resolve)
             if current != root { try? current.close() }
             current = next
             resolve = LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS
         }
-        return try openBelow(current, step, flags: flags, resolve: resolve)
+        return try openBelow(current, last, flags: flags, resolve: resolve)
     }
 }

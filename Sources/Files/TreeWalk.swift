@@ -78,10 +78,10 @@ public struct TreeWalk<State> {
         let rootStatus: FileStatus
         do throws(FilesError) {
             let descriptor = try tree.open(root.appending("."), directory: true)
-            rootStatus = try Self.status(descriptor, root)
-            levels.append(try Self.level(descriptor, state, names, pathLength: 0, path: root))
+            rootStatus = try FileStatus(of: descriptor, path: root)
+            levels.append(try Self.level(descriptor, state, names, pathLength: 0))
             stack.push(descriptor, rootStatus)
-        } catch { return try unreadable(error) }
+        } catch { return try unreadable(FilesError(error.code, path: root, underlying: error.underlying)) }
 
         while let level = levels.indices.last {
             guard let (name, listedKind) = levels[level].names.popLast() else {
@@ -114,51 +114,45 @@ public struct TreeWalk<State> {
             }
             let path = here.path
             do throws(FilesError) {
-                let descriptor: FileDescriptor
-                if let followed {
-                    descriptor = followed
-                } else {
-                    descriptor = try tree.openEntry(
-                        name, in: directory, path: { absolute(path) }, directory: true)
-                }
+                let descriptor =
+                    if let followed { followed } else {
+                        try tree.openEntry(name, in: directory, path: { absolute(path) }, directory: true)
+                    }
                 do throws(FilesError) {
-                    let status = try Self.status(descriptor, absolute(path))
+                    let status = try FileStatus(of: descriptor, path: "")
                     if status.device != rootStatus.device {
-                        throw FilesError(.open, path: absolute(path), underlying: .improperLink)
+                        throw FilesError(.open, path: "", underlying: .improperLink)
                     }
                     if followed != nil, stack.contains(status) {
-                        throw FilesError(.open, path: absolute(path), underlying: .tooManySymbolicLinkLevels)
+                        throw FilesError(.open, path: "", underlying: .tooManySymbolicLinkLevels)
                     }
-                    levels.append(
-                        try Self.level(descriptor, next, nextNames, pathLength: path.count, path: absolute(path)))
+                    levels.append(try Self.level(descriptor, next, nextNames, pathLength: path.count))
                     stack.push(descriptor, status)
                     prefix = path
                 } catch {
                     try? descriptor.close()
-                    throw error
+                    // Named only now: a path is not made for each directory that can be entered.
+                    throw FilesError(error.code, path: absolute(path), underlying: error.underlying)
                 }
             } catch { try unreadable(error) }
         }
     }
 
     private func absolute(_ path: [UInt8]) -> FilePath {
-        path.isEmpty ? root : root.pushing(FilePath(bytes: path))
-    }
-
-    private static func status(_ descriptor: FileDescriptor, _ path: FilePath) throws(FilesError) -> FileStatus {
-        try FileStatus(of: descriptor, path: path)
+        // By bytes: FilePath's own append is slow for a path of thousands of components.
+        path.isEmpty ? root : FilePath(bytes: root.bytes + [UInt8(ascii: "/")] + path)
     }
 
     private static func level(
-        _ descriptor: FileDescriptor, _ state: State, _ names: [[UInt8]]?, pathLength: Int, path: FilePath
+        _ descriptor: FileDescriptor, _ state: State, _ names: [[UInt8]]?, pathLength: Int
     ) throws(FilesError) -> Level {
         let found: [(name: [UInt8], kind: FileKind?)]
         if let names {
             found = names.map { ($0, nil) }
         } else {
-            found = try listEntries(of: descriptor, path: path).map { ($0.name, $0.kind) }
+            found = try listEntries(of: descriptor, path: "").map { ($0.name, $0.kind) }
         }
-        return Level(names: found.sorted { precedes($1.name, $0.name) }, state: state, pathLength: pathLength)
+        return Level(names: found.sorted { $1.name.precedes($0.name) }, state: state, pathLength: pathLength)
     }
 
     /// Nil when there is no such name.
