@@ -75,12 +75,15 @@ let package = Package(
         .testTarget(
             name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport"]),
         .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
-        .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
+        .testTarget(
+            name: "BuildEnvironmentTests",
+            dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
-        .testTarget(name: "BuildStoreTests", dependencies: ["BuildStore", "TestSupport"]),
+        .testTarget(
+            name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "TestSupport"]),
-        .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
+        .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
         .testTarget(

@@ -50,10 +50,10 @@ public enum CodeBuildLog {
 
     /// The notices that say which phases a buildspec has, with the number of commands in each.
     ///
-    /// The second and later lines begin with a blank of their own, as CodeBuild's do.
+    /// The second and later lines begin with a blank of their own, and one command is `1 commands`, as in CodeBuild's logs.
     public static func phasesFound(_ phases: [(phase: PhaseType, commandCount: Int)]) -> [String] {
         ["Phases found in YAML: \(phases.count)"]
-            + phases.map { " \($0.phase.rawValue): \($0.commandCount) command\($0.commandCount == 1 ? "" : "s")" }
+            + phases.map { " \($0.phase.rawValue): \($0.commandCount) commands" }
     }
 
     private static func phaseStarted(_ phase: PhaseType, at time: Timestamp) -> String {
