@@ -48,7 +48,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", systemPackage,
+                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -56,8 +56,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Console", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
+                "Diagnostics", "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.
@@ -71,10 +71,15 @@ let package = Package(
         // Tests · one target a library, and those that prove the whole.
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
-        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
             name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport"]),
-        .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
+        .testTarget(
+            name: "BuildEngineTests",
+            dependencies: [
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
+                systemPackage,
+            ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",
             dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),

@@ -48,7 +48,7 @@ public enum CodeBuildLog {
         "[drydock] " + time.logText + " " + text + "\n"
     }
 
-    /// The notices that say which phases a buildspec has, with the number of commands in each.
+    /// The notices that say which phases a buildspec has, with the number of commands in each (`1 commands`).
     ///
     /// The second and later lines begin with a blank of their own, and one command is `1 commands`, as in CodeBuild's logs.
     public static func phasesFound(_ phases: [(phase: PhaseType, commandCount: Int)]) -> [String] {
