@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
-        .testTarget(name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "TestSupport"]),
+        .testTarget(
+            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport"]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [

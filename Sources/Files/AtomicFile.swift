@@ -30,7 +30,7 @@ public final class AtomicFile {
         try self.init(replacing: FilePath(root: nil, [name]), in: directory, mode: mode)
     }
 
-    /// - Parameter name: one component below `directory`.
+    /// - Parameter name: below `directory`; the directories in it exist.
     public init(replacing name: FilePath, in directory: Directory, mode: UInt32 = 0o666) throws(FilesError) {
         self.directory = directory
         self.name = name
@@ -86,9 +86,9 @@ public enum TemporaryName {
         var attempts = 0
         while true {
             // NAME_MAX is 255 bytes; the digits must fit behind a name of that length.
-            let temporary = FilePath(
-                bytes: [UInt8(ascii: ".")] + name.bytes.prefix(200)
-                    + Array(".\(UInt32.random(in: 0 ... .max)).part".utf8))
+            let last = (name.lastComponent.map { FilePath(root: nil, [$0]) } ?? name).bytes.prefix(200)
+            let hidden = [UInt8(ascii: ".")] + last + Array(".\(UInt32.random(in: 0 ... .max)).part".utf8)
+            let temporary = name.removingLastComponent().pushing(FilePath(bytes: hidden))
             do { return (temporary, try make(temporary)) } catch {
                 attempts += 1
                 guard error.underlying == .fileExists, attempts < 100 else { throw error }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Glibc
 public import SystemPackage
 
 extension FilePath {
@@ -43,5 +44,21 @@ extension FilePath {
 
     private static func escapedIfControl(_ byte: UInt8) -> [UInt8] {
         byte < 0x20 || byte == 0x7F ? Array("\\x\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))".utf8) : [byte]
+    }
+}
+
+extension [UInt8] {
+    /// Whether one name comes before another, byte by byte, as `LC_ALL=C sort` has it.
+    public func precedes(_ other: [UInt8]) -> Bool {
+        withUnsafeBytes { bytes in
+            other.withUnsafeBytes { otherBytes in
+                let common = Swift.min(bytes.count, otherBytes.count)
+                if common > 0, let one = bytes.baseAddress, let two = otherBytes.baseAddress {
+                    let order = memcmp(one, two, common)
+                    if order != 0 { return order < 0 }
+                }
+                return bytes.count < otherBytes.count
+            }
+        }
     }
 }

@@ -128,7 +128,7 @@ public struct GlobSet: Sendable {
         state.forEach { place in
             if case .literal(let text) = components[place] { names.insert(text) }
         }
-        return names.sorted(by: precedes)
+        return names.sorted { $0.precedes($1) }
     }
 
     /// Whether pattern `index`, in the order given, is among those that matched.

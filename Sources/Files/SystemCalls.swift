@@ -94,17 +94,3 @@ func listEntries(of directory: FileDescriptor, path: FilePath) throws(FilesError
     if let failure { throw FilesError(.list, path: path, underlying: failure) }
     return entries
 }
-
-/// Whether one name comes before another, byte by byte, as `LC_ALL=C sort` has it.
-func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-    left.withUnsafeBytes { leftBytes in
-        right.withUnsafeBytes { rightBytes in
-            let common = min(leftBytes.count, rightBytes.count)
-            if common > 0, let one = leftBytes.baseAddress, let other = rightBytes.baseAddress {
-                let order = memcmp(one, other, common)
-                if order != 0 { return order < 0 }
-            }
-            return leftBytes.count < rightBytes.count
-        }
-    }
-}

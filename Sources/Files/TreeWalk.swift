@@ -152,7 +152,7 @@ public struct TreeWalk<State> {
         } else {
             found = try listEntries(of: descriptor, path: "").map { ($0.name, $0.kind) }
         }
-        return Level(names: found.sorted { precedes($1.name, $0.name) }, state: state, pathLength: pathLength)
+        return Level(names: found.sorted { $1.name.precedes($0.name) }, state: state, pathLength: pathLength)
     }
 
     /// Nil when there is no such name.

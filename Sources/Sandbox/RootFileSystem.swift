@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import Files
 internal import Glibc
 internal import SandboxPlan
 internal import SystemPackage
@@ -50,7 +51,12 @@ struct RootFileSystem {
     /// The host's root is assembled from parts and never shown whole: home directories, `/run` with its sockets, `/tmp`
     /// and drydock's own state stay out because nothing puts them in.
     private mutating func host() -> [Operation] {
-        var operations: [Operation] = [.root(directory: kernelText(scratch.appending("root")))]
+        var operations: [Operation] = [
+            .root(
+                upper: kernelText(scratch.appending("upper-\(overlays)")),
+                work: kernelText(scratch.appending("work-\(overlays)")))
+        ]
+        overlays += 1
         for (path, mode) in Self.plainDirectories {
             operations.append(.directory(target: KernelText(path), mode: mode))
         }
@@ -60,18 +66,39 @@ struct RootFileSystem {
                 // Debian's /bin is a link to usr/bin; it is one in the sandbox too.
                 operations.append(.symbolicLink(target: kernelText(path), destination: destination))
             } else if isDirectory(path) {
-                operations.append(overlay(lower: path, target: path))
+                operations.append(systemView(path, owned: name == "usr" ? localDirectories() : []))
             }
         }
-        for path in Self.packageState where isDirectory(path) {
-            operations.append(overlay(lower: path, target: path))
-        }
+        for path in Self.packageState where isDirectory(path) { operations.append(systemView(path)) }
         return operations
+    }
+
+    /// Programs may come in any amount where the build is root over the host's files (`apt-get install`), and go to disk.
+    /// All else that changes here is small, and memory is quicker to begin with and to be rid of.
+    private mutating func systemView(_ path: FilePath, owned: [KernelText] = []) -> Operation {
+        let view = overlay(lower: path, target: path)
+        if showsRootFiles, Self.programDirectories.contains(path) { return view }
+        guard case .overlay(var view) = view else { return view }
+        view.staysInMemory = true
+        view.ownedDirectories = owned
+        return .overlay(view)
+    }
+
+    /// `make install` and `pip install` put their files below /usr/local, whose directories belong to a root that a
+    /// rootless sandbox does not have; in its view they belong to the build's.
+    private func localDirectories() -> [KernelText] {
+        var names = ["bin", "etc", "games", "include", "lib", "sbin", "share", "share/man", "src"].map { "local/" + $0 }
+        for entry in (try? Directory("/usr/local/lib").entries()) ?? [] {
+            let name = String(decoding: entry.name, as: UTF8.self)
+            if name.hasPrefix("python3") { names.append("local/lib/\(name)/dist-packages") }
+        }
+        return names.map { KernelText($0) }
     }
 
     private static let systemDirectories = [
         "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix", "gnu",
     ]
+    private static let programDirectories: [FilePath] = ["/usr", "/opt", "/nix", "/gnu"]
     /// What `dpkg` and `apt-get` read and change.
     private static let packageState: [FilePath] = ["/var/lib/dpkg", "/var/lib/apt"]
     private static let plainDirectories: [(String, UInt32)] = [
@@ -167,8 +194,9 @@ struct RootFileSystem {
     private mutating func overlay(lower: FilePath, target: FilePath) -> Operation {
         defer { overlays += 1 }
         return .overlay(
-            lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
-            work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target))
+            .init(
+                lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
+                work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target)))
     }
 
     private func link(_ path: FilePath) -> KernelText? {

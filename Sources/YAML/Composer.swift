@@ -142,6 +142,7 @@ struct Composer {
         let written = source.text(from: event.start, to: SourcePosition(line: event.start.line + 1, column: 1))
             .unicodeScalars.prefix { $0 != " " && $0 != "\t" }
         let end = SourcePosition(line: event.start.line, column: event.start.column + written.count)
+        guard diagnostics.count < 1000 else { return }
         diagnostics.append(
             .unknownTag(
                 String(String.UnicodeScalarView(written)),
@@ -183,7 +184,7 @@ private struct MapBuilder {
     }
 
     mutating func finish(reporting diagnostics: inout [Diagnostic]) -> [Node.Entry] {
-        for (first, last) in duplicates {
+        for (first, last) in duplicates.prefix(max(0, 1000 - diagnostics.count)) {
             diagnostics.append(
                 .duplicateKey(last.scalar?.text ?? "", first: first.span(in: path), last: last.span(in: path)))
         }

@@ -24,7 +24,8 @@ struct LimitTests {
             #expect(outcome == .exited(0) && fixture.output.contains("137"))
             try #expect(fixture.run("perl -e '$x = \"a\" x (300 << 20)'") == .outOfMemory(limit: 64 << 20, status: 137))
             try fixture.sandbox.close()
-            #expect(try runTool("sh", ["-c", "ls -d /sys/fs/cgroup/*/drydock-one /sys/fs/cgroup/drydock-one"]).lines == [])
+            #expect(
+                try runTool("sh", ["-c", "ls -d /sys/fs/cgroup/*/drydock-one /sys/fs/cgroup/drydock-one"]).lines == [])
         }
     }
 
@@ -34,7 +35,9 @@ struct LimitTests {
             guard fixture.notices.isEmpty else { return }
             // A fifth of a processor: a second of work takes five.
             _ = try fixture.run("perl -e '1 while (times)[0] < 0.3'; cat /proc/uptime", seconds: 30)
-            let times = try runTool("sh", ["-c", "cat /sys/fs/cgroup/cpu/drydock-one/cpu.stat /sys/fs/cgroup/drydock-one/cpu.stat 2>/dev/null"])
+            let times = try runTool(
+                "sh",
+                ["-c", "cat /sys/fs/cgroup/cpu/drydock-one/cpu.stat /sys/fs/cgroup/drydock-one/cpu.stat 2>/dev/null"])
             #expect(times.lines.contains { $0.hasPrefix("nr_throttled ") && $0 != "nr_throttled 0" })
         }
     }

@@ -12,7 +12,7 @@ struct Linter {
     let root: Node
     /// What could be decoded, even of a file that is rejected.
     let partial: Buildspec
-    private(set) var diagnostics: [Diagnostic] = []
+    let findings: Findings
     let commands: [Command]
     let isWindows: Bool
 
@@ -26,25 +26,25 @@ struct Linter {
         var hasSuccessor: Bool
     }
 
-    init(source: SourceText, root: Node, partial: Buildspec) {
+    init(source: SourceText, root: Node, partial: Buildspec, findings: Findings) {
         self.source = source
+        self.findings = findings
         self.root = root
         self.partial = partial
         commands = Self.findCommands(root, path: source.path)
         isWindows = Self.looksLikeWindows(shell: partial.environment.shell?.value, commands)
     }
 
-    mutating func run() -> [Diagnostic] {
+    mutating func run() {
         lintVersion()
         lintEnvironment()
         lintRuntimes()
         lintCommands()
         lintOutputs()
-        return diagnostics
     }
 
-    mutating func add(_ diagnostic: Diagnostic) {
-        diagnostics.append(diagnostic)
+    func add(_ diagnostic: @autoclosure () -> Diagnostic) {
+        findings.warn(diagnostic)
     }
 
     /// The place of a word inside a scalar, or the scalar's own when the word is not found as written.
