@@ -79,7 +79,7 @@ let package = Package(
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
         .testTarget(name: "BuildStoreTests", dependencies: ["BuildStore", "TestSupport"]),
-        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "TestSupport"]),
+        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport"]),
         .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
