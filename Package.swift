@@ -47,8 +47,8 @@ let package = Package(
         .target(
             name: "BuildEngine",
             dependencies: [
-                "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
+                "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files", "Processes",
+                "Sandbox", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -57,7 +57,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
-                "Diagnostics", "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+                "Diagnostics", "Files", "Sandbox", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.
