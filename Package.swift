@@ -83,7 +83,7 @@ let package = Package(
             name: "BuildEnvironmentTests",
             dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
-        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
+        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "TestSupport"]),
@@ -93,7 +93,7 @@ let package = Package(
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
-        .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"]),
+        .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "TestSupport", "YAML"]),
     ],
     swiftLanguageModes: [.v6]
 )

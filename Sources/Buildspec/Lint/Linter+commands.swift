@@ -20,7 +20,7 @@ extension Linter {
             } else if command.hasSuccessor, endsInBackslash(command.text) {
                 add(.continuedCommand(at: command.span))
             }
-            if scan.commandWords.contains("dockerd") {
+            if scan.commandWords.contains(where: { $0 == "dockerd" || $0.hasSuffix("/dockerd") }) {
                 add(.dockerDaemon(at: place(of: "dockerd", in: command.span)))
             }
             if let word = scan.bashSyntax.first, !command.text.hasPrefix("#!") { bash.append((word, command)) }
