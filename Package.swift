@@ -57,7 +57,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
-                "Diagnostics", "Files", "Sandbox", argumentParser, systemPackage,
+                "Diagnostics", "Files", "Processes", "Sandbox", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.
@@ -77,8 +77,7 @@ let package = Package(
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
-                systemPackage,
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Files", "Processes", "Sandbox", "TestSupport", systemPackage,
             ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",

@@ -29,10 +29,11 @@ public struct BuildPlanner {
         ([request.source] + request.secondarySources).contains(where: \.isFetched)
     }
 
-    public func plan() throws(EngineError) -> BuildPlan {
+    /// - Parameter isCancelled: asked while git works; once it says so the plan fails.
+    public func plan(isCancelled: @escaping () -> Bool = { false }) throws(EngineError) -> BuildPlan {
         var notices: [String] = []
         do {
-            return try plan(&notices)
+            return try plan(&notices, isCancelled)
         } catch {
             var error = error
             error.notices = notices
@@ -55,8 +56,10 @@ public struct BuildPlanner {
         return (buildspec, found.text, diagnostics)
     }
 
-    private func plan(_ notices: inout [String]) throws(EngineError) -> BuildPlan {
-        let sources = try planSources()
+    private func plan(
+        _ notices: inout [String], _ isCancelled: @escaping () -> Bool
+    ) throws(EngineError) -> BuildPlan {
+        let sources = try planSources(isCancelled)
         let primary = sources[0]
         notices.append("CODEBUILD_SRC_DIR=\(primary.path)")
         let locator = BuildspecLocator(
@@ -84,23 +87,25 @@ public struct BuildPlanner {
 
     // MARK: Sources
 
-    private func planSources() throws(EngineError) -> [BuildPlan.PlannedSource] {
-        var planned = [try planSource(request.source)]
+    private func planSources(_ isCancelled: @escaping () -> Bool) throws(EngineError) -> [BuildPlan.PlannedSource] {
+        var planned = [try planSource(request.source, isCancelled)]
         var seen: Set<String> = []
         for source in request.secondarySources {
             if let identifier = source.identifier, !seen.insert(identifier).inserted {
                 throw .duplicateSource(identifier)
             }
-            planned.append(try planSource(source))
+            planned.append(try planSource(source, isCancelled))
         }
         return planned
     }
 
-    private func planSource(_ source: SourceRequest) throws(EngineError) -> BuildPlan.PlannedSource {
+    private func planSource(
+        _ source: SourceRequest, _ isCancelled: @escaping () -> Bool
+    ) throws(EngineError) -> BuildPlan.PlannedSource {
         let path = "/codebuild/output/src\(identifiers.digits(for: source.identifier ?? ""))/src"
         let isWritable = request.mountsSource && source.identifier == nil
         guard !source.isFetched, case .directory(let directory) = source.location else {
-            return try checkOut(source, path: path)
+            return try checkOut(source, path: path, isCancelled)
         }
         let hostPath: FilePath
         do { hostPath = try canonical(directory) } catch { throw .sourceUnavailable(directory, error) }
@@ -111,7 +116,9 @@ public struct BuildPlanner {
             repositoryURL: git?.remoteURL)
     }
 
-    private func checkOut(_ source: SourceRequest, path: String) throws(EngineError) -> BuildPlan.PlannedSource {
+    private func checkOut(
+        _ source: SourceRequest, path: String, _ isCancelled: @escaping () -> Bool
+    ) throws(EngineError) -> BuildPlan.PlannedSource {
         let destination = checkouts.appending(source.identifier ?? "primary")
         let location: String
         switch source.location {
@@ -124,7 +131,8 @@ public struct BuildPlanner {
             let git = GitSource(
                 location: try GitLocation(location),
                 version: try source.version.map { version throws(CheckoutError) in try GitVersion(version) })
-            result = try git.checkOut(into: destination, environment: request.gitEnvironment)
+            result = try git.checkOut(
+                into: destination, environment: request.gitEnvironment, isCancelled: isCancelled)
         } catch {
             throw .checkoutFailed(error, source)
         }

@@ -48,8 +48,15 @@ extension BuildRunner {
             outcome = try sandbox.run(commandRequest(command.text, plan), deadline: deadline, sink: relay)
         } catch {
             relay.commandDidEnd()
-            noteFault(error, in: phase, command: shown)
-            return .fault
+            guard error.code == .command else {
+                noteFault(error, in: phase, command: shown)
+                return .fault
+            }
+            // No such shell, or a user that the sandbox cannot become: what the buildspec asks for is not to be had.
+            fail(
+                phase, .commandFailed(shown.text, reason: error.message), command: shown, message: error.message,
+                hints: error.hints)
+            return .failed
         }
         relay.commandDidEnd()
         let end = CommandEnd(outcome)

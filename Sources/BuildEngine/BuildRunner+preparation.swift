@@ -46,6 +46,10 @@ extension BuildRunner {
         makePlan()
         switch planned {
         case .failure(let error):
+            if let end = interruption {
+                noteInterruption(end, in: .downloadSource)
+                return end
+            }
             for text in error.notices { notice(text) }
             fail(
                 .downloadSource, error.context, meaning: error.meaning, message: error.message, hints: error.hints)
@@ -65,7 +69,7 @@ extension BuildRunner {
     private func makePlan() {
         guard planned == nil else { return }
         do {
-            let plan = try planner.plan()
+            let plan = try planner.plan { [unowned self] in interruption != nil }
             planned = .success(plan)
             relay.mask = plan.environment.makeMask()
             machine.replaceScripts(plan.scripts)

@@ -36,15 +36,16 @@ public struct GitSource: Sendable {
     /// - Parameters:
     ///   - directory: made when it is missing; must be empty.
     ///   - environment: of git: `HOME`, `PATH`, and what credential helpers and ssh need.
+    ///   - isCancelled: asked ten times a second; once it says so git is killed, which is an error like any other.
     public func checkOut(
-        into directory: FilePath, environment: [String: String]
+        into directory: FilePath, environment: [String: String], isCancelled: @escaping () -> Bool = { false }
     ) throws(CheckoutError) -> Result {
         let isEmpty: Bool
         do throws(FilesError) { isEmpty = try Directory.make(directory).entries().isEmpty } catch {
             throw .destination(directory, "\(error)")
         }
         guard isEmpty else { throw .destination(directory, "it is not empty") }
-        let git = Git(directory: directory, environment: environment)
+        let git = Git(directory: directory, environment: environment, isCancelled: isCancelled)
         let prepared = try git.run(["init", "--quiet"])
         guard prepared.succeeded else { throw .destination(directory, git.lastWords(prepared)) }
         // Without credentials: the build sees this file.
@@ -123,6 +124,7 @@ public struct GitSource: Sendable {
 private struct Git {
     let directory: FilePath
     let environment: [String: String]
+    let isCancelled: () -> Bool
 
     func run(_ arguments: [String]) throws(CheckoutError) -> HostProcess.Result {
         var environment = environment
@@ -134,7 +136,8 @@ private struct Git {
         do throws(ProcessError) {
             return try HostProcess.run(
                 "git", arguments: Self.settings + arguments, environment: environment.map { "\($0.key)=\($0.value)" },
-                searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", workingDirectory: directory)
+                searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", workingDirectory: directory,
+                isCancelled: isCancelled)
         } catch { throw .git(error) }
     }
 

@@ -7,6 +7,7 @@ internal import BuildStore
 internal import Console
 internal import Diagnostics
 internal import Files
+internal import Processes
 internal import Sandbox
 internal import SystemPackage
 
@@ -49,8 +50,20 @@ struct BuildSession {
 
         let result = BuildRunner(request: request, surroundings: surroundings).run()
         writer.flush()
-        terminal.output.finish { signals.request == .atOnce }
+        waitForReader(signals, result)
         return report(result, view, writer: writer, events: events)
+    }
+
+    /// Waits until the output is taken. A reader that does not read keeps neither a stopped build nor one whose time is
+    /// up from ending: it has five seconds.
+    private func waitForReader(_ signals: StopSignals, _ result: BuildRunner.Result) {
+        let limit = MonotonicTime.now() + 5
+        terminal.output.finish {
+            switch result.meaning {
+            case .timedOut, .interrupted: MonotonicTime.now() >= limit || signals.request == .atOnce
+            default: signals.request != nil
+            }
+        }
     }
 
     /// Says what the build's own face has not said, and what went wrong beside the build.

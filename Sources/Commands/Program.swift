@@ -27,7 +27,7 @@ public enum Program {
             guard let action = command as? any Action else {
                 // Help and the like, which argument-parser runs itself.
                 try command.run()
-                return .succeeded
+                return terminal.meaning()
             }
             return try action.perform(terminal)
         } catch let failure as CommandFailure {
@@ -42,7 +42,7 @@ public enum Program {
     private static func finishParsing(_ error: any Error, _ terminal: Terminal) -> ExitMeaning {
         if DrydockCommand.exitCode(for: error).isSuccess {
             terminal.print(DrydockCommand.fullMessage(for: error) + "\n")
-            return .succeeded
+            return terminal.meaning()
         }
         terminal.show(
             CommandFailure(

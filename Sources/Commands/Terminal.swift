@@ -42,11 +42,8 @@ final class Terminal {
         if let hint { errors.write("\(style.cyan("hint:")) \(DisplayText.escaped(hint))\n") }
     }
 
-    /// Waits until everything is written.
-    func finish() {
-        output.finish()
-        errors.finish()
-    }
+    /// Waits until the messages are written. Output is waited for by whoever wrote it, and knows how long.
+    func finish() { errors.finish() }
 
     /// What a command that only prints ends with: the reader may have gone away, or the disk may be full.
     func meaning(_ meaning: ExitMeaning = .succeeded) -> ExitMeaning {

@@ -19,35 +19,37 @@ public enum HostProcess {
     /// - Parameters:
     ///   - environment: all of the child's environment, `NAME=VALUE`.
     ///   - outputLimit: the most bytes kept of either stream; more is an error and the child is killed.
+    ///   - isCancelled: asked ten times a second; once it says so the child and what it started are killed.
     public static func run(
         _ name: String, arguments: [String], environment: [String], searchPath: String = "/usr/local/bin:/usr/bin:/bin",
-        workingDirectory: FilePath? = nil, outputLimit: Int = 16 << 20
+        workingDirectory: FilePath? = nil, outputLimit: Int = 16 << 20, isCancelled: () -> Bool = { false }
     ) throws(ProcessError) -> Result {
         guard let executable = find(name, searchPath: searchPath) else { throw .notFound(name) }
         let (output, outputEnd) = try pipe(name)
         defer { close(output) }
-        let (failure, failureEnd): (Int32, Int32)
-        do { (failure, failureEnd) = try pipe(name) } catch {
+        let (complaints, complaintsEnd): (Int32, Int32)
+        do { (complaints, complaintsEnd) = try pipe(name) } catch {
             close(outputEnd)
             throw error
         }
-        defer { close(failure) }
+        defer { close(complaints) }
         let child: ChildProcess
         do {
             defer {
                 close(outputEnd)
-                close(failureEnd)
+                close(complaintsEnd)
             }
             child = try ChildProcess.spawn(
                 executable: executable, arguments: arguments, environment: environment,
-                descriptors: [(FileDescriptor(rawValue: outputEnd), 1), (FileDescriptor(rawValue: failureEnd), 2)],
+                descriptors: [(FileDescriptor(rawValue: outputEnd), 1), (FileDescriptor(rawValue: complaintsEnd), 2)],
                 workingDirectory: workingDirectory)
         }
-        var streams = [Stream(descriptor: output), Stream(descriptor: failure)]
-        let complete = drain(&streams, limit: outputLimit)
-        if !complete { child.kill(SIGKILL) }
+        var streams = [Stream(descriptor: output), Stream(descriptor: complaints)]
+        let failure = drain(&streams, limit: outputLimit, isCancelled: isCancelled)
+        // The child leads a process group of its own, so this reaches the programs that it started.
+        if failure != nil { _ = Glibc.kill(-child.identifier, SIGKILL) }
         let status = child.wait()
-        guard complete else { throw ProcessError(code: .tooMuchOutput, program: name) }
+        if let failure { throw ProcessError(code: failure, program: name) }
         return Result(status: status, standardOutput: streams[0].bytes, standardError: streams[1].bytes)
     }
 
@@ -75,22 +77,26 @@ public enum HostProcess {
         return (ends[0], ends[1])
     }
 
-    /// Reads both streams until their ends; false when one grew past the limit.
-    private static func drain(_ streams: inout [Stream], limit: Int) -> Bool {
+    /// Reads both streams until their ends; otherwise why not.
+    private static func drain(
+        _ streams: inout [Stream], limit: Int, isCancelled: () -> Bool
+    ) -> ProcessError.Code? {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while streams.contains(where: \.isOpen) {
             var polled = streams.map { pollfd(fd: $0.isOpen ? $0.descriptor : -1, events: Int16(POLLIN), revents: 0) }
-            if poll(&polled, nfds_t(polled.count), -1) < 0 { continue }
+            let ready = poll(&polled, nfds_t(polled.count), 100)
+            if isCancelled() { return .cancelled }
+            if ready <= 0 { continue }
             for index in streams.indices where polled[index].revents != 0 {
                 let count = read(streams[index].descriptor, &buffer, buffer.count)
                 if count > 0 {
                     streams[index].bytes += buffer[..<count]
-                    if streams[index].bytes.count > limit { return false }
+                    if streams[index].bytes.count > limit { return .tooMuchOutput }
                 } else if count == 0 || errno != EINTR {
                     streams[index].isOpen = false
                 }
             }
         }
-        return true
+        return nil
     }
 }

@@ -11,7 +11,7 @@ public struct ProcessError: Error, Sendable, Equatable {
     public var underlying: Errno?
 
     public struct Code: Sendable, Hashable {
-        private enum Kind: Hashable { case notFound, spawn, pipe, read, tooMuchOutput }
+        private enum Kind: Hashable { case notFound, spawn, pipe, read, tooMuchOutput, cancelled }
         private var kind: Kind
 
         /// No such program, on `PATH` or at the path given.
@@ -20,6 +20,8 @@ public struct ProcessError: Error, Sendable, Equatable {
         public static let pipe = Code(kind: .pipe)
         public static let read = Code(kind: .read)
         public static let tooMuchOutput = Code(kind: .tooMuchOutput)
+        /// The caller did not want its end any more.
+        public static let cancelled = Code(kind: .cancelled)
     }
 
     static func notFound(_ program: String) -> ProcessError { ProcessError(code: .notFound, program: program) }
@@ -34,6 +36,7 @@ extension ProcessError: CustomStringConvertible {
         let reason = underlying.map { ": \($0)" } ?? ""
         return switch code {
         case .notFound: "`\(program)` is not installed or not on PATH"
+        case .cancelled: "`\(program)` was stopped"
         case .tooMuchOutput: "`\(program)` wrote more than was expected of it"
         default: "`\(program)` could not be run\(reason)"
         }

@@ -21,8 +21,10 @@ enum ScriptText {
             """
         switch request.script {
         case .carryingState(let text):
+            // The empty line: a backslash at the user's end must not join what follows to the user's text.
             // A command that redirects or closes descriptors, or sets noclobber, must not keep its state from being saved.
             let footer = """
+
 
                 CODEBUILD_LAST_EXIT=$?
                 export -p >| \(stateDirectory)/env.next

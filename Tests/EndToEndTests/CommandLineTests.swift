@@ -115,7 +115,7 @@ struct CommandLineTests {
                 run(b"\\xff\\xfe")
                 run(b"run", b"--\\xff")
                 run(b"run", b"-e", b"A=\\xff", b"--state-dir", state)
-                shell = ["bash", "-c", "exec -a '' \"$0\" lint", program]
+                shell = ["bash", "-c", 'exec -a "" "$0" lint', program]
                 print(subprocess.run(shell, stderr=subprocess.DEVNULL).returncode)
                 """
             let result = try runTool(
