@@ -11,9 +11,9 @@ FILTER ?=
 DRYDOCK_TEST_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/drydock-tests
 
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
-BUILD_PACKAGES = libarchive-dev libyaml-dev pkg-config
+BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = gcc libc6-dev make uidmap unzip
-TEST_PACKAGES = git libarchive-tools patch procps python3 python3-pytest python3-setuptools xz-utils
+TEST_PACKAGES = git libarchive-tools patch procps python3 python3-pip python3-pytest python3-setuptools xz-utils
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test build release run test test-small test-sandbox test-e2e test-all third-party lint format \
@@ -56,7 +56,8 @@ test-all: export REQUIRE_SANDBOX = 1
 test-all: test ## Everything, and nothing may be skipped
 
 # Tests start the release binary, as users do; sources of others' projects come from the cache.
-run-tests = DRYDOCK_TEST_USERS="$$(scripts/make-test-users)" DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" \
+run-tests = users=$$(scripts/make-test-users) && \
+	DRYDOCK_TEST_USERS="$$users" DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" \
 	$(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))')
 
 third-party:

@@ -48,7 +48,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", systemPackage,
+                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -56,8 +56,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Console", "Diagnostics",
-                "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
+                "Diagnostics", "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.
@@ -71,22 +71,31 @@ let package = Package(
         // Tests · one target a library, and those that prove the whole.
         .target(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
-        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
-            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport"]),
-        .testTarget(name: "BuildEngineTests", dependencies: ["BuildEngine", "TestSupport"]),
-        .testTarget(name: "BuildEnvironmentTests", dependencies: ["BuildEnvironment", "Buildspec", "TestSupport"]),
+            name: "ArtifactsTests",
+            dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
+        .testTarget(
+            name: "BuildEngineTests",
+            dependencies: [
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
+                systemPackage,
+            ], exclude: ["Snapshots"]),
+        .testTarget(
+            name: "BuildEnvironmentTests",
+            dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
-        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "TestSupport"]),
-        .testTarget(name: "BuildStoreTests", dependencies: ["BuildStore", "TestSupport"]),
-        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport"]),
-        .testTarget(name: "ConsoleTests", dependencies: ["Console", "TestSupport"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
-        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
+        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
+        .testTarget(
+            name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
+        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
+        .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics", "TestSupport"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
+        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
-        .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"]),
+        .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "TestSupport", "YAML"]),
     ],
     swiftLanguageModes: [.v6]
 )

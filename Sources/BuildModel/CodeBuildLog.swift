@@ -48,12 +48,12 @@ public enum CodeBuildLog {
         "[drydock] " + time.logText + " " + text + "\n"
     }
 
-    /// The notices that say which phases a buildspec has, with the number of commands in each.
+    /// The notices that say which phases a buildspec has, with the number of commands in each (`1 commands`).
     ///
-    /// The second and later lines begin with a blank of their own, as CodeBuild's do.
+    /// The second and later lines begin with a blank of their own, and one command is `1 commands`, as in CodeBuild's logs.
     public static func phasesFound(_ phases: [(phase: PhaseType, commandCount: Int)]) -> [String] {
         ["Phases found in YAML: \(phases.count)"]
-            + phases.map { " \($0.phase.rawValue): \($0.commandCount) command\($0.commandCount == 1 ? "" : "s")" }
+            + phases.map { " \($0.phase.rawValue): \($0.commandCount) commands" }
     }
 
     private static func phaseStarted(_ phase: PhaseType, at time: Timestamp) -> String {

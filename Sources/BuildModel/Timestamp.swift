@@ -29,9 +29,11 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
     /// The calendar arithmetic is Howard Hinnant's `civil_from_days`
     /// (https://howardhinnant.github.io/date_algorithms.html).
     public var civil: (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, microsecond: Int) {
-        let bounded = min(max(seconds, -62_135_596_800), 253_402_300_799)
-        let whole = Int(bounded.rounded(.down))
-        let microsecond = min(999_999, max(0, Int((bounded - Double(whole)) * 1_000_000)))
+        let bounded = seconds.isNaN ? 0 : min(max(seconds, -62_135_596_800), 253_402_300_799)
+        // Rounded, since a binary fraction is mostly a little below the decimal one that it stands for.
+        let microseconds = Int((bounded * 1_000_000).rounded())
+        let whole = (microseconds >= 0 ? microseconds : microseconds - 999_999) / 1_000_000
+        let microsecond = microseconds - whole * 1_000_000
         let days = (whole >= 0 ? whole : whole - 86_399) / 86_400
         let secondOfDay = whole - days * 86_400
         let shifted = days + 719_468

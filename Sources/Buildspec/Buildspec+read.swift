@@ -20,19 +20,22 @@ extension Buildspec {
         } catch {
             return (nil, [error.diagnostic])
         }
-        var decoder = Decoder(source: source)
+        let findings = Findings()
+        for diagnostic in document.diagnostics { findings.warn { diagnostic } }
+        var decoder = Decoder(source: source, findings: findings)
         let buildspec = decoder.decode(document)
-        var diagnostics = document.diagnostics + decoder.diagnostics
         if lint, let root = document.root {
-            var linter = Linter(source: source, root: root, partial: decoder.partial)
-            diagnostics += linter.run()
+            var linter = Linter(source: source, root: root, partial: decoder.partial, findings: findings)
+            linter.run()
         }
+        let diagnostics = findings.all
         // Stable: of findings at one place the first found stays first.
         let order = diagnostics.indices.sorted { left, right in
             let (first, second) = (diagnostics[left].span?.start, diagnostics[right].span?.start)
             if let first, let second, first != second { return first < second }
             return left < right
         }
-        return (buildspec, order.map { diagnostics[$0] })
+        let dropped = findings.droppedCount > 0 ? [Diagnostic.tooManyFindings(findings.droppedCount)] : []
+        return (buildspec, order.map { diagnostics[$0] } + dropped)
     }
 }

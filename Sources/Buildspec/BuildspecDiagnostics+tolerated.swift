@@ -13,6 +13,10 @@ extension Diagnostic {
             at: firstKey(of: root, in: source), hints: ["begin the file with `version: 0.2`"])
     }
 
+    static func tooManyFindings(_ count: Int) -> Diagnostic {
+        .spec(.tooManyFindings, .note, "\(count) more findings are not shown", at: nil)
+    }
+
     static func unknownKey(_ key: Buildspec.Text, in section: String, hints: [String]) -> Diagnostic {
         .spec(
             .unknownKey, .warning, "CodeBuild ignores the key `\(key.value)`\(place(section))", at: key.span,

@@ -52,6 +52,7 @@ public enum BuildspecRule: String, Sendable, CaseIterable {
     case reportPatternTooWide = "report-pattern-too-wide"
     case reservedVariable = "reserved-variable"
     case secretInPlaintext = "secret-in-plaintext"
+    case tooManyFindings = "too-many-findings"
     case typographicQuote = "typographic-quote"
     case unknownRuntime = "unknown-runtime"
     case variableNotExpanded = "variable-not-expanded"

@@ -62,9 +62,11 @@ public struct DiagnosticSnippet: Sendable, Equatable {
 
     private static func draw(_ line: String, columns: Range<Int>?) -> (text: String, carets: String) {
         var cells: [(text: String, width: Int, marked: Bool)] = []
-        var column = 1
+        // Of a line as long as a file only the neighbourhood of the span is looked at.
+        let skipped = max(0, (columns?.lowerBound ?? 1) - 2 * maximumColumns)
+        var column = 1 + skipped
         var width = 0
-        for scalar in line.unicodeScalars {
+        for scalar in line.unicodeScalars.dropFirst(skipped).prefix(4 * maximumColumns) {
             let marked = columns?.contains(column) ?? false
             if scalar == "\t" {
                 let stop = 4 - width % 4
@@ -81,8 +83,9 @@ public struct DiagnosticSnippet: Sendable, Equatable {
         while let last = cells.last, last.text == " " || last.text.isEmpty, !last.marked { cells.removeLast() }
         if let columns, !cells.contains(where: \.marked) {
             // A place after the line's end, or an empty span: one caret shows it.
-            while cells.count < columns.lowerBound - 1, cells.count < maximumColumns { cells.append((" ", 1, false)) }
-            let index = min(columns.lowerBound - 1, cells.count)
+            let place = columns.lowerBound - 1 - skipped
+            while cells.count < place, cells.count < maximumColumns { cells.append((" ", 1, false)) }
+            let index = min(place, cells.count)
             if index < cells.count { cells[index].marked = true } else { cells.append((" ", 1, true)) }
         }
         cut(&cells)

@@ -134,7 +134,8 @@ public struct HostCapabilities: Sendable {
     private static func packages(_ identity: SandboxPlan.Identity) -> Finding {
         switch identity.method {
         case .privileged, .inherited:
-            return Finding("system files", .available, "a build may change them in its own copy: `apt-get install` works")
+            return Finding(
+                "system files", .available, "a build may change them in its own copy: `apt-get install` works")
         case .single, .subordinate:
             return Finding(
                 "system files", .limited,

@@ -41,7 +41,9 @@ public final class PreparedSandbox {
         }
         let slot = try SandboxSlot.take(for: settings.scratchDirectory, launcher: settings.launcher)
         let identity = IdentityChoice.choose(slot: slot.number)
-        var root = RootFileSystem(scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host)
+        var root = RootFileSystem(
+            scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
+            showsRootFiles: identity.method == .privileged)
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         let plan = SandboxPlan(

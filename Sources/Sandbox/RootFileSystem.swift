@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import Files
 internal import Glibc
 internal import SandboxPlan
 internal import SystemPackage
@@ -9,11 +10,14 @@ internal import SystemPackage
 struct RootFileSystem {
     let scratch: FilePath
     let sharesNetwork: Bool
+    /// Whether the sandbox's root may read what the host's root may.
+    let showsRootFiles: Bool
     private var overlays = 0
 
-    init(scratch: FilePath, sharesNetwork: Bool) {
+    init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool) {
         self.scratch = scratch
         self.sharesNetwork = sharesNetwork
+        self.showsRootFiles = showsRootFiles
     }
 
     static let stateDirectory = "/codebuild/output/tmp"
@@ -27,6 +31,8 @@ struct RootFileSystem {
             }
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
+        if image == .host, showsRootFiles { operations += hostSecrets() }
+        if image == .host, sources.contains(where: belongsToAnother) { operations.append(trustingGit()) }
         for path in ["/codebuild/output", "/codebuild/readonly", "/codebuild/user/bin", "/codebuild/output/tmp"] {
             operations.append(.directory(target: KernelText(path), mode: 0o755))
         }
@@ -45,7 +51,12 @@ struct RootFileSystem {
     /// The host's root is assembled from parts and never shown whole: home directories, `/run` with its sockets, `/tmp`
     /// and drydock's own state stay out because nothing puts them in.
     private mutating func host() -> [Operation] {
-        var operations: [Operation] = [.root(directory: kernelText(scratch.appending("root")))]
+        var operations: [Operation] = [
+            .root(
+                upper: kernelText(scratch.appending("upper-\(overlays)")),
+                work: kernelText(scratch.appending("work-\(overlays)")))
+        ]
+        overlays += 1
         for (path, mode) in Self.plainDirectories {
             operations.append(.directory(target: KernelText(path), mode: mode))
         }
@@ -55,18 +66,39 @@ struct RootFileSystem {
                 // Debian's /bin is a link to usr/bin; it is one in the sandbox too.
                 operations.append(.symbolicLink(target: kernelText(path), destination: destination))
             } else if isDirectory(path) {
-                operations.append(overlay(lower: path, target: path))
+                operations.append(systemView(path, owned: name == "usr" ? localDirectories() : []))
             }
         }
-        for path in Self.packageState where isDirectory(path) {
-            operations.append(overlay(lower: path, target: path))
-        }
+        for path in Self.packageState where isDirectory(path) { operations.append(systemView(path)) }
         return operations
+    }
+
+    /// Programs may come in any amount where the build is root over the host's files (`apt-get install`), and go to disk.
+    /// All else that changes here is small, and memory is quicker to begin with and to be rid of.
+    private mutating func systemView(_ path: FilePath, owned: [KernelText] = []) -> Operation {
+        let view = overlay(lower: path, target: path)
+        if showsRootFiles, Self.programDirectories.contains(path) { return view }
+        guard case .overlay(var view) = view else { return view }
+        view.staysInMemory = true
+        view.ownedDirectories = owned
+        return .overlay(view)
+    }
+
+    /// `make install` and `pip install` put their files below /usr/local, whose directories belong to a root that a
+    /// rootless sandbox does not have; in its view they belong to the build's.
+    private func localDirectories() -> [KernelText] {
+        var names = ["bin", "etc", "games", "include", "lib", "sbin", "share", "share/man", "src"].map { "local/" + $0 }
+        for entry in (try? Directory("/usr/local/lib").entries()) ?? [] {
+            let name = String(decoding: entry.name, as: UTF8.self)
+            if name.hasPrefix("python3") { names.append("local/lib/\(name)/dist-packages") }
+        }
+        return names.map { KernelText($0) }
     }
 
     private static let systemDirectories = [
         "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix", "gnu",
     ]
+    private static let programDirectories: [FilePath] = ["/usr", "/opt", "/nix", "/gnu"]
     /// What `dpkg` and `apt-get` read and change.
     private static let packageState: [FilePath] = ["/var/lib/dpkg", "/var/lib/apt"]
     private static let plainDirectories: [(String, UInt32)] = [
@@ -115,6 +147,43 @@ struct RootFileSystem {
         return operations
     }
 
+    /// Run by root, a build is root over its view of the host's /etc, and could read keys and password hashes there. The
+    /// account files stay, without passwords, because `useradd` and package scripts change them.
+    private func hostSecrets() -> [Operation] {
+        func withoutPasswords(_ file: FilePath, _ rest: String) -> KernelText {
+            let names = (SmallFile.read(file) ?? "").split(separator: "\n")
+                .compactMap { $0.split(separator: ":", omittingEmptySubsequences: false).first }
+            return KernelText(names.map { "\($0):*:\(rest)\n" }.joined())
+        }
+        var operations: [Operation] = [
+            .file(target: "/etc/shadow", contents: withoutPasswords("/etc/passwd", "19000:0:99999:7:::"), mode: 0o640),
+            .file(target: "/etc/gshadow", contents: withoutPasswords("/etc/group", ":"), mode: 0o640),
+        ]
+        operations += Self.secretPaths.map { .mask(target: KernelText($0)) }
+        return operations
+    }
+
+    private static let secretPaths = [
+        "/etc/shadow-", "/etc/gshadow-", "/etc/ssl/private", "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key",
+        "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_dsa_key", "/etc/krb5.keytab", "/etc/wireguard",
+        "/etc/NetworkManager/system-connections", "/etc/letsencrypt", "/etc/kubernetes", "/etc/rancher",
+        "/etc/docker/key.json", "/etc/sudoers.d", "/etc/ppp/chap-secrets", "/etc/ppp/pap-secrets",
+        "/etc/netplan", "/etc/wpa_supplicant",
+    ]
+
+    /// In CodeBuild the source belongs to root, who runs the build. A source that belongs to somebody else here (`sudo`, a
+    /// CI checkout) would make git refuse it as dubious.
+    private func trustingGit() -> Operation {
+        let configuration = SmallFile.bytes("/etc/gitconfig") ?? []
+        let trust = Array("\n[safe]\n\tdirectory = *\n".utf8)
+        return .file(target: "/etc/gitconfig", contents: KernelText(configuration + trust), mode: 0o644)
+    }
+
+    private func belongsToAnother(_ source: SandboxSettings.SourceMount) -> Bool {
+        var status = stat()
+        return source.hostPath.withPlatformString { stat($0, &status) } == 0 && status.st_uid != geteuid()
+    }
+
     private mutating func mount(_ source: SandboxSettings.SourceMount) -> Operation {
         if source.isWritable {
             return .bind(source: kernelText(source.hostPath), target: kernelText(source.path), access: .readWrite)
@@ -125,8 +194,9 @@ struct RootFileSystem {
     private mutating func overlay(lower: FilePath, target: FilePath) -> Operation {
         defer { overlays += 1 }
         return .overlay(
-            lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
-            work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target))
+            .init(
+                lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
+                work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target)))
     }
 
     private func link(_ path: FilePath) -> KernelText? {

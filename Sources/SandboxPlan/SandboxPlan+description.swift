@@ -33,8 +33,10 @@ extension SandboxPlan.Identity.Range: CustomStringConvertible {
 extension SandboxPlan.Operation: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .root(let directory): "root        / = \(directory)"
-        case .overlay(let lower, let upper, _, let target): "overlay     \(target) = \(lower), writes to \(upper)"
+        case .root(let upper, _): "root        / is empty, writes to \(upper)"
+        case .overlay(let overlay):
+            "overlay     \(overlay.target) = \(overlay.lower), writes to "
+                + (overlay.staysInMemory ? "memory" : overlay.upper.description)
         case .bind(let source, let target, let access):
             "bind        \(target) = \(source)\(access == .readOnly ? ", read-only" : "")"
         case .temporaryFileSystem(let target, let size, let mode):

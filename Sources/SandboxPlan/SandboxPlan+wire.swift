@@ -68,12 +68,15 @@ extension SandboxPlan.Identity {
 extension SandboxPlan.Operation {
     func encode(to wire: inout WireEncoder) {
         switch self {
-        case .root(let directory):
+        case .root(let upper, let work):
             wire.append(UInt8(0))
-            wire.append(directory)
-        case .overlay(let lower, let upper, let work, let target):
+            wire.append(upper)
+            wire.append(work)
+        case .overlay(let overlay):
             wire.append(UInt8(1))
-            for path in [lower, upper, work, target] { wire.append(path) }
+            for path in [overlay.lower, overlay.upper, overlay.work, overlay.target] { wire.append(path) }
+            wire.append(overlay.staysInMemory)
+            wire.append(overlay.ownedDirectories)
         case .bind(let source, let target, let access):
             wire.append(UInt8(2))
             wire.append(source)
@@ -117,10 +120,12 @@ extension SandboxPlan.Operation {
 
     init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
         switch try wire.number(UInt8.self) {
-        case 0: self = .root(directory: try wire.text())
+        case 0: self = .root(upper: try wire.text(), work: try wire.text())
         case 1:
             self = .overlay(
-                lower: try wire.text(), upper: try wire.text(), work: try wire.text(), target: try wire.text())
+                Overlay(
+                    lower: try wire.text(), upper: try wire.text(), work: try wire.text(), target: try wire.text(),
+                    staysInMemory: try wire.flag(), ownedDirectories: try wire.texts()))
         case 2:
             let (source, target) = (try wire.text(), try wire.text())
             guard let access = Access(rawValue: try wire.number()) else { throw WireDecoder.Malformed() }

@@ -87,10 +87,10 @@ public struct SandboxPlan: Sendable, Equatable {
 
     /// One step of the set-up. Targets are absolute inside the new root; sources are paths of the host.
     public enum Operation: Sendable, Equatable {
-        /// The root: a directory below the scratch directory, as it is.
-        case root(directory: KernelText)
+        /// A root that holds nothing but the places of the other operations; what the build writes there goes to `upper`.
+        case root(upper: KernelText, work: KernelText)
         /// A copy-on-write view of a directory. At `/` it is the root.
-        case overlay(lower: KernelText, upper: KernelText, work: KernelText, target: KernelText)
+        case overlay(Overlay)
         /// The host's directory, file or device itself.
         case bind(source: KernelText, target: KernelText, access: Access)
         case temporaryFileSystem(target: KernelText, size: UInt64, mode: UInt32)
@@ -107,6 +107,32 @@ public struct SandboxPlan: Sendable, Equatable {
         case mask(target: KernelText)
         /// Forbids writing below.
         case readOnly(target: KernelText)
+
+        /// Where a copy-on-write view takes its contents from, and where what changes in it goes.
+        public struct Overlay: Sendable, Equatable {
+            public var lower: KernelText
+            /// Directories below the scratch directory, made by the launcher; not used when changes stay in memory.
+            public var upper: KernelText
+            public var work: KernelText
+            public var target: KernelText
+            /// Changes are kept in memory: cheaper by far to begin and to end, for directories that a build hardly changes.
+            public var staysInMemory: Bool
+            /// Directories of the lower, relative to it, that the build's root owns in its view whoever owns them outside:
+            /// it may add to them, and still not change what lies in them.
+            public var ownedDirectories: [KernelText]
+
+            public init(
+                lower: KernelText, upper: KernelText, work: KernelText, target: KernelText, staysInMemory: Bool = false,
+                ownedDirectories: [KernelText] = []
+            ) {
+                self.lower = lower
+                self.upper = upper
+                self.work = work
+                self.target = target
+                self.staysInMemory = staysInMemory
+                self.ownedDirectories = ownedDirectories
+            }
+        }
 
         public enum Access: UInt8, Sendable {
             case readWrite, readOnly

@@ -138,7 +138,15 @@ struct Composer {
         guard let tag, tag != "!" else { return }
         let prefix = "tag:yaml.org,2002:"
         if tag.hasPrefix(prefix), known.contains(String(tag.dropFirst(prefix.count))) { return }
-        diagnostics.append(.unknownTag(tag, at: span(event)))
+        // The event ends with the value; the tag ends at the next blank.
+        let written = source.text(from: event.start, to: SourcePosition(line: event.start.line + 1, column: 1))
+            .unicodeScalars.prefix { $0 != " " && $0 != "\t" }
+        let end = SourcePosition(line: event.start.line, column: event.start.column + written.count)
+        guard diagnostics.count < 1000 else { return }
+        diagnostics.append(
+            .unknownTag(
+                String(String.UnicodeScalarView(written)),
+                at: SourceSpan(path: source.path, start: event.start, end: end)))
     }
 
     private func span(_ event: EventStream.Event) -> SourceSpan {
@@ -176,7 +184,7 @@ private struct MapBuilder {
     }
 
     mutating func finish(reporting diagnostics: inout [Diagnostic]) -> [Node.Entry] {
-        for (first, last) in duplicates {
+        for (first, last) in duplicates.prefix(max(0, 1000 - diagnostics.count)) {
             diagnostics.append(
                 .duplicateKey(last.scalar?.text ?? "", first: first.span(in: path), last: last.span(in: path)))
         }

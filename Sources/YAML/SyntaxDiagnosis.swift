@@ -87,7 +87,7 @@ struct SyntaxDiagnosis {
             let meaning: [Character: String] = ["*": "an alias", "&": "an anchor", "!": "a tag"]
             let message =
                 meaning[first].map { "a value that begins with `\(first)` is \($0) in YAML" }
-                ?? "a value cannot begin with `\(first)`"
+                ?? "a value cannot begin with \(first == "`" ? "a backquote" : "`\(first)`")"
             return error(
                 .syntax, message, from: item.start, to: item.end, hint: "quote it: \(YAMLQuoting.quoted(item.text))")
         default: return nil
@@ -112,11 +112,21 @@ struct SyntaxDiagnosis {
         if let item = Item(line, line: failure.position.line), item.text.contains(": ") {
             hints.insert("if `: ` is part of the value, quote the value: \(YAMLQuoting.quoted(item.text))", at: 0)
         }
+        if let number = lineWithoutColon { hints = ["is a `:` missing on line \(number)?"] }
         return error(
             .syntax, "a `:` makes a key where no key can stand", from: failure.position,
             to: SourcePosition(
                 line: failure.position.line, column: min(failure.position.column + 1, max(scalars + 1, 1))),
             hints: hints)
+    }
+
+    /// The line above, when it is neither a key nor an item: `version 0.2`.
+    private var lineWithoutColon: Int? {
+        var number = failure.position.line - 1
+        while number > 0, source.line(number).allSatisfy({ $0 == " " }) { number -= 1 }
+        guard number > 0, let item = Item(source.line(number), line: number) else { return nil }
+        return item.text.contains(":") || item.text.hasPrefix("#") || source.line(number).contains(": ")
+            || source.line(number).contains("- ") ? nil : number
     }
 
     private var generic: Diagnostic {

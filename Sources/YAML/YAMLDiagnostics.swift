@@ -14,11 +14,16 @@ extension Diagnostic {
             codeBuild: severity == .error ? CodeBuildVerdict(statusCode: "YAML_FILE_ERROR", message: verdict) : nil)
     }
 
+    /// A limit of ours has no verdict of CodeBuild's.
+    private static func limit(_ rule: YAMLRule, _ message: String, at span: SourceSpan?, hints: [String]) -> Diagnostic
+    {
+        Diagnostic(rule: rule.rawValue, severity: .error, message: message, span: span, hints: hints)
+    }
+
     static func fileTooLarge(_ path: String, limit: Int) -> Diagnostic {
         let size = limit % (1 << 20) == 0 ? "\(limit >> 20) MiB" : "\(limit) bytes"
-        return .yaml(
-            .fileTooLarge, "the file is larger than the limit of \(size)",
-            at: SourceSpan(path: path, start: .start, end: .start),
+        return .limit(
+            .fileTooLarge, "`\(path)` is larger than the limit of \(size)", at: nil,
             hints: ["a buildspec is a few kilobytes; is this the file you meant?"])
     }
 
@@ -53,11 +58,13 @@ extension Diagnostic {
     }
 
     static func nestingTooDeep(limit: Int, at span: SourceSpan) -> Diagnostic {
-        .yaml(.nestingTooDeep, "lists and maps nest deeper than the limit of \(limit) levels", at: span)
+        .limit(
+            .nestingTooDeep, "lists and maps nest deeper than the limit of \(limit) levels", at: span,
+            hints: ["a buildspec nests eight levels at most"])
     }
 
     static func aliasExpansion(_ name: String, limit: Int, at span: SourceSpan) -> Diagnostic {
-        .yaml(
+        .limit(
             .aliasExpansion, "alias `*\(name)` makes the document expand to more than \(limit) nodes", at: span,
             hints: ["aliases of aliases multiply; write the values out"])
     }

@@ -59,6 +59,8 @@ enum Launcher {
         var flags = LINUX_CLONE_NEWUSER | LINUX_CLONE_NEWNS | LINUX_CLONE_NEWPID | LINUX_CLONE_NEWIPC
         flags |= LINUX_CLONE_NEWUTS
         if plan.hasOwnNetwork { flags |= LINUX_CLONE_NEWNET }
+        // As real root here, because inside, the way to the program may be closed; as a user there, because here we may not.
+        let program = plan.identity.method == .privileged ? ReadOnlyProgram.view() : -1
         let child = linux_fork_with_namespaces(flags)
         try check(child, .createNamespaces)
         if child == 0 {
@@ -66,9 +68,10 @@ enum Launcher {
             dup2(ends[1], DrydockInit.handover)
             // The pair may have got that very number, and then still closes on the exec to come.
             _ = fcntl(DrydockInit.handover, F_SETFD, 0)
-            PidOne.becomeInit()
+            PidOne.becomeInit(program: program)
         }
         close(ends[1])
+        if program >= 0 { close(program) }
         return Child(identifier: child, handover: ends[0])
     }
 
@@ -143,7 +146,7 @@ extension SandboxPlan.Operation {
     /// The host's directory or file that the operation shows inside, or nil.
     var hostSource: KernelText? {
         switch self {
-        case .overlay(let lower, _, _, _): lower
+        case .overlay(let overlay): overlay.lower
         case .bind(let source, _, _): source
         default: nil
         }

@@ -84,20 +84,29 @@ enum MountPoint {
 
 /// Lays something harmless over what a build must not see or change. What is not there needs no cover.
 enum Cover {
-    static func mask(_ path: KernelText) throws(SetUpFailure) {
+    /// - Parameter emptyDirectory: a mount to be shown in place of a directory, made once for all of them.
+    static func mask(_ path: KernelText, emptyDirectory: Int32) throws(SetUpFailure) {
         var status = stat()
         guard path.withCString({ lstat($0, &status) }) == 0 else { return }
         let isDirectory = status.st_mode & UInt32(S_IFMT) == UInt32(S_IFDIR)
         let cover: Int32
         if isDirectory {
-            let attributes =
-                LINUX_MOUNT_ATTR_RDONLY | LINUX_MOUNT_ATTR_NOSUID | LINUX_MOUNT_ATTR_NODEV | LINUX_MOUNT_ATTR_NOEXEC
-            cover = try Staging.temporary(size: 4096, mode: 0o555, attributes: attributes)
+            cover = try check(
+                linux_open_tree(
+                    emptyDirectory, "",
+                    LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | UInt32(LINUX_AT_EMPTY_PATH)), .mask, path)
         } else {
             cover = try Staging.clone("/dev/null")
         }
         defer { close(cover) }
         try check(path.withCString { linux_move_mount(cover, LINUX_AT_FDCWD, $0) }, .mask, path)
+    }
+
+    /// A directory with nothing in it, on a mount that is attached nowhere yet.
+    static func emptyDirectory() throws(SetUpFailure) -> Int32 {
+        let attributes =
+            LINUX_MOUNT_ATTR_RDONLY | LINUX_MOUNT_ATTR_NOSUID | LINUX_MOUNT_ATTR_NODEV | LINUX_MOUNT_ATTR_NOEXEC
+        return try Staging.temporary(size: 4096, mode: 0o555, attributes: attributes)
     }
 
     static func forbidWriting(_ path: KernelText) throws(SetUpFailure) {

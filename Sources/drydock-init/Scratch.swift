@@ -9,7 +9,7 @@ import SandboxPlan
 struct Scratch {
     let plan: SandboxPlan
 
-    /// Makes the root's directory and an upper and a work directory for every overlay, owned by the sandbox's root.
+    /// Makes an upper and a work directory for every overlay, owned by the sandbox's root.
     func create() throws(SetUpFailure) {
         let owner = plan.identity.method == .privileged ? plan.identity.users.first?.outside : nil
         let group = plan.identity.method == .privileged ? plan.identity.groups.first?.outside : nil
@@ -18,13 +18,15 @@ struct Scratch {
         }
         for operation in plan.operations {
             switch operation {
-            case .root(let directory): try make(directory, mode: 0o755, owner, group)
-            case .overlay(let lower, let upper, let work, _):
+            case .root(let upper, let work):
+                try make(upper, mode: 0o755, owner, group)
+                try make(work, mode: 0o700, owner, group)
+            case .overlay(let overlay) where !overlay.staysInMemory:
                 // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
                 var status = stat()
-                try check(lower.withCString { stat($0, &status) }, .cloneTree, lower)
-                try make(upper, mode: status.st_mode & 0o1777, owner, group)
-                try make(work, mode: 0o700, owner, group)
+                try check(overlay.lower.withCString { stat($0, &status) }, .cloneTree, overlay.lower)
+                try make(overlay.upper, mode: status.st_mode & 0o1777, owner, group)
+                try make(overlay.work, mode: 0o700, owner, group)
             default: continue
             }
         }

@@ -29,8 +29,9 @@ struct SetUp {
             detached.append(try staging.detach(operation, index: index))
         }
         try enterRoot(detached)
+        let emptyDirectory = try Cover.emptyDirectory()
         for (operation, tree) in zip(plan.operations, detached).dropFirst() {
-            try attach(operation, tree: tree, devices: devices)
+            try attach(operation, tree: tree, devices: devices, emptyDirectory: emptyDirectory)
         }
         if plan.hasOwnNetwork { try check(linux_bring_loopback_up(), .network) }
         try check(plan.hostname.withCString { sethostname($0, plan.hostname.bytes.count) }, .hostname)
@@ -66,7 +67,7 @@ struct SetUp {
     }
 
     private func attach(
-        _ operation: SandboxPlan.Operation, tree: Int32?, devices: DeviceTree
+        _ operation: SandboxPlan.Operation, tree: Int32?, devices: DeviceTree, emptyDirectory: Int32
     ) throws(SetUpFailure) {
         if let tree {
             defer { close(tree) }
@@ -77,16 +78,22 @@ struct SetUp {
         }
         switch operation {
         case .devices(let target): try devices.populate(target, terminalGroup: terminalGroup)
+        // A root made from nothing has them already, and touching them would copy them into the build's layer.
+        case .directory where startsEmpty, .symbolicLink where startsEmpty: break
         case .directory(let target, let mode):
             let directory = try MountPoint.makeDirectory(target)
             defer { close(directory) }
             try check(target.withCString { chmod($0, mode) }, .makeMountPoint, target)
         case .symbolicLink(let target, let destination): try MountPoint.link(target, to: destination)
         case .file(let target, let contents, let mode): try MountPoint.write(target, contents, mode: mode)
-        case .mask(let target): try Cover.mask(target)
+        case .mask(let target): try Cover.mask(target, emptyDirectory: emptyDirectory)
         case .readOnly(let target): try Cover.forbidWriting(target)
         default: break
         }
+    }
+
+    private var startsEmpty: Bool {
+        if case .root? = plan.operations.first { true } else { false }
     }
 
     /// Debian's and Red Hat's `tty` group, where the map has it.
@@ -129,7 +136,8 @@ extension SandboxPlan.Operation {
     var target: KernelText {
         switch self {
         case .root: "/"
-        case .overlay(_, _, _, let target), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
+        case .overlay(let overlay): overlay.target
+        case .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
             .processes(let target), .system(let target), .devices(let target), .directory(let target, _),
             .symbolicLink(let target, _), .file(let target, _, _), .mask(let target), .readOnly(let target):
             target

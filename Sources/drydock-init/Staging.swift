@@ -14,6 +14,8 @@ struct Staging {
     private static let directory: KernelText = "/tmp"
     static let root: KernelText = "/tmp/root"
     private static let scratch: KernelText = "/tmp/scratch"
+    private static let memory: KernelText = "/tmp/memory"
+    private static let skeleton: KernelText = "/tmp/skeleton"
 
     private let plan: SandboxPlan
     private let mapped: [UInt32: Int32]
@@ -33,9 +35,13 @@ struct Staging {
         try check(
             Self.directory.withCString { linux_move_mount(staging, LINUX_AT_FDCWD, $0) }, .attachMount, Self.directory)
         close(staging)
-        for path in [Self.root, Self.scratch] {
+        for path in [Self.root, Self.scratch, Self.memory] {
             try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
         }
+        // A mount of its own, because it outlives the staging place below the overlays; half the machine's memory at most.
+        let memory = try Self.fileSystem("tmpfs", .mountTemporary, options: [("mode", "700")], attributes: noDevices)
+        try check(Self.memory.withCString { linux_move_mount(memory, LINUX_AT_FDCWD, $0) }, .attachMount, Self.memory)
+        close(memory)
         try check(
             Self.scratch.withCString { linux_move_mount(scratchTree, LINUX_AT_FDCWD, $0) }, .attachMount, plan.scratch)
         close(scratchTree)
@@ -44,9 +50,16 @@ struct Staging {
     /// The operation's mount, attached nowhere; nil for an operation that mounts nothing.
     func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
         switch operation {
-        case .root(let directory): try Self.clone(inScratch(directory))
-        case .overlay(let lower, let upper, let work, _):
-            try overlay(try place(index, lower), upper: inScratch(upper), work: inScratch(work), named: lower)
+        case .root(let upper, let work):
+            try overlay(try buildSkeleton(), upper: inScratch(upper), work: inScratch(work), named: "/")
+        case .overlay(let view):
+            if view.staysInMemory {
+                try overlayInMemory(view, lower: try place(index, view.lower), index: index)
+            } else {
+                try overlay(
+                    try place(index, view.lower), upper: inScratch(view.upper), work: inScratch(view.work),
+                    named: view.lower)
+            }
         case .bind(let source, _, let access): try bind(index, source, access)
         case .temporaryFileSystem(_, let size, let mode): try Self.temporary(size: size, mode: mode)
         case .processes: try Self.fileSystem("proc", .mountProcesses, attributes: noSuid | noDevices | noExecution)
@@ -54,6 +67,49 @@ struct Staging {
         case .devices: try Self.temporary(size: 64 << 10, mode: 0o755, attributes: noSuid | noExecution)
         default: nil
         }
+    }
+
+    /// An empty root with a place for everything that comes: made in memory, because three dozen directories on a disk
+    /// cost more to make and to remove than all the rest of a short build.
+    private func buildSkeleton() throws(SetUpFailure) -> KernelText {
+        try check(Self.skeleton.withCString { mkdir($0, 0o755) }, .makeMountPoint, Self.skeleton)
+        let tree = try Self.temporary(size: 1 << 20, mode: 0o755)
+        try check(
+            Self.skeleton.withCString { linux_move_mount(tree, LINUX_AT_FDCWD, $0) }, .attachMount, Self.skeleton)
+        close(tree)
+        for operation in plan.operations.dropFirst() {
+            let path = KernelText(Self.skeleton.bytes + operation.target.bytes)
+            switch operation {
+            case .directory(_, let mode):
+                try makeDirectories(path)
+                try check(path.withCString { chmod($0, mode) }, .makeMountPoint, path)
+            case .symbolicLink(_, let destination):
+                let result = destination.withCString { target in path.withCString { symlink(target, $0) } }
+                try check(result, .makeMountPoint, path)
+            case .overlay, .bind, .temporaryFileSystem, .processes, .system, .devices: try makeDirectories(path)
+            default: continue
+            }
+        }
+        return Self.skeleton
+    }
+
+    private func makeDirectories(_ path: KernelText) throws(SetUpFailure) {
+        if path.withCString({ mkdir($0, 0o755) }) == 0 || errno == EEXIST { return }
+        let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) ?? 0
+        guard errno == ENOENT, slash > 0 else { throw SetUpFailure(.makeMountPoint, errno: errno, path: path) }
+        try makeDirectories(KernelText(Array(path.bytes[..<slash])))
+        try check(path.withCString { mkdir($0, 0o755) }, .makeMountPoint, path)
+    }
+
+    private func overlayInMemory(
+        _ view: SandboxPlan.Operation.Overlay, lower: KernelText, index: Int
+    ) throws(SetUpFailure) -> Int32 {
+        let (upper, work) = (Self.memory + "/upper-\(index)", Self.memory + "/work-\(index)")
+        for path in [upper, work] { try check(path.withCString { mkdir($0, 0o755) }, .makeMountPoint, path) }
+        for name in view.ownedDirectories {
+            try makeDirectories(KernelText(upper.bytes + [UInt8(ascii: "/")] + name.bytes))
+        }
+        return try overlay(lower, upper: upper, work: work, named: view.lower)
     }
 
     private func overlay(

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Commands
+
 @main
 enum Drydock {
-    static func main() {}
+    static func main() { Program.main() }
 }

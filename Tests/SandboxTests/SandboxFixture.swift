@@ -14,6 +14,7 @@ final class SandboxFixture: OutputSink {
     let sandbox: Sandbox
     let source: FilePath
     let scratch: FilePath
+    let notices: [SandboxNotice]
     private(set) var bytes: [UInt8] = []
     var stopRequest: StopRequest?
 
@@ -30,7 +31,9 @@ final class SandboxFixture: OutputSink {
             sources: [.init(hostPath: source, path: Self.inside, isWritable: writable)], limits: limits,
             environment: [("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), ("HOME", "/root")],
             scratchDirectory: scratch, launcher: BuiltProgram.path("drydock-init"))
-        sandbox = try Sandbox.start(try PreparedSandbox.prepare(settings), timing: timing)
+        let prepared = try PreparedSandbox.prepare(settings)
+        notices = prepared.notices
+        sandbox = try Sandbox.start(prepared, timing: timing)
     }
 
     static func with(

@@ -91,8 +91,14 @@ private struct PatternTable: Sendable {
     private let bucketOfPair: [UInt16]
     /// Whether a pattern begins with this byte, for the last byte of a stream.
     private let startsPattern: [Bool]
-    /// Longest first, so that the first match is the one to take.
-    private let buckets: [[[UInt8]]]
+    /// Each in the order of bytes, so that the patterns that fit a text are found by bisection.
+    private let buckets: [[Entry]]
+
+    private struct Entry {
+        var bytes: [UInt8]
+        /// The longest other pattern that this one begins with, or -1.
+        var prefix: Int
+    }
 
     var isEmpty: Bool { buckets.isEmpty }
 
@@ -117,7 +123,7 @@ private struct PatternTable: Sendable {
         }
         bucketOfPair = ofPair
         startsPattern = starts
-        self.buckets = buckets.map { $0.sorted { $0.count > $1.count } }
+        self.buckets = buckets.map(Self.sorted)
     }
 
     /// Emits what is certain of `bytes`.
@@ -159,21 +165,49 @@ private struct PatternTable: Sendable {
     }
 
     /// The longest pattern at the start of `text`, and whether a longer one would fit more text.
+    ///
+    /// Patterns that begin with the text stand right after it in the order of bytes. The last one not after it is a
+    /// beginning of the text, or else shares with the text every pattern that is.
     private func match(_ bucket: UInt16, in text: UnsafeRawBufferPointer) -> (length: Int, mayGrow: Bool) {
-        guard let base = text.baseAddress else { return (0, false) }
-        var mayGrow = false
-        for pattern in buckets[Int(bucket) - 1] {
-            let compared = min(pattern.count, text.count)
-            guard pattern.withUnsafeBytes({ equal($0, base, compared) }) else { continue }
-            if compared == pattern.count { return (compared, mayGrow) }
-            mayGrow = true
+        let entries = buckets[Int(bucket) - 1]
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            let pattern = entries[middle].bytes
+            let order = compare(pattern, text, min(pattern.count, text.count))
+            if order > 0 || order == 0 && pattern.count > text.count { high = middle } else { low = middle + 1 }
+        }
+        let mayGrow =
+            low < entries.count && entries[low].bytes.count > text.count
+            && compare(entries[low].bytes, text, text.count) == 0
+        var candidate = low - 1
+        while candidate >= 0 {
+            let pattern = entries[candidate].bytes
+            if pattern.count <= text.count, compare(pattern, text, pattern.count) == 0 {
+                return (pattern.count, mayGrow)
+            }
+            candidate = entries[candidate].prefix
         }
         return (0, mayGrow)
     }
 
-    private func equal(_ pattern: UnsafeRawBufferPointer, _ text: UnsafeRawPointer, _ count: Int) -> Bool {
-        guard let pattern = pattern.baseAddress else { return false }
-        return memcmp(pattern, text, count) == 0
+    private static func sorted(_ patterns: [[UInt8]]) -> [Entry] {
+        var entries: [Entry] = []
+        var open: [Int] = []
+        for pattern in patterns.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            while let last = open.last, !pattern.starts(with: entries[last].bytes) { open.removeLast() }
+            open.append(entries.count)
+            entries.append(Entry(bytes: pattern, prefix: open.dropLast().last ?? -1))
+        }
+        return entries
+    }
+
+    private func compare(_ pattern: [UInt8], _ text: UnsafeRawBufferPointer, _ count: Int) -> Int32 {
+        pattern.withUnsafeBytes { bytes in
+            guard let pattern = bytes.baseAddress, let text = text.baseAddress else { return -1 }
+            return memcmp(pattern, text, count)
+        }
     }
 
     private func emitReplacement(_ emit: (UnsafeRawBufferPointer) -> Void) {

@@ -124,7 +124,7 @@ extension Decoder {
         for (index, task) in tasks.enumerated() { indexes[task.identifier.value] = index }
         for task in tasks {
             for dependency in task.dependOn where indexes[dependency.value] == nil {
-                reject(.unknownDependency(dependency, known: tasks.map(\.identifier.value)))
+                reject(.unknownDependency(dependency, known: tasks.prefix(500).map(\.identifier.value)))
             }
         }
         if let cycle = Self.cycle(in: tasks, indexes) { reject(.dependencyCycle(cycle)) }

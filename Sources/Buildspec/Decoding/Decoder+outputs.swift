@@ -20,13 +20,13 @@ extension Decoder {
                 let identifier = text(of: item.key)
                 let keys = map(item, named: identifier.value)
                 let artifact = artifact(item, keys, named: "artifacts/secondary-artifacts/\(identifier.value)")
-                if !keys.isEmpty, artifact.files.isEmpty {
+                if !keys.isEmpty, lacksFiles(keys) {
                     warn(.missingFiles(identifier.value, at: span(item.key)))
                 }
                 secondary.append(Buildspec.SecondaryArtifact(identifier: identifier, artifact: artifact))
             }
         }
-        if primary.files.isEmpty, secondary.isEmpty { warn(.missingFiles("artifacts", at: span(section.key))) }
+        if lacksFiles(entries), secondary.isEmpty { warn(.missingFiles("artifacts", at: span(section.key))) }
         update {
             $0.artifacts = primary.files.isEmpty && !secondary.isEmpty ? nil : primary
             $0.secondaryArtifacts = secondary
@@ -53,6 +53,11 @@ extension Decoder {
         return artifact
     }
 
+    /// Whether `files` is not there or an empty list; another wrong value has a finding of its own.
+    private func lacksFiles(_ entries: [Node.Entry]) -> Bool {
+        entries.first { $0.key.scalar?.text == "files" }.map { $0.value.items?.isEmpty == true } ?? true
+    }
+
     mutating func reports(_ section: Node.Entry) -> [Buildspec.Report] {
         var result: [Buildspec.Report] = []
         for group in map(section, named: "reports") {
@@ -72,7 +77,7 @@ extension Decoder {
             if let format = report.fileFormat, !Buildspec.Report.formats.contains(format.value.uppercased()) {
                 warn(.unknownValue("file-format", format, known: Buildspec.Report.formats))
             }
-            if report.files.isEmpty, group.value.entries?.isEmpty == false {
+            if let keys = group.value.entries, !keys.isEmpty, lacksFiles(keys) {
                 warn(.missingFiles(report.name.value, at: report.span))
             }
             result.append(report)

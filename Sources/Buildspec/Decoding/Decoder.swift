@@ -10,13 +10,11 @@ struct Decoder {
     let source: SourceText
     /// What could be read, even when the whole is rejected.
     private(set) var partial: Buildspec
-    var diagnostics: [Diagnostic] = []
-    private var isRejected = false
-    /// Errors below `batch` do not reject the file for a single build.
-    private var isInBatch = false
+    let findings: Findings
 
-    init(source: SourceText) {
+    init(source: SourceText, findings: Findings) {
         self.source = source
+        self.findings = findings
         partial = Buildspec(
             version: .v0_2, environment: Buildspec.Environment(), phases: Buildspec.Phases(), secondaryArtifacts: [],
             reports: [], proxy: Buildspec.Proxy(), unknownKeys: [])
@@ -45,9 +43,9 @@ struct Decoder {
             case "cache": partial.cache = cache(entry)
             case "proxy": decodeProxy(entry)
             case "batch":
-                isInBatch = true
+                findings.isInBatch = true
                 partial.batch = batch(entry)
-                isInBatch = false
+                findings.isInBatch = false
             default: unknown(entry, in: "", known: Self.topLevelKeys)
             }
         }
@@ -55,7 +53,7 @@ struct Decoder {
             reject(.missingPhases(root, in: source))
         }
         checkClashes()
-        return isRejected ? nil : partial
+        return findings.isRejected ? nil : partial
     }
 
     static let topLevelKeys = [
@@ -92,13 +90,12 @@ struct Decoder {
 
     // MARK: Findings
 
-    mutating func reject(_ diagnostic: Diagnostic) {
-        diagnostics.append(diagnostic)
-        if !isInBatch { isRejected = true }
+    func reject(_ diagnostic: @autoclosure () -> Diagnostic) {
+        findings.reject(diagnostic)
     }
 
-    mutating func warn(_ diagnostic: Diagnostic) {
-        diagnostics.append(diagnostic)
+    func warn(_ diagnostic: @autoclosure () -> Diagnostic) {
+        findings.warn(diagnostic)
     }
 
     mutating func unknown(_ entry: Node.Entry, in section: String, known: [String]) {

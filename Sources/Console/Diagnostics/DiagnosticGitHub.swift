@@ -17,7 +17,8 @@ enum DiagnosticGitHub {
         if let verdict = diagnostic.codeBuild, let message = verdict.message {
             lines.append("\(verdict.statusCode): \(message)")
         }
-        lines.append(diagnostic.message)
+        let status = lines.isEmpty ? diagnostic.codeBuild.map { "\($0.statusCode): " } ?? "" : ""
+        lines.append(status + diagnostic.message)
         lines += diagnostic.hints.map { "hint: \($0)" }
         return lines.map(DisplayText.escaped).joined(separator: "\n")
     }

@@ -34,7 +34,7 @@ struct DiagnosticText {
             lines[0] += paint("\(verdict.statusCode): \(DisplayText.escaped(message))", .bold)
             lines.append("  " + ours)
         } else {
-            lines[0] += ours
+            lines[0] += (diagnostic.codeBuild.map { "\($0.statusCode): " } ?? "") + ours
         }
         if let span = diagnostic.span { lines += draw(span, style) }
         for related in diagnostic.related {

@@ -61,7 +61,12 @@ public final class DescriptorWriter {
     /// - Parameters:
     ///   - descriptor: stays the caller's; SIGPIPE must be ignored.
     ///   - name: for messages: "standard output".
-    public init(descriptor: Int32, name: String) {
+    public convenience init(descriptor: Int32, name: String) {
+        self.init(descriptor: descriptor, name: name, reopening: true)
+    }
+
+    /// - Parameter reopening: false as where a pipe belongs to another user, who alone may open it again.
+    init(descriptor: Int32, name: String, reopening: Bool) {
         self.name = name
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
@@ -79,7 +84,7 @@ public final class DescriptorWriter {
                 return
             }
             let path = "/proc/self/fd/\(descriptor)"
-            let own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+            let own = reopening ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1
             (target, way) = own >= 0 ? (own, .nonBlocking) : (descriptor, .inSmallPieces)
         default:
             (target, way) = (descriptor, .directly)

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import BuildEnvironment
+public import BuildModel
+public import Buildspec
+import Checkout
+public import Diagnostics
+import Files
+import Sandbox
+public import SystemPackage
+
+/// Turns a request into a plan: fetches sources, reads the buildspec, resolves the environment.
+public struct BuildPlanner {
+    let request: BuildRequest
+    /// Which build of which project this is.
+    let identifiers: BuildIdentifiers
+    /// Where sources are checked out; made when needed, the caller's to remove.
+    let checkouts: FilePath
+
+    public init(request: BuildRequest, identifiers: BuildIdentifiers, checkouts: FilePath) {
+        self.request = request
+        self.identifiers = identifiers
+        self.checkouts = checkouts
+    }
+
+    /// Whether planning takes noticeable time, as a checkout does.
+    var fetches: Bool {
+        ([request.source] + request.secondarySources).contains(where: \.isFetched)
+    }
+
+    public func plan() throws(EngineError) -> BuildPlan {
+        var notices: [String] = []
+        do {
+            return try plan(&notices)
+        } catch {
+            var error = error
+            error.notices = notices
+            throw error
+        }
+    }
+
+    /// Reads the buildspec alone: nothing is fetched and no variable is resolved.
+    ///
+    /// - Returns: the buildspec, its text, and the findings that are no errors.
+    public func readBuildspec() throws(EngineError) -> (Buildspec, SourceText, [Diagnostic]) {
+        guard !request.source.isFetched || request.buildspec.isInline else { throw .needsCheckout }
+        var root: FilePath = "."
+        if case .directory(let directory) = request.source.location { root = directory }
+        let displayed = root == "." ? "" : root.displayed
+        let locator = BuildspecLocator(root: root, displayedRoot: displayed, inside: displayed)
+        let found = try locator.find(request.buildspec)
+        let (buildspec, diagnostics) = Buildspec.read(found.text, lint: false)
+        guard let buildspec else { throw .buildspecRejected(diagnostics, source: found.text) }
+        return (buildspec, found.text, diagnostics)
+    }
+
+    private func plan(_ notices: inout [String]) throws(EngineError) -> BuildPlan {
+        let sources = try planSources()
+        let primary = sources[0]
+        notices.append("CODEBUILD_SRC_DIR=\(primary.path)")
+        let locator = BuildspecLocator(
+            root: primary.hostPath, displayedRoot: displayedRoot(of: primary), inside: primary.path)
+        let found = try locator.find(request.buildspec)
+        notices.append("YAML location is \(found.location)")
+        let (read, diagnostics) = Buildspec.read(found.text, lint: false)
+        guard let buildspec = read else { throw .buildspecRejected(diagnostics, source: found.text) }
+        if let shell = buildspec.environment.shell, Self.isWindowsShell(shell.value) {
+            throw .shellUnavailable(shell, source: found.text)
+        }
+        notices.append("Processing environment variables")
+        var advice = found.warnings
+        let phases = planPhases(buildspec, advice: &advice)
+        let environment = try resolveEnvironment(buildspec, sources: sources, text: found.text)
+        return BuildPlan(
+            identity: identifiers.identity(
+                region: request.region, source: primary.displayed, buildspecPath: found.text.path),
+            buildspec: buildspec, buildspecText: found.text, buildspecLocation: found.location, sources: sources,
+            phases: phases, environment: environment, shell: buildspec.environment.shell?.value ?? "sh",
+            image: request.image, network: request.network, limits: limits, computeType: request.computeType,
+            timeoutMinutes: request.timeoutMinutes, artifactsDirectory: request.artifactsDirectory,
+            packaging: request.packaging, warnings: diagnostics + environment.warnings, advice: advice)
+    }
+
+    // MARK: Sources
+
+    private func planSources() throws(EngineError) -> [BuildPlan.PlannedSource] {
+        var planned = [try planSource(request.source)]
+        var seen: Set<String> = []
+        for source in request.secondarySources {
+            if let identifier = source.identifier, !seen.insert(identifier).inserted {
+                throw .duplicateSource(identifier)
+            }
+            planned.append(try planSource(source))
+        }
+        return planned
+    }
+
+    private func planSource(_ source: SourceRequest) throws(EngineError) -> BuildPlan.PlannedSource {
+        let path = "/codebuild/output/src\(identifiers.digits(for: source.identifier ?? ""))/src"
+        let isWritable = request.mountsSource && source.identifier == nil
+        guard !source.isFetched, case .directory(let directory) = source.location else {
+            return try checkOut(source, path: path)
+        }
+        let hostPath: FilePath
+        do { hostPath = try canonical(directory) } catch { throw .sourceUnavailable(directory, error) }
+        let git = GitInformation(of: hostPath)
+        return BuildPlan.PlannedSource(
+            identifier: source.identifier, hostPath: hostPath, path: path, displayed: directory.displayed,
+            isCheckout: false, isWritable: isWritable, version: nil, resolvedVersion: git?.commit,
+            repositoryURL: git?.remoteURL)
+    }
+
+    private func checkOut(_ source: SourceRequest, path: String) throws(EngineError) -> BuildPlan.PlannedSource {
+        let destination = checkouts.appending(source.identifier ?? "primary")
+        let location: GitSource.Location
+        let displayed: String
+        switch source.location {
+        case .repository(let url): (location, displayed) = (.url(url), DisplayText.escaped(url))
+        case .directory(let directory):
+            do { location = .directory(try canonical(directory)) } catch { throw .sourceUnavailable(directory, error) }
+            displayed = directory.displayed
+        }
+        let commit: GitSource.Result
+        do {
+            let git = GitSource(location: location, version: source.version, environment: request.gitEnvironment)
+            commit = try git.checkout(into: destination)
+        } catch {
+            throw .checkoutFailed(displayed, identifier: source.identifier, version: source.version, error)
+        }
+        return BuildPlan.PlannedSource(
+            identifier: source.identifier, hostPath: destination, path: path, displayed: displayed, isCheckout: true,
+            isWritable: false, version: source.version, resolvedVersion: commit.commit,
+            repositoryURL: commit.remoteURL)
+    }
+
+    /// The directory without links and relative parts, checked to be one that can be read.
+    private func canonical(_ path: FilePath) throws(FilesError) -> FilePath {
+        let directory = try Directory(path)
+        let processes = try Directory("/proc/self/fd")
+        return try processes.readLink(FilePath("\(directory.descriptor.rawValue)"))
+    }
+
+    private func displayedRoot(of source: BuildPlan.PlannedSource) -> String {
+        source.isCheckout || source.displayed == "." ? "" : source.displayed
+    }
+
+    // MARK: Phases
+
+    private func planPhases(_ buildspec: Buildspec, advice: inout [Warning]) -> [BuildPlan.PlannedPhase] {
+        var planned: [BuildPlan.PlannedPhase] = []
+        for type in PhaseType.commandPhases where request.phases.contains(type) {
+            let phase = type.buildspecName.flatMap { buildspec.phases[$0] }
+            var retryPattern: TextPattern?
+            if case .retry(_, let pattern?) = phase?.onFailure {
+                do { retryPattern = try TextPattern(pattern) } catch {
+                    advice.append(.patternMalformed(pattern, reason: error.reason))
+                }
+            }
+            planned.append(
+                BuildPlan.PlannedPhase(
+                    type: type, commands: references(phase?.commands ?? [], type, isFinally: false),
+                    finally: references(phase?.finally ?? [], type, isFinally: true),
+                    runAs: (phase?.runAs ?? buildspec.runAs)?.value, onFailure: phase?.onFailure,
+                    retryPattern: retryPattern))
+        }
+        return planned
+    }
+
+    private func references(_ texts: [Buildspec.Text], _ type: PhaseType, isFinally: Bool) -> [CommandReference] {
+        texts.enumerated().map { index, text in
+            CommandReference(
+                phase: type, index: index, isFinally: isFinally, text: text.value,
+                location: CommandReference.Location(
+                    path: text.span.path, line: text.span.start.line, column: text.span.start.column,
+                    endLine: text.span.end.line, endColumn: text.span.end.column))
+        }
+    }
+
+    private static func isWindowsShell(_ shell: String) -> Bool {
+        ["powershell.exe", "powershell", "pwsh.exe", "cmd.exe", "cmd"].contains(shell.lowercased())
+    }
+
+    // MARK: Environment
+
+    private var limits: SandboxSettings.Limits {
+        var limits = request.limits
+        if let computeType = request.computeType {
+            limits.memoryBytes = limits.memoryBytes ?? computeType.memoryBytes
+            limits.cpus = limits.cpus ?? computeType.cpus
+        }
+        return limits
+    }
+
+    private func resolveEnvironment(
+        _ buildspec: Buildspec, sources: [BuildPlan.PlannedSource], text: SourceText
+    ) throws(EngineError) -> ResolvedEnvironment {
+        let facts = sources.map { source in
+            BuiltInVariables.Source(
+                identifier: source.identifier, directory: source.path, version: source.version,
+                resolvedVersion: source.resolvedVersion, repositoryURL: source.repositoryURL)
+        }
+        let builtIns = BuiltInVariables(
+            buildIdentifier: identifiers.buildIdentifier, buildARN: identifiers.arn(region: request.region),
+            project: identifiers.project, buildNumber: identifiers.number, image: request.image.words,
+            region: request.region, initiator: request.initiator,
+            startTimeMilliseconds: Int((identifiers.start.seconds * 1000).rounded()), source: facts[0],
+            secondarySources: Array(facts.dropFirst()))
+        do {
+            var files: [EnvironmentFile] = []
+            for path in request.environmentFiles { files.append(try EnvironmentFile.read(path)) }
+            let resolver = EnvironmentResolver(builtIns: builtIns.variables, files: files, flags: request.variables)
+            return try resolver.resolve(buildspec.environment)
+        } catch {
+            throw .environment(error, source: text)
+        }
+    }
+}
+
+extension SourceRequest {
+    /// Whether git has to be asked for it.
+    fileprivate var isFetched: Bool {
+        if case .repository = location { return true }
+        return version != nil
+    }
+}
+
+/// Which build this is.
+public struct BuildIdentifiers: Sendable, Equatable {
+    public var project: String
+    public var uuid: String
+    /// Counts a project's builds from 1.
+    public var number: Int
+    public var start: Timestamp
+
+    public init(project: String, uuid: String, number: Int, start: Timestamp) {
+        self.project = project
+        self.uuid = uuid
+        self.number = number
+        self.start = start
+    }
+
+    /// `<project>:<uuid>`.
+    public var buildIdentifier: String { "\(project):\(uuid)" }
+
+    /// In the account of twelve zeros, which is nobody's.
+    public func arn(region: String) -> String {
+        "arn:aws:codebuild:\(region):000000000000:build/\(buildIdentifier)"
+    }
+
+    func identity(region: String, source: String, buildspecPath: String) -> BuildIdentity {
+        BuildIdentity(
+            id: buildIdentifier, arn: arn(region: region), number: number, project: project, source: source,
+            buildspecPath: buildspecPath)
+    }
+
+    /// The digits of a source's directory, another for each source and each build (FNV-1a of both, nine digits).
+    func digits(for source: String) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in "\(uuid)/\(source)".utf8 {
+            hash ^= UInt64(byte)
+            hash &*= 0x100_0000_01b3
+        }
+        return String(100_000_000 + hash % 900_000_000)
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Artifacts
+public import BuildEnvironment
+public import BuildModel
+public import Sandbox
+public import SystemPackage
+
+/// What the caller wants built and how: the words of the command line, checked but not yet looked up.
+public struct BuildRequest: Sendable {
+    /// The primary source; its identifier is nil.
+    public var source: SourceRequest
+    public var secondarySources: [SourceRequest] = []
+    /// The build writes into the primary source itself instead of a copy-on-write view.
+    public var mountsSource = false
+    public var buildspec: BuildspecChoice = .standard
+    /// Nil: made from the source's directory.
+    public var project: ProjectName?
+    /// In the order given; the last of a name counts.
+    public var variables: [EnvironmentFlag] = []
+    public var environmentFiles: [FilePath] = []
+    /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
+    public var artifactsDirectory: FilePath?
+    public var packaging: Packaging = .zip
+    public var image: SandboxSettings.Image = .host
+    public var network: SandboxSettings.Network = .host
+    public var limits = SandboxSettings.Limits()
+    public var computeType: ComputeType?
+    public var timeoutMinutes = 60.0
+    /// The command phases to enter.
+    public var phases = Set(PhaseType.commandPhases)
+    /// Who started the build, for `CODEBUILD_INITIATOR`.
+    public var initiator = "drydock"
+    public var region = "us-east-1"
+    /// Whether drydock runs as root: what a build may change of `--image host` depends on it.
+    public var callerIsRoot = false
+    /// What git is started with, as `NAME=VALUE`: it needs the caller's proxies, keys and agents.
+    public var gitEnvironment: [String] = []
+    /// `SOURCE_DATE_EPOCH` of the caller, for artifacts that are the same each time.
+    public var sourceDateEpoch: Int?
+
+    public init(source: SourceRequest) { self.source = source }
+}
+
+/// Which buildspec is meant. Source: `ProjectSource.buildspec`, AWS CodeBuild API Reference.
+public enum BuildspecChoice: Sendable, Equatable {
+    /// `buildspec.yml` at the top of the primary source.
+    case standard
+    /// A path: relative to the primary source, or an absolute one of the host.
+    case file(FilePath)
+    /// The document itself.
+    case inline(String)
+
+    var isInline: Bool {
+        if case .inline = self { return true }
+        return false
+    }
+
+    /// Tells a document from a path: a path has no line breaks and does not look like a mapping.
+    ///
+    /// CodeBuild's own rule is not documented.
+    public init(_ text: String, path: FilePath) {
+        let start = text.drop { $0 == " " || $0.isNewline }
+        let isDocument =
+            text.contains(where: \.isNewline) || start.hasPrefix("{") || start.hasPrefix("version:")
+            || text.contains(": ")
+        self = text.isEmpty ? .standard : isDocument ? .inline(text) : .file(path)
+    }
+}
+
+/// A CodeBuild compute type and what it grants.
+///
+/// Source: "Build environment compute modes and types", AWS CodeBuild User Guide (Linux containers).
+public struct ComputeType: Sendable, Equatable {
+    public let name: String
+    public let memoryBytes: Int
+    public let cpus: Double
+
+    private init(_ name: String, gibibytes: Int, cpus: Double) {
+        self.name = name
+        self.memoryBytes = gibibytes << 30
+        self.cpus = cpus
+    }
+
+    public static let all = [
+        ComputeType("BUILD_GENERAL1_SMALL", gibibytes: 4, cpus: 2),
+        ComputeType("BUILD_GENERAL1_MEDIUM", gibibytes: 8, cpus: 4),
+        ComputeType("BUILD_GENERAL1_LARGE", gibibytes: 16, cpus: 8),
+        ComputeType("BUILD_GENERAL1_XLARGE", gibibytes: 72, cpus: 36),
+        ComputeType("BUILD_GENERAL1_2XLARGE", gibibytes: 144, cpus: 72),
+    ]
+
+    /// Finds a type by its name, or by the part behind `BUILD_GENERAL1_`, in any case.
+    public init?(_ raw: String) {
+        let wanted = raw.uppercased()
+        guard let match = Self.all.first(where: { $0.name == wanted || $0.name == "BUILD_GENERAL1_" + wanted }) else {
+            return nil
+        }
+        self = match
+    }
+}
+
+/// A project's name: a letter or digit, then letters, digits, `-` and `_`.
+///
+/// Source: `ProjectName`, AWS CodeBuild API Reference: `[A-Za-z0-9][A-Za-z0-9\-_]{1,149}`. A name of one character is
+/// taken too: a directory may have one.
+public struct ProjectName: Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    /// Checks a name that the user gave.
+    public init?(_ raw: String) {
+        let bytes = raw.utf8
+        guard let first = bytes.first, Self.isAlphanumeric(first), bytes.count <= 150,
+            bytes.allSatisfy({ Self.isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") })
+        else { return nil }
+        description = raw
+    }
+
+    /// Makes a name from a directory's or repository's: what is not allowed becomes `-`.
+    public init(sanitizing raw: String) {
+        let bytes = raw.utf8.map { byte in
+            Self.isAlphanumeric(byte) || byte == UInt8(ascii: "_") ? byte : UInt8(ascii: "-")
+        }
+        var name = bytes.drop { !Self.isAlphanumeric($0) }.prefix(150)
+        while name.last == UInt8(ascii: "-") { name.removeLast() }
+        description = name.isEmpty ? "project" : String(decoding: name, as: UTF8.self)
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Artifacts
+import BuildModel
+import Buildspec
+import Files
+import Sandbox
+import SystemPackage
+
+// UPLOAD_ARTIFACTS and FINALIZING.
+extension BuildRunner {
+    func upload() -> PhaseMachine.End {
+        askShell()
+        guard let plan, let sandbox else { return .succeeded }
+        let artifacts = plan.artifacts
+        guard let destination = plan.artifactsDirectory else {
+            if !artifacts.isEmpty { warn(.artifactsNotKept) }
+            return .succeeded
+        }
+        guard !artifacts.isEmpty else {
+            warn(.noArtifacts)
+            return .succeeded
+        }
+        if plan.buildspec.artifacts == nil { warn(.onlySecondaryArtifacts) }
+        do {
+            // What the build left running could change files while they are read.
+            try sandbox.quiesce()
+            let collector = ArtifactCollector(tree: try sandbox.tree())
+            for artifact in artifacts {
+                let end = collect(artifact, plan, collector, into: destination)
+                guard end == .succeeded else { return end }
+            }
+            return .succeeded
+        } catch {
+            noteFault(error, in: .uploadArtifacts)
+            return .fault
+        }
+    }
+
+    private func collect(
+        _ artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ collector: ArtifactCollector,
+        into destination: FilePath
+    ) -> PhaseMachine.End {
+        let name = artifact.definition.name?.value
+        let request = ArtifactRequest(
+            definition: artifact.definition, identifier: artifact.identifier,
+            sourceDirectory: FilePath(plan.sources[0].path),
+            evaluatedName: name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
+            packaging: plan.packaging, destination: destination, sourceDateEpoch: request.sourceDateEpoch)
+        do throws(ArtifactsError) {
+            let result = try collector.collect(
+                request, log: { notice($0) }, warn: { warn(Warning(message: $0)) },
+                isCancelled: { interruption != nil })
+            let packed = ArtifactRecord(
+                location: masked(result.location.displayed), md5sum: result.md5, sha256sum: result.sha256,
+                artifactIdentifier: artifact.identifier, fileCount: result.fileCount, byteCount: result.byteCount)
+            if artifact.identifier == nil {
+                record.artifacts = packed
+            } else {
+                record.secondaryArtifacts.append(packed)
+            }
+            emit(.artifactPacked(packed))
+            return .succeeded
+        } catch {
+            return judge(error)
+        }
+    }
+
+    private func judge(_ error: ArtifactsError) -> PhaseMachine.End {
+        if let end = interruption {
+            noteInterruption(end, in: .uploadArtifacts)
+            return end
+        }
+        if let message = error.clientMessage {
+            fail(
+                .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: message), message: "\(error)",
+                hints: error.hints)
+            return .failed
+        }
+        fail(
+            .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: "\(error)"), meaning: .machineUnable,
+            message: "\(error)", hints: error.hints)
+        return .fault
+    }
+
+    func finalize() {
+        askShell()
+        closeSandbox()
+        guard planner.fetches else { return }
+        do throws(FilesError) {
+            let name = surroundings.checkouts.lastComponent.map { FilePath(root: nil, [$0]) } ?? FilePath()
+            try Directory(surroundings.checkouts.removingLastComponent()).removeTree(name)
+        } catch {
+            if error.underlying != .noSuchFileOrDirectory { warn(.leftover("\(error)")) }
+        }
+    }
+
+    func closeSandbox() {
+        guard let open = sandbox else { return }
+        sandbox = nil
+        do { try open.close() } catch { warn(.leftover(error.message)) }
+    }
+}
+
+extension BuildPlan {
+    /// An artifact to collect; the primary one has no identifier.
+    struct PlannedArtifact {
+        var identifier: String?
+        var definition: Buildspec.Artifact
+    }
+
+    var artifacts: [PlannedArtifact] {
+        (buildspec.artifacts.map { [PlannedArtifact(identifier: nil, definition: $0)] } ?? [])
+            + buildspec.secondaryArtifacts.map {
+                PlannedArtifact(identifier: $0.identifier.value, definition: $0.artifact)
+            }
+    }
+}

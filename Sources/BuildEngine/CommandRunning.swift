@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Files
+public import Processes
+public import Sandbox
+
+/// Where a build's commands run: the one thing of the engine that a small test cannot have, so the only protocol.
+public protocol CommandRunning: AnyObject {
+    /// Runs one command to its end, its output into `sink`.
+    /// - Parameter deadline: the moment at which everything of the build is killed; nil is never.
+    func run(
+        _ request: CommandRequest, deadline: MonotonicTime?, sink: any OutputSink
+    ) throws(SandboxError) -> CommandOutcome
+    /// Ends every process that the build's commands left behind.
+    func quiesce() throws(SandboxError)
+    /// The build's whole file system, to look users up in and to take artifacts from.
+    func tree() throws(SandboxError) -> any TreeOpener
+    /// Ends the sandbox and waits until nothing of it is left.
+    func close() throws(SandboxError)
+}
+
+extension Sandbox: CommandRunning {}
+
+/// Makes a place for commands: once for a build, and again for each retry.
+public protocol CommandRunnerMaking: AnyObject {
+    /// - Returns: the place, and what the user should know about it (a limit that is not enforced).
+    func start(
+        _ settings: SandboxSettings
+    ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice])
+}
+
+/// Makes real sandboxes.
+public final class SandboxMaker: CommandRunnerMaking {
+    public init() {}
+
+    public func start(
+        _ settings: SandboxSettings
+    ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice]) {
+        let prepared = try PreparedSandbox.prepare(settings)
+        return (try Sandbox.start(prepared), prepared.notices)
+    }
+}

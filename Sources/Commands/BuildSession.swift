@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import BuildModel
+internal import BuildStore
+internal import Console
+internal import Diagnostics
+internal import Files
+internal import Sandbox
+internal import SystemPackage
+
+/// One build from the command line: its place in the store, its faces, its signals, and what is said at the end.
+struct BuildSession {
+    var request: BuildRequest
+    var store: BuildStore
+    var progress: ProgressOptions
+    var terminal: Terminal
+
+    func run() throws -> ExitMeaning {
+        let clock = BuildClock(start: Caller.now)
+        let project = try request.projectName().description
+        let uuid = BuildStore.makeUUID()
+        let number: Int
+        do throws(BuildStoreError) {
+            try store.prepare()
+            number = try store.nextBuildNumber(project: project) { terminal.warn($0) }
+        } catch {
+            throw CommandFailure(error)
+        }
+        let signals = StopSignals(output: terminal.output)
+        var surroundings = BuildRunner.Surroundings(
+            identifiers: BuildIdentifiers(project: project, uuid: uuid, number: number, start: clock.start),
+            checkouts: store.checkoutDirectory(uuid), scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher,
+            sandboxes: SandboxMaker(), clock: clock, stop: signals, logPath: store.logPath(uuid).string,
+            processIdentifier: Caller.processIdentifier, version: Program.version)
+        let writer: BuildLogWriter
+        do throws(BuildStoreError) {
+            writer = try store.begin(BuildRunner.newRecord(request, surroundings))
+        } catch {
+            throw CommandFailure(error)
+        }
+        let view = try progress.view(terminal, logCommand: "drydock logs \(number)")
+        let events = try progress.eventsFile()
+        surroundings.observers = [writer, view.observer]
+        if let events { surroundings.observers.append(events.observer) }
+        surroundings.keep = { writer.write($0) }
+        surroundings.didPlan = { view.take($0.buildspecText) }
+
+        let result = BuildRunner(request: request, surroundings: surroundings).run()
+        writer.flush()
+        terminal.output.finish { signals.request == .atOnce }
+        return report(result, view, writer: writer, events: events)
+    }
+
+    /// Says what the build's own face has not said, and what went wrong beside the build.
+    private func report(
+        _ result: BuildRunner.Result, _ view: BuildView, writer: BuildLogWriter, events: EventsFile?
+    ) -> ExitMeaning {
+        var meaning = result.meaning
+        if let error = result.planningError, meaning != .succeeded {
+            if !error.diagnostics.isEmpty || !view.showsFailure { terminal.show(CommandFailure(error)) }
+        } else if !view.showsFailure,
+            meaning == .machineUnable || meaning == .internalFault || meaning == .inputUnavailable,
+            let failure = result.outcome.failure
+        {
+            terminal.show(
+                CommandFailure(meaning, failure.message ?? failure.context.message, hints: failure.hints))
+        }
+        var failures: [CommandFailure] = []
+        if let failure = terminal.output.failure, !failure.isBrokenPipe {
+            failures.append(.outputFailed("\(failure)"))
+        }
+        if let failure = writer.failure { failures.append(CommandFailure(failure)) }
+        if let failure = events?.finish() { failures.append(.outputFailed(failure)) }
+        for failure in failures {
+            terminal.show(failure)
+            if meaning == .succeeded { meaning = failure.meaning }
+        }
+        return meaning
+    }
+}
+
+/// A plan that is only looked at.
+struct BuildPreview {
+    let plan: BuildPlan
+    private let checkouts: FilePath
+
+    init(request: BuildRequest, store: BuildStore) throws {
+        let uuid = "00000000-0000-0000-0000-000000000000"
+        let identifiers = BuildIdentifiers(
+            project: try request.projectName().description, uuid: uuid, number: 1, start: Caller.now)
+        checkouts = store.checkoutDirectory("preview-\(Caller.processIdentifier)")
+        do throws(EngineError) {
+            plan = try BuildPlanner(request: request, identifiers: identifiers, checkouts: checkouts).plan()
+        } catch {
+            Self.remove(checkouts)
+            throw CommandFailure(error)
+        }
+    }
+
+    func remove() { Self.remove(checkouts) }
+
+    private static func remove(_ path: FilePath) {
+        guard let name = path.lastComponent else { return }
+        try? Directory(path.removingLastComponent()).removeTree(FilePath(root: nil, [name]))
+    }
+}
+
+extension BuildStore {
+    /// Where a build's sources are checked out.
+    func checkoutDirectory(_ uuid: String) -> FilePath { directory.appending("checkouts").appending(uuid) }
+}

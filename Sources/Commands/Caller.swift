@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildModel
+internal import Files
+internal import Glibc
+internal import SystemPackage
+
+/// Who calls, from where and when: the process's environment, ids and clock are read here and nowhere below.
+enum Caller {
+    static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    static var isRoot: Bool { geteuid() == 0 }
+
+    static var processIdentifier: Int { Int(getpid()) }
+
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(seconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
+    }
+
+    /// For `CODEBUILD_INITIATOR`. The user database is not asked: that would load the machine's name service.
+    static var userName: String {
+        for name in ["LOGNAME", "USER"] {
+            if let value = variable(name), !value.isEmpty { return value }
+        }
+        return isRoot ? "root" : "uid-\(getuid())"
+    }
+
+    /// What git needs of the caller: where its configuration, keys, agents and proxies are.
+    static var gitEnvironment: [String] {
+        let names = [
+            "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK",
+            "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO",
+            "http_proxy",
+            "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
+        ]
+        return names.compactMap { name in variable(name).map { "\(name)=\($0)" } }
+    }
+
+    /// The directory that holds this program.
+    static var programDirectory: FilePath {
+        let program = (try? Directory("/proc/self").readLink("exe")) ?? FilePath()
+        return program.removingLastComponent()
+    }
+
+    /// The program that becomes a sandbox: beside this one, or where `make install` puts it.
+    static var launcher: FilePath {
+        let beside = programDirectory.appending("drydock-init")
+        if access(beside.string, X_OK) == 0 { return beside }
+        let installed = programDirectory.removingLastComponent().appending("libexec/drydock/drydock-init")
+        return access(installed.string, X_OK) == 0 ? installed : beside
+    }
+
+    /// Where builds are kept: `--state-dir`, `XDG_STATE_HOME`, `~/.local/state` (XDG Base Directory Specification), or
+    /// `/var/lib` for root.
+    static func stateDirectory(_ option: String?) throws(CommandFailure) -> FilePath {
+        if let option {
+            let path = Arguments.path(option)
+            return path.isAbsolute ? path : try currentDirectory().pushing(path)
+        }
+        // A relative path in a variable of the specification is to be ignored.
+        if let state = variable("XDG_STATE_HOME"), state.hasPrefix("/") { return FilePath(state).appending("drydock") }
+        if isRoot { return "/var/lib/drydock" }
+        guard let home = variable("HOME"), !home.isEmpty else { throw .noStateDirectory("HOME is not set") }
+        guard home.hasPrefix("/") else { throw .noStateDirectory("HOME is not an absolute path") }
+        return FilePath(home).appending(".local/state/drydock")
+    }
+
+    static func currentDirectory() throws(CommandFailure) -> FilePath {
+        do { return try Directory("/proc/self").readLink("cwd") } catch { throw .cannotRead(error) }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import BuildStore
+internal import Diagnostics
+internal import Files
+internal import SystemPackage
+
+/// Why a command cannot be done: what is printed on standard error, and the exit code.
+struct CommandFailure: Error {
+    var meaning: ExitMeaning
+    /// One sentence; empty when `diagnostics` say it all.
+    var message: String
+    var hints: [String] = []
+    var diagnostics: [Diagnostic] = []
+    /// The texts to draw the findings in.
+    var sources: [SourceText] = []
+
+    init(
+        _ meaning: ExitMeaning, _ message: String, hints: [String] = [], diagnostics: [Diagnostic] = [],
+        sources: [SourceText] = []
+    ) {
+        self.meaning = meaning
+        self.message = message
+        self.hints = hints
+        self.diagnostics = diagnostics
+        self.sources = sources
+    }
+}
+
+extension CommandFailure {
+    init(_ error: EngineError) {
+        self.init(
+            error.meaning, error.message, hints: error.hints, diagnostics: error.diagnostics,
+            sources: error.source.map { [$0] } ?? [])
+    }
+
+    init(_ error: BuildStoreError) {
+        let meaning: ExitMeaning =
+            switch error.code {
+            case .notFound, .ambiguous, .invalidSelector: .wrongUse
+            default: .machineUnable
+            }
+        self.init(meaning, error.message, hints: error.hints)
+    }
+
+    // MARK: Wrong use
+
+    static func emptyOption(_ name: String) -> CommandFailure {
+        CommandFailure(.wrongUse, "`\(name)` needs a value that is not empty")
+    }
+
+    static func notUTF8(_ name: String) -> CommandFailure {
+        CommandFailure(.wrongUse, "the value of `\(name)` is not UTF-8")
+    }
+
+    static func wrongNumber(_ name: String, _ value: String, expected: String) -> CommandFailure {
+        CommandFailure(.wrongUse, "`\(name)` takes \(expected), not `\(Arguments.displayed(value))`")
+    }
+
+    static func unknownWord(_ name: String, _ value: String, _ known: [String]) -> CommandFailure {
+        let shown = Arguments.displayed(value)
+        let list = known.map { "`\($0)`" }.joined(separator: ", ")
+        return CommandFailure(
+            .wrongUse, "`\(name)` takes \(list), not `\(shown)`", hints: suggestion(for: value, among: known))
+    }
+
+    static func unknownPhase(_ word: String, phases: [String], commands: [String]) -> CommandFailure {
+        var hints = suggestion(for: word, among: phases + commands)
+        if hints.isEmpty { hints = ["`drydock run` takes phases: \(phases.joined(separator: ", "))"] }
+        return CommandFailure(
+            .wrongUse, "`\(Arguments.displayed(word))` is neither a command of drydock nor a phase", hints: hints)
+    }
+
+    private static func suggestion(for word: String, among known: [String]) -> [String] {
+        Suggestion.nearest(to: word, among: known).map { ["did you mean `\($0)`?"] } ?? []
+    }
+
+    static func imageByName(_ value: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "`--image` takes `host` or `dir:PATH`, not `\(Arguments.displayed(value))`",
+            hints: ["an unpacked root file system is given as `--image dir:PATH`"])
+    }
+
+    static let secondPrimary = CommandFailure(
+        .wrongUse, "only the first `--source` can be without an identifier",
+        hints: ["write a secondary source as `--source IDENTIFIER:PATH`"])
+
+    static func versionWithoutSource(_ identifier: String) -> CommandFailure {
+        CommandFailure(.wrongUse, "`--source-version` names `\(identifier)`, which no `--source` does")
+    }
+
+    static let mountOfCheckout = CommandFailure(
+        .wrongUse, "`--mount-source` needs a directory, and this source is checked out by git")
+
+    static func conflict(_ one: String, _ other: String) -> CommandFailure {
+        CommandFailure(.wrongUse, "`\(one)` and `\(other)` exclude each other")
+    }
+
+    static func projectName(_ value: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "`\(Arguments.displayed(value))` cannot be a project's name",
+            hints: ["a name is a letter or digit, then letters, digits, `-` and `_`, at most 150"])
+    }
+
+    // MARK: Machine
+
+    static func noStateDirectory(_ reason: String) -> CommandFailure {
+        CommandFailure(
+            .machineUnable, "there is no place to keep builds: \(reason)",
+            hints: ["set HOME or XDG_STATE_HOME to an absolute path, or choose a place with `--state-dir DIR`"])
+    }
+
+    static func cannotOpen(_ path: FilePath, _ reason: Errno) -> CommandFailure {
+        CommandFailure(.wrongUse, "cannot write `\(path.displayed)`: \(reason.words)")
+    }
+
+    static func cannotRead(_ error: FilesError) -> CommandFailure { CommandFailure(.wrongUse, "\(error)") }
+
+    static func outputFailed(_ description: String) -> CommandFailure { CommandFailure(.machineUnable, description) }
+}

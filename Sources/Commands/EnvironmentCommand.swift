@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import ArgumentParser
+internal import BuildEngine
+internal import BuildEnvironment
+internal import BuildModel
+internal import Console
+internal import Diagnostics
+
+/// `drydock env`.
+struct EnvironmentCommand: ParsableCommand, Action {
+    static let configuration = CommandConfiguration(
+        commandName: "env", abstract: "Show the variables a build starts with, and where they come from",
+        discussion: "Values of secrets are shown as `***`.")
+
+    @OptionGroup var source: SourceOptions
+    @OptionGroup var state: StateOptions
+
+    @Flag(help: "Write JSON.")
+    var json = false
+
+    func perform(_ terminal: Terminal) throws -> ExitMeaning {
+        let preview = try BuildPreview(request: try source.request(), store: try state.store())
+        defer { preview.remove() }
+        let environment = preview.plan.environment
+        terminal.show(environment.warnings, in: [preview.plan.buildspecText])
+        let columns = [
+            Table.Column("NAME", key: "name"), Table.Column("VALUE", key: "value"), Table.Column("FROM", key: "origin"),
+        ]
+        if json {
+            terminal.print(Self.json(environment))
+        } else {
+            let rows = environment.variables.map { [$0.name, $0.redactedValue, $0.origin.words] }
+            terminal.print(Table(columns, rows: rows).text(terminal.outputStyle))
+        }
+        return terminal.meaning()
+    }
+
+    private static func json(_ environment: ResolvedEnvironment) -> [UInt8] {
+        var writer = JSONWriter(isIndented: true)
+        writer.array { writer in
+            for variable in environment.variables {
+                writer.object { writer in
+                    writer.member("name", variable.name)
+                    writer.member("value", variable.redactedValue)
+                    writer.member("secret", variable.isSecret)
+                    writer.member("origin", variable.origin.words)
+                }
+            }
+        }
+        writer.newline()
+        return writer.bytes
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import ArgumentParser
+internal import BuildModel
+internal import Console
+internal import Diagnostics
+internal import Files
+internal import Glibc
+internal import SystemPackage
+
+/// How a build is shown.
+struct ProgressOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How to show the build: `auto`, `tty`, `plain` (CodeBuild's log lines) or `json` (JSON Lines).",
+            valueName: "form"))
+    var progress = "auto"
+
+    @Flag(name: [.short, .long], help: "Show only the result, and what failed.")
+    var quiet = false
+
+    @Flag(name: [.short, .long], help: "Show all output on a terminal too, and how long commands took.")
+    var verbose = false
+
+    @Option(help: ArgumentHelp("Also write the build's events to a file, as JSON Lines.", valueName: "file"))
+    var events: String?
+
+    func check() throws {
+        if quiet, verbose { throw CommandFailure.conflict("--quiet", "--verbose") }
+        try Option.requireText(events, "--events")
+        _ = try form()
+    }
+
+    private func form() throws -> ProgressForm {
+        guard let form = ProgressForm(rawValue: progress) else {
+            throw CommandFailure.unknownWord("--progress", progress, ProgressForm.allCases.map(\.rawValue))
+        }
+        return form
+    }
+
+    /// The observer of a build, and what to tell it once the buildspec has been read.
+    func view(_ terminal: Terminal, logCommand: String) throws -> BuildView {
+        let form = try form().resolved(isTerminal: terminal.outputIsTerminal, environment: Caller.variable)
+        let verbosity: Verbosity = quiet ? .quiet : verbose ? .verbose : .normal
+        let style = terminal.outputStyle
+        switch form {
+        case .json:
+            return BuildView(observer: JSONProgress(writer: terminal.output) { Caller.now })
+        case .auto, .plain, .tty:
+            if quiet {
+                let quiet = QuietProgress(writer: terminal.output, style: style) { TerminalSize.of(1) }
+                quiet.logCommand = logCommand
+                return BuildView(observer: quiet, showsFailure: true) { quiet.source = $0 }
+            }
+            guard form == .tty else {
+                return BuildView(observer: PlainProgress(writer: terminal.output, verbosity: verbosity))
+            }
+            let progress = TerminalProgress(writer: terminal.output, style: style, verbosity: verbosity) {
+                TerminalSize.of(1)
+            }
+            progress.logCommand = logCommand
+            return BuildView(observer: progress, showsFailure: true) { progress.source = $0 }
+        }
+    }
+
+    /// The file of `--events`, opened; nil when there is none.
+    func eventsFile() throws -> EventsFile? {
+        guard let events else { return nil }
+        return try EventsFile(Arguments.path(events))
+    }
+}
+
+/// A build as one face shows it.
+struct BuildView {
+    var observer: any BuildObserver
+    /// Whether the face itself says at the end what failed, and where.
+    var showsFailure = false
+    /// Takes the buildspec's text, to draw places in it.
+    var take: (SourceText) -> Void = { _ in }
+}
+
+/// A file of events.
+final class EventsFile {
+    let observer: JSONProgress
+    private let writer: DescriptorWriter
+    private let descriptor: FileDescriptor
+
+    init(_ path: FilePath) throws {
+        do {
+            descriptor = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate, .append, .closeOnExec], permissions: .ownerReadWrite)
+        } catch let error as Errno {
+            throw CommandFailure.cannotOpen(path, error)
+        }
+        writer = DescriptorWriter(descriptor: descriptor.rawValue, name: "`\(path.displayed)`")
+        observer = JSONProgress(writer: writer) { Caller.now }
+    }
+
+    /// Why the file is not whole, if it is not.
+    func finish() -> String? {
+        writer.finish()
+        return writer.failure.map { "\($0)" }
+    }
+
+    deinit { try? descriptor.close() }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import ArgumentParser
+internal import BuildEngine
+internal import Sandbox
+internal import SystemPackage
+
+/// What the build runs in.
+struct SandboxOptions: ParsableArguments {
+    @Flag(
+        name: [.short, .long],
+        help: "Let the build write into the source directory itself instead of a copy-on-write view.")
+    var mountSource = false
+
+    @Option(help: ArgumentHelp("The root file system: `host`, or `dir:PATH` for an unpacked one.", valueName: "image"))
+    var image = "host"
+
+    @Option(help: ArgumentHelp("The network of the build: `host` or `none`.", valueName: "network"))
+    var network = "host"
+
+    @Option(help: ArgumentHelp("The most memory, as `512M` or `4G`.", valueName: "size"))
+    var memory: String?
+
+    @Option(help: ArgumentHelp("The most processor time, in processors; fractions are allowed.", valueName: "number"))
+    var cpus: String?
+
+    @Option(help: ArgumentHelp("The most processes.", valueName: "number"))
+    var pids: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Memory and processors of a CodeBuild compute type, as `BUILD_GENERAL1_SMALL`.", valueName: "type"))
+    var compute: String?
+
+    @Option(
+        help: ArgumentHelp("The build's time, in minutes; fractions are allowed (default: 60).", valueName: "minutes"))
+    var timeout: String?
+
+    func apply(to request: inout BuildRequest) throws {
+        if mountSource {
+            guard case .directory = request.source.location, request.source.version == nil else {
+                throw CommandFailure.mountOfCheckout
+            }
+            request.mountsSource = true
+        }
+        request.image = try parsedImage()
+        guard let network = SandboxSettings.Network(rawValue: network) else {
+            throw CommandFailure.unknownWord("--network", network, SandboxSettings.Network.allCases.map(\.rawValue))
+        }
+        request.network = network
+        request.limits.memoryBytes = try memory.map(Self.size)
+        request.limits.cpus = try cpus.map {
+            try Self.number($0, "--cpus", in: 0.01...10_000, expected: "a number of processors such as `2` or `0.5`")
+        }
+        request.limits.processes = try pids.map(Self.processes)
+        if let compute {
+            guard let type = ComputeType(compute) else {
+                throw CommandFailure.unknownWord("--compute", compute, ComputeType.all.map(\.name))
+            }
+            request.computeType = type
+        }
+        if let timeout {
+            request.timeoutMinutes = try Self.number(
+                timeout, "--timeout", in: 0.0001...525_600, expected: "a number of minutes such as `30` or `0.5`")
+        }
+    }
+
+    private func parsedImage() throws -> SandboxSettings.Image {
+        if image == "host" { return .host }
+        guard image.hasPrefix("dir:"), image != "dir:" else { throw CommandFailure.imageByName(image) }
+        let path = Arguments.path(String(image.dropFirst(4)))
+        return .directory(path.isAbsolute ? path : try Caller.currentDirectory().pushing(path))
+    }
+
+    private static func number(
+        _ word: String, _ name: String, in range: ClosedRange<Double>, expected: String
+    ) throws -> Double {
+        guard let value = Double(word), range.contains(value), word.allSatisfy({ $0.isNumber || $0 == "." }) else {
+            throw CommandFailure.wrongNumber(name, word, expected: expected)
+        }
+        return value
+    }
+
+    private static func processes(_ word: String) throws -> Int {
+        guard let value = Int(word), (1...4_194_304).contains(value) else {
+            throw CommandFailure.wrongNumber("--pids", word, expected: "a number of processes from 1 to 4194304")
+        }
+        return value
+    }
+
+    /// `512M`, `4G`, `4GiB`, `1.5g`, or bytes. Units are powers of 1024, as the kernel counts memory.
+    private static func size(_ word: String) throws -> Int {
+        let failure = CommandFailure.wrongNumber(
+            "--memory", word, expected: "a size such as `512M` or `4G`, at least 1M")
+        let digits = word.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let shifts: [String: Int] = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]
+        var unit = word.dropFirst(digits.count).lowercased()
+        if unit.hasSuffix("ib") {
+            unit.removeLast(2)
+        } else if unit.count == 2, unit.hasSuffix("b") {
+            unit.removeLast()
+        }
+        guard let number = Double(digits), let shift = shifts[unit] else { throw failure }
+        let bytes = number * Double(1 << shift)
+        guard bytes >= 1_048_576, bytes < 1e18 else { throw failure }
+        return Int(bytes)
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import ArgumentParser
+internal import BuildEngine
+internal import BuildEnvironment
+internal import Buildspec
+internal import Files
+internal import Glibc
+internal import SystemPackage
+
+/// What is built, and with which variables: the options that say what a plan is made of.
+struct SourceOptions: ParsableArguments {
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "A directory or git URL; `IDENTIFIER:PATH` adds a secondary source (repeatable).", valueName: "source"))
+    var source: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A commit, branch, tag or `pr/N` to check out with git; `IDENTIFIER=VERSION` for a secondary source.",
+            valueName: "version"))
+    var sourceVersion: [String] = []
+
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "The buildspec: a path in the source, an absolute path, `-` for standard input, or the document itself.",
+            valueName: "file"))
+    var buildspec: String?
+
+    @Option(
+        name: [.customShort("e"), .customLong("env")],
+        help: ArgumentHelp(
+            "Set a variable; NAME alone takes it from your environment (repeatable).", valueName: "name=value"))
+    var variables: [String] = []
+
+    @Option(
+        name: .customLong("env-file"),
+        help: ArgumentHelp("Read variables from a file, a NAME=VALUE a line (repeatable).", valueName: "file"))
+    var environmentFiles: [String] = []
+
+    @Option(help: ArgumentHelp("The project's name; by default the source directory's.", valueName: "name"))
+    var project: String?
+
+    /// A request with these options; everything else is as it is by default.
+    func request() throws -> BuildRequest {
+        try Option.requireText(source, "--source")
+        try Option.requireText(sourceVersion, "--source-version")
+        try Option.requireText(environmentFiles, "--env-file")
+        var request = BuildRequest(source: SourceRequest(location: .directory(".")))
+        try applySources(to: &request)
+        try applyVersions(to: &request)
+        request.buildspec = try buildspecChoice()
+        request.environmentFiles = environmentFiles.map(Arguments.path)
+        request.variables = try variables.map(Self.flag)
+        if let project {
+            guard let name = ProjectName(project) else { throw CommandFailure.projectName(project) }
+            request.project = name
+        }
+        request.initiator = Caller.userName
+        request.callerIsRoot = Caller.isRoot
+        request.gitEnvironment = Caller.gitEnvironment
+        return request
+    }
+
+    private func applySources(to request: inout BuildRequest) throws {
+        for (index, word) in source.enumerated() {
+            let parsed = SourceRequest(word, path: Arguments.path)
+            if parsed.identifier != nil {
+                request.secondarySources.append(parsed)
+            } else if index == 0 {
+                request.source = parsed
+            } else {
+                throw CommandFailure.secondPrimary
+            }
+        }
+    }
+
+    private func applyVersions(to request: inout BuildRequest) throws {
+        for word in sourceVersion {
+            guard Arguments.isText(word) else { throw CommandFailure.notUTF8("--source-version") }
+            let parts = word.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else {
+                request.source.version = word
+                continue
+            }
+            let identifier = String(parts[0])
+            guard let index = request.secondarySources.firstIndex(where: { $0.identifier == identifier }) else {
+                throw CommandFailure.versionWithoutSource(Arguments.displayed(identifier))
+            }
+            request.secondarySources[index].version = String(parts[1])
+        }
+    }
+
+    private func buildspecChoice() throws -> BuildspecChoice {
+        guard let buildspec else { return .standard }
+        if buildspec == "-" { return .inline(try Self.standardInput()) }
+        return BuildspecChoice(buildspec, path: Arguments.path(buildspec))
+    }
+
+    /// The whole of standard input, as far as a buildspec can be long.
+    static func standardInput() throws -> String {
+        do throws(FilesError) {
+            let bytes = try FileContents.read(
+                FileDescriptor.standardInput, path: "standard input", limit: Buildspec.maximumBytes, regularOnly: false)
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw CommandFailure.cannotRead(error)
+        }
+    }
+
+    private static func flag(_ word: String) throws -> EnvironmentFlag {
+        guard Arguments.isText(word) else { throw CommandFailure.notUTF8("-e") }
+        // Of the caller's environment only the variable that was asked for is looked at.
+        let name = String(word.prefix { $0 != "=" })
+        let own = name == word ? Caller.variable(name).map { [name: $0] } ?? [:] : [:]
+        do { return try EnvironmentFlag(word, caller: own) } catch {
+            throw CommandFailure(.wrongUse, error.message, hints: error.hints)
+        }
+    }
+}
+
+extension BuildRequest {
+    /// The project's name: the user's, or made of the directory's or repository's.
+    func projectName() throws -> ProjectName {
+        if let project { return project }
+        switch source.location {
+        case .directory(let path):
+            var absolute = path
+            if let directory = try? Directory(path) {
+                absolute =
+                    (try? Directory("/proc/self/fd").readLink(FilePath("\(directory.descriptor.rawValue)"))) ?? path
+            }
+            return ProjectName(sanitizing: absolute.lastComponent?.string ?? "")
+        case .repository(let url):
+            var name = url.split(whereSeparator: { $0 == "/" || $0 == ":" }).last ?? ""
+            if name.hasSuffix(".git") { name = name.dropLast(4) }
+            return ProjectName(sanitizing: String(name))
+        }
+    }
+}

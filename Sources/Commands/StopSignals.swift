@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import CLinux
+internal import Console
+internal import Glibc
+internal import Sandbox
+
+/// Ends a build on SIGINT, SIGTERM and SIGHUP, and when nobody can take its output any more.
+///
+/// The first signal asks politely, the second kills. Signals are read from a descriptor (signalfd(2)), so no code of ours
+/// runs in a signal handler, and the engine's poll loop wakes by itself.
+final class StopSignals: StopSource {
+    private let signals: Int32
+    private let output: DescriptorWriter
+    private var first: Int32?
+    private var isRepeated = false
+
+    init(output: DescriptorWriter) {
+        self.output = output
+        let mask = [SIGINT, SIGTERM, SIGHUP].reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
+        signals = linux_signal_descriptor(mask)
+    }
+
+    var descriptor: Int32? { signals >= 0 ? signals : nil }
+
+    var request: StopRequest? {
+        while signals >= 0 {
+            let number = linux_next_signal(signals)
+            guard number > 0 else { break }
+            if first == nil { first = number } else { isRepeated = true }
+        }
+        if isRepeated { return .atOnce }
+        return first != nil || output.failure != nil ? .politely : nil
+    }
+
+    var meaning: ExitMeaning {
+        if let first { return .interrupted(signal: first) }
+        return output.failure?.isBrokenPipe == true ? .interrupted(signal: SIGPIPE) : .machineUnable
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import Console
+internal import Diagnostics
+internal import Glibc
+
+/// Standard output and standard error: what is asked for goes to the one, what went wrong to the other.
+final class Terminal {
+    let output = DescriptorWriter(descriptor: 1, name: "standard output")
+    let errors = DescriptorWriter(descriptor: 2, name: "standard error")
+
+    var outputIsTerminal: Bool { isatty(1) != 0 }
+    var errorsAreTerminal: Bool { isatty(2) != 0 }
+
+    func style(isTerminal: Bool) -> Style { Style(isTerminal: isTerminal, environment: Caller.variable) }
+    var outputStyle: Style { style(isTerminal: outputIsTerminal) }
+
+    func print(_ text: String) { output.write(text) }
+    func print(_ bytes: [UInt8]) { output.write(bytes) }
+
+    /// Says why something cannot be done.
+    func show(_ failure: CommandFailure) {
+        if !failure.diagnostics.isEmpty { show(failure.diagnostics, in: failure.sources) }
+        // Findings that are errors say what is wrong by themselves.
+        if failure.diagnostics.contains(where: { $0.severity == .error }) { return }
+        let style = style(isTerminal: errorsAreTerminal)
+        var text = "\(style.red("error:")) \(DisplayText.escaped(failure.message))\n"
+        for hint in failure.hints { text += "\(style.cyan("hint:")) \(DisplayText.escaped(hint))\n" }
+        errors.write(text)
+    }
+
+    func show(_ diagnostics: [Diagnostic], in sources: [SourceText]) {
+        let style = style(isTerminal: errorsAreTerminal)
+        errors.write(DiagnosticRenderer.text.render(diagnostics, in: sources, colour: style.hasColour))
+    }
+
+    func warn(_ message: String, hint: String? = nil) {
+        let style = style(isTerminal: errorsAreTerminal)
+        errors.write("\(style.yellow("warning:")) \(DisplayText.escaped(message))\n")
+        if let hint { errors.write("\(style.cyan("hint:")) \(DisplayText.escaped(hint))\n") }
+    }
+
+    /// Waits until everything is written.
+    func finish() {
+        output.finish()
+        errors.finish()
+    }
+
+    /// What a command that only prints ends with: the reader may have gone away, or the disk may be full.
+    func meaning(_ meaning: ExitMeaning = .succeeded) -> ExitMeaning {
+        output.finish()
+        guard let failure = output.failure else { return meaning }
+        if failure.isBrokenPipe { return .interrupted(signal: SIGPIPE) }
+        show(.outputFailed("\(failure)"))
+        return .machineUnable
+    }
+}

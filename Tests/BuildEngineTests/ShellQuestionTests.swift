@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Sandbox
+import TestSupport
+import Testing
+
+@testable import BuildEngine
+
+@Suite("Shell question")
+struct ShellQuestionTests {
+    @Test("is answered by real shells", arguments: ["sh", "bash", "dash", "busybox"])
+    func realShells(shell: String) throws {
+        guard hasTool(shell) else { return }
+        var question = ShellQuestion(nonce: "n1")
+        for name in ["A", "EMPTY", "UNSET", "LINES_", "not a name", "A"] { question.ask(variable: name) }
+        question.ask(text: "app-$(printf 1.2)-$A.zip")
+        question.ask(text: "it's \"quoted\" `echo x`")
+        let arguments = (shell == "busybox" ? ["sh"] : []) + ["-c", "echo noise\n" + question.script]
+        let result = try runTool(
+            shell, arguments, environment: ["A": "a b", "EMPTY": "", "LINES_": "1\n2", "PATH": "/usr/bin:/bin"])
+        #expect(result.status == 0)
+        let answer = try #require(question.answer(from: result.standardOutput))
+        #expect(answer.variables == ["A": "a b", "EMPTY": "", "LINES_": "1\n2"])
+        #expect(answer.texts["app-$(printf 1.2)-$A.zip"] == "app-1.2-a b.zip")
+        #expect(answer.texts["it's \"quoted\" `echo x`"] == "it's \"quoted\" x")
+    }
+
+    @Test("is not answered by less than all of it")
+    func partial() {
+        var question = ShellQuestion(nonce: "n1")
+        question.ask(variable: "A")
+        #expect(question.answer(from: Array("drydock-answer-n1\0".utf8)) == nil)
+        #expect(question.answer(from: Array("=1\0".utf8)) == nil)
+        #expect(question.answer(from: []) == nil)
+    }
+
+    @Test("finds the variables in a text")
+    func variables() {
+        #expect(ShellQuestion.variables(in: "$A/${B}-$1 $ ${ $A$C_9.x ${") == ["A", "B", "C_9"])
+    }
+}
+
+@Suite("User database")
+struct UserDatabaseTests {
+    let database = UserDatabase(
+        passwd:
+            "root:x:0:0::/root:/bin/sh\n# no\nbroken\nu:x:1000:100::/:/bin/sh\n1000:x:7:7::/:/bin/sh\nbad:x:a:b::/:\n",
+        group: "root:x:0:\na:x:5:root,u\nb:x:6:uu\nc:x:100:u\n")
+
+    @Test("finds a user with the groups that name it")
+    func byName() {
+        #expect(
+            database.identity(of: "u")
+                == .init(userIdentifier: 1000, groupIdentifier: 100, supplementaryGroups: [5]))
+    }
+
+    @Test("takes a name before a number")
+    func nameBeforeNumber() {
+        #expect(database.identity(of: "1000")?.userIdentifier == 7)
+        #expect(database.identity(of: "7")?.userIdentifier == 7)
+    }
+
+    @Test("does not know others", arguments: ["x", "", "bad", "broken", "#"])
+    func unknown(name: String) {
+        #expect(database.identity(of: name) == nil)
+    }
+}

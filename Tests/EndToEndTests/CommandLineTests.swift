@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Words that drydock cannot do anything with: one message, one exit code, no sandbox needed.
+struct WrongUse: Sendable, CustomTestStringConvertible {
+    var arguments: [String]
+    var status: Int
+    var message: String
+    var testDescription: String { arguments.joined(separator: " ") }
+
+    init(_ arguments: String, _ status: Int = 2, _ message: String) {
+        self.arguments = arguments.split(separator: " ").map { $0 == "''" ? "" : String($0) }
+        self.status = status
+        self.message = message
+    }
+}
+
+@Suite("Command line")
+struct CommandLineTests {
+    @Test(
+        "says what is wrong, once",
+        arguments: [
+            WrongUse("run --foo", "error: Unknown option '--foo'. Did you mean '--env'?"),
+            WrongUse("lnt", "error: `lnt` is neither a command of drydock nor a phase\nhint: did you mean `lint`?"),
+            WrongUse(
+                "run buid", "error: `buid` is neither a command of drydock nor a phase\nhint: did you mean `build`?"),
+            WrongUse("run --memory 5x", "error: `--memory` takes a size such as `512M` or `4G`, at least 1M, not `5x`"),
+            WrongUse("run --memory ''", "error: `--memory` takes a size such as `512M` or `4G`, at least 1M, not ``"),
+            WrongUse("run --cpus 0", "error: `--cpus` takes a number of processors such as `2` or `0.5`, not `0`"),
+            WrongUse("run --cpus nan", "error: `--cpus` takes a number of processors such as `2` or `0.5`, not `nan`"),
+            WrongUse("run --pids -1", "error: Missing value for '--pids <number>'"),
+            WrongUse("run --pids 0", "error: `--pids` takes a number of processes from 1 to 4194304, not `0`"),
+            WrongUse(
+                "run --timeout 1e9", "error: `--timeout` takes a number of minutes such as `30` or `0.5`, not `1e9`"),
+            WrongUse("run --network bridge", "error: `--network` takes `host`, `none`, not `bridge`"),
+            WrongUse(
+                "run --image ubuntu",
+                "error: `--image` takes `host` or `dir:PATH`, not `ubuntu`\n"
+                    + "hint: an unpacked root file system is given as `--image dir:PATH`"),
+            WrongUse(
+                "run --compute SMALLEST",
+                "error: `--compute` takes `BUILD_GENERAL1_SMALL`, `BUILD_GENERAL1_MEDIUM`, `BUILD_GENERAL1_LARGE`, "
+                    + "`BUILD_GENERAL1_XLARGE`, `BUILD_GENERAL1_2XLARGE`, not `SMALLEST`"),
+            WrongUse("run --packaging tar", "error: `--packaging` takes `zip`, `directory`, not `tar`"),
+            WrongUse("run --progress fancy", "error: `--progress` takes `auto`, `tty`, `plain`, `json`, not `fancy`"),
+            WrongUse("run -q -v", "error: `--quiet` and `--verbose` exclude each other"),
+            WrongUse("run -s ''", "error: `--source` needs a value that is not empty"),
+            WrongUse("run -s a -s b", "error: only the first `--source` can be without an identifier"),
+            WrongUse("run -s a:. -s a:.", "error: two secondary sources are named `a`"),
+            WrongUse("run --source-version x=1", "error: `--source-version` names `x`, which no `--source` does"),
+            WrongUse("run -a ''", "error: `--artifacts` needs a value that is not empty"),
+            WrongUse("run -e =x", "error: expected a name before `=` in `-e`"),
+            WrongUse(
+                "run --env-file nowhere", 3,
+                "error: cannot read the environment file `nowhere`: no such file or directory"),
+            WrongUse("run -b nowhere.yml", "error: there is no `nowhere.yml`"),
+            WrongUse("run -b .", "error: cannot read the buildspec `.`: it is not a regular file"),
+            WrongUse("run -s nowhere", 3, "error: cannot use the source `nowhere`: no such file or directory"),
+            WrongUse("run -s buildspec.yml", 3, "error: cannot use the source `buildspec.yml`: not a directory"),
+            WrongUse("run --project a/b", "error: `a/b` cannot be a project's name"),
+            WrongUse("run --state-dir ''", "error: `--state-dir` needs a value that is not empty"),
+            WrongUse("run --state-dir /dev/null/x", 4, "error: cannot write `/dev/null/x/builds`: not a directory"),
+            WrongUse("lint nowhere.yml", "error: could not open `nowhere.yml`: no such file or directory"),
+            WrongUse("lint --format xml", "error: `--format` takes `text`, `json`, `sarif`, `github`, not `xml`"),
+            WrongUse("show 7", "error: there is no build `7`"),
+            WrongUse("show x/y", "error: a build is named by its number, by the beginning of its id, or by `latest`"),
+            WrongUse("logs", "error: there is no build yet\nhint: `drydock run` makes one"),
+            WrongUse("history --limit -1", "error: Missing value for '-l <number>'"),
+        ])
+    func wrongUse(use: WrongUse) throws {
+        try TemporaryTree.with("wrong-use") { tree in
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands: [\"true\"]\n")
+            let result = try Drydock(in: tree).run(use.arguments)
+            #expect(result.status == use.status, "\(result.errors)")
+            #expect(result.errors.hasPrefix(use.message), "\(result.errors)")
+            #expect(result.errors.components(separatedBy: "error:").count == 2, "\(result.errors)")
+        }
+    }
+
+    @Test("an invalid buildspec is shown with its line, and ends with 2")
+    func invalidBuildspec() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands:\n      - echo a: b\n")
+            let result = try Drydock(in: tree)("run")
+            #expect(result.status == 2)
+            #expect(result.output.contains("Phase context status code: YAML_FILE_ERROR Message: Expected Commands[0]"))
+            #expect(result.errors.contains("buildspec.yml:5:9"), "\(result.errors)")
+            #expect(result.errors.contains("^^^"))
+        }
+    }
+
+    @Test("words that are not UTF-8 name files, and nothing traps")
+    func rawBytes() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            let script = """
+                import os, subprocess, sys
+                program, state = os.fsencode(sys.argv[1]), os.fsencode(sys.argv[2])
+                os.mkdir(b"d\\xff")
+                open(b"d\\xff/b\\xfe.yml", "w").write("version: 0.2\\nphases:\\n  build:\\n    commands: [x]\\n")
+                def run(*words, **more):
+                    p = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+                    print(p.returncode, p.stderr.decode("utf-8", "backslashreplace").split("\\n")[0])
+                run(b"list", b"-s", b"d\\xff", b"-b", b"b\\xfe.yml")
+                run(b"lint", b"d\\xff/b\\xfe.yml")
+                run(b"lint", b"d\\xff/none")
+                run(b"\\xff\\xfe")
+                run(b"run", b"--\\xff")
+                run(b"run", b"-e", b"A=\\xff", b"--state-dir", state)
+                pid = os.fork()
+                if pid == 0:
+                    null = os.open("/dev/null", os.O_RDWR)
+                    os.dup2(null, 2)
+                    os.dup2(null, 1)
+                    os.execve(program, [b""], {b"HOME": state})
+                print(os.WEXITSTATUS(os.waitpid(pid, 0)[1]))
+                """
+            let result = try runTool(
+                "python3", ["-c", script, Drydock.program.string, tree.path("state").string], in: drydock.directory)
+            #expect(
+                result.lines == [
+                    "0 ", "0 ", "2 error: could not open `d\u{FFFD}/none`: no such file or directory",
+                    "2 error: `\u{FFFD}\u{FFFD}` is neither a command of drydock nor a phase",
+                    "2 error: Unknown option '--\u{FFFD}'", "2 error: the value of `-e` is not UTF-8", "2",
+                ], "\(result.output)\(result.errors)")
+        }
+    }
+
+    @Test(
+        "help and version go to standard output",
+        arguments: [["--help"], ["help", "run"], ["run", "-h"], ["--version"]])
+    func help(arguments: [String]) throws {
+        try TemporaryTree.with { tree in
+            let result = try Drydock(in: tree).run(arguments)
+            #expect(result.status == 0)
+            #expect(!result.standardOutput.isEmpty)
+            #expect(result.standardError.isEmpty)
+        }
+    }
+
+    @Test("variables are listed with their origin, secrets hidden")
+    func environment() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                "version: 0.2\nenv:\n  variables:\n    A: 1.0\n  parameter-store:\n    S: /s\nphases:\n  build:\n    commands: [x]\n"
+            )
+            try tree.write("source/local.env", "S=hush-hush\n")
+            let result = try Drydock(in: tree)("env", "--env-file", "local.env", "-e", "B=two words", "--json")
+            #expect(result.status == 0, "\(result.errors)")
+            let list = try JSONSerialization.jsonObject(with: Data(result.standardOutput)) as? [[String: Any]] ?? []
+            func origin(_ name: String) -> String? {
+                list.first { $0["name"] as? String == name }.map { "\($0["value"] ?? "") from \($0["origin"] ?? "")" }
+            }
+            #expect(origin("A") == "1.0 from buildspec.yml:4")
+            #expect(origin("B") == "two words from -e")
+            #expect(origin("S") == "*** from parameter-store /s (local.env:1)")
+            #expect(!result.output.contains("hush"))
+        }
+    }
+
+    @Test("commands are listed")
+    func list() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                "version: 0.2\nphases:\n  build:\n    commands:\n      - make\n      - |\n        a\n        b\n    finally: [c]\n"
+            )
+            let result = try Drydock(in: tree)("list")
+            #expect(result.output == "build\n  $ make\n  $ a\n    b\n  finally\n    $ c\n")
+        }
+    }
+
+    @Test("a dry run prints the plan without secrets and keeps nothing")
+    func dryRun() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                "version: 0.2\nenv:\n  parameter-store:\n    S: /s\nphases:\n  build:\n    commands: [make]\n")
+            let result = try Drydock(in: tree)("run", "--dry-run", "-e", "S=hush-hush", "--memory", "1.5G")
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output.contains("  S=*** (parameter-store /s (-e))\n"))
+            #expect(result.output.contains("limits       memory 1.5 GiB\n"))
+            #expect(result.output.contains("phase BUILD\n  $ make\n"))
+            #expect(!result.output.contains("hush"))
+            #expect(try tree.listing("state").isEmpty)
+        }
+    }
+}

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The drydock authors
+
+"""Measures what drydock promises about speed and memory, beside programs that do less.
+
+Everything is measured in one run, drydock and its peer in turn, and quoted as a ratio of the two: the absolute times are
+those of this machine, of this minute. As root it measures twice: as root, and as an ordinary user.
+
+    bench.py [--runs N] [--user NAME] [--strict]
+
+A whole process is timed, from its start until it has been waited for. With --strict an unkept promise is exit code 1.
+"""
+
+import argparse
+import os
+import pathlib
+import pwd
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = ("drydock", "drydock-init")
+MILLISECOND = 1e3
+
+
+class Bench:
+    def __init__(self, work: pathlib.Path, runs: int):
+        self.work = work
+        self.runs = runs
+        self.drydock = str(work / "bin" / "drydock")
+        self.broken = 0
+        self.peak = 0
+        self.environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(work / "home"),
+            "XDG_STATE_HOME": str(work / "state"),
+            "LANG": "C.UTF-8",
+        }
+        for name in ("XDG_RUNTIME_DIR",):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+
+    # Running and timing
+
+    def once(self, command, directory=None, reader=False, output=None):
+        """Seconds that a command takes; its output goes to nowhere, to a file, or through a pipe to us."""
+        read_end = None
+        if reader:
+            read_end, write_end = os.pipe()
+        else:
+            write_end = os.open(output or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        # posix_spawn has no way to change the directory in this Python; the parent's is inherited.
+        if directory:
+            os.chdir(directory)
+        start = time.monotonic()
+        process = os.posix_spawnp(
+            command[0], command, self.environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, write_end, 1), (os.POSIX_SPAWN_DUP2, write_end, 2)])
+        os.close(write_end)
+        size = 0
+        if reader:
+            while chunk := os.read(read_end, 1 << 20):
+                size += len(chunk)
+            os.close(read_end)
+        _, status, usage = os.wait4(process, 0)
+        seconds = time.monotonic() - start
+        if os.waitstatus_to_exitcode(status) != 0:
+            self.explain(command, directory)
+        if command[0] == self.drydock:
+            self.peak = max(self.peak, usage.ru_maxrss * 1024)
+        return seconds, size
+
+    def explain(self, command, directory):
+        result = subprocess.run(
+            command, cwd=directory, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        raise SystemExit(
+            f"bench: `{' '.join(command)}` failed ({result.returncode}):\n"
+            + result.stdout.decode(errors="replace")[-2000:])
+
+    def in_turn(self, measures, runs=None):
+        """Medians of several measures taken in turn, so that a change of the machine's speed meets them alike."""
+        runs = runs or self.runs
+        taken = [[] for _ in measures]
+        for turn in range(runs + 2):
+            for index, measure in enumerate(measures):
+                seconds = measure()
+                # The first two turns warm the caches up.
+                if turn >= 2:
+                    taken[index].append(seconds)
+        return taken
+
+    def report(self, title, seconds, peer, peer_seconds, limit, at_most=True, detail=None):
+        ratio = statistics.median(a / b for a, b in zip(seconds, peer_seconds))
+        self.say(title, ratio, f"{'at most' if at_most else 'at least'} {limit:g} ×", at_most, limit, "×", detail or (
+            f"{spread(seconds)} ms, {peer} {spread(peer_seconds)} ms"))
+
+    def say(self, title, value, promise, at_most, limit, unit, detail):
+        kept = value <= limit if at_most else value >= limit
+        self.broken += not kept
+        print(f"  {title:<44} {value:7.2f} {unit:<3} {promise:<15} {'kept' if kept else 'NOT KEPT':<9} {detail}",
+              flush=True)
+
+    # The figures
+
+    def source(self, name, commands, files=()):
+        directory = self.work / name
+        directory.mkdir()
+        lines = ["version: 0.2", "phases:", "  build:", "    commands:", *(f"      - {text}" for text in commands)]
+        (directory / "buildspec.yml").write_text("\n".join(lines) + "\n")
+        for file in files:
+            path = directory / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file)
+        return str(directory)
+
+    def run(self, directory, **options):
+        return self.once([self.drydock, "run", "--progress", "plain"], directory, **options)[0]
+
+    def start(self):
+        one = self.source("one", ["/bin/true"])
+        measures = [lambda: self.run(one)]
+        peers = []
+        if shutil.which("bwrap"):
+            bwrap = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true".split()
+            peers.append(("bwrap", 3, True))
+            measures.append(lambda: self.once(bwrap)[0])
+        else:
+            print("  bwrap is not installed: not compared")
+        podman = self.podman()
+        if podman:
+            peers.append(("podman run", 1 / 5, True))
+            measures.append(lambda: self.once(podman)[0])
+        ours, *others = self.in_turn(measures)
+        for (name, limit, at_most), seconds in zip(peers, others):
+            if name == "podman run":
+                ratio = statistics.median(b / a for a, b in zip(ours, seconds))
+                self.say("start, times faster than podman run", ratio, "at least 5 ×", False, 5, "×",
+                         f"{spread(ours)} ms, podman {spread(seconds)} ms")
+            else:
+                self.report(f"start of one command, to {name}", ours, name, seconds, limit, at_most)
+
+    def podman(self):
+        """The command that runs `true` in an image made here, or None."""
+        if not shutil.which("podman") or not shutil.which("gcc"):
+            print("  podman is not installed: not compared")
+            return None
+        root = self.work / "image" / "bin"
+        root.mkdir(parents=True)
+        (self.work / "true.c").write_text("int main(void) { return 0; }\n")
+        subprocess.run(["gcc", "-static", "-o", root / "true", self.work / "true.c"], check=True)
+        podman = ["podman", "--root", str(self.work / "podman"), "--runroot", str(self.work / "podman-run")]
+        imported = subprocess.run(
+            f"tar -C {self.work}/image -c . | {' '.join(podman)} import -q - drydock-bench", shell=True,
+            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        command = podman + ["run", "--rm", "--network=none", "drydock-bench", "true"]
+        if imported.returncode == 0:
+            tried = subprocess.run(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            if tried.returncode == 0:
+                return command
+            imported = tried
+        print("  podman does not run here: not compared:", imported.stderr.decode().strip().splitlines()[-1:])
+        return None
+
+    def further_commands(self, count=200):
+        one = self.source("first", ["/bin/true"])
+        many = self.source("many", ["/bin/true"] * (count + 1))
+
+        def shells():
+            start = time.monotonic()
+            for _ in range(count):
+                self.once(["/bin/sh", "-c", "/bin/true"])
+            return (time.monotonic() - start) / count
+
+        few, full, bare = self.in_turn(
+            [lambda: self.run(one), lambda: self.run(many), shells], runs=max(5, self.runs // 3))
+        ours = [(b - a) / count for a, b in zip(few, full)]
+        extra = statistics.median(a - b for a, b in zip(ours, bare)) * MILLISECOND
+        self.say("a further command, more than `sh -c`", extra, "at most 1.5 ms", True, 1.5, "ms",
+                 f"{spread(ours)} ms, sh -c {spread(bare)} ms")
+
+    def output(self, count=1_000_000):
+        directory = self.source("output", ["cat lines"])
+        data = pathlib.Path(directory) / "lines"
+        data.write_bytes((b"x" * 99 + b"\n") * count)
+        copy = str(self.work / "copy")
+        expected = data.stat().st_size
+
+        def ours():
+            seconds, size = self.once([self.drydock, "run", "--progress", "plain"], directory, reader=True)
+            if size < expected:
+                raise SystemExit(f"bench: {expected - size} bytes of output were lost")
+            return seconds
+
+        def peer():
+            into_file, _ = self.once(["cat", str(data)], output=copy)
+            into_pipe, _ = self.once(["cat", str(data)], reader=True)
+            return into_file + into_pipe
+
+        seconds, cat = self.in_turn([ours, peer], runs=max(5, self.runs // 3))
+        self.report("100 MB of lines to log and pipe, to cat", seconds, "cat", cat, 2)
+        self.once([self.drydock, "run", "--progress", "plain"], self.source("line", [
+            "head -c 300000000 /dev/zero | tr '\\0' x"]))
+        self.say("peak memory", self.peak / 1e6, "below 40 MB", True, 40, "MB", "of all runs above")
+
+    def large_source(self, count=60_000):
+        few = self.source("few", ["/bin/true"], (f"file-{index}" for index in range(10)))
+        many = self.source("large", ["/bin/true"], (f"{index % 600}/file-{index}" for index in range(count)))
+        small, large = self.in_turn([lambda: self.run(few), lambda: self.run(many)])
+        # As fast as: within what two runs of the same thing differ on a busy machine.
+        self.report(f"{count} files of source, to 10", large, "10 files", small, 1.1)
+
+
+def spread(seconds):
+    values = [value * MILLISECOND for value in seconds]
+    return f"{min(values):.1f}/{statistics.median(values):.1f}/{max(values):.1f}"
+
+
+def measure(options):
+    name = pwd.getpwuid(os.getuid()).pw_name
+    print(f"as {name}, {options.runs} runs; times are minimum/median/maximum")
+    work = pathlib.Path(os.environ["DRYDOCK_BENCH_WORK"])
+    bench = Bench(work, options.runs)
+    for directory in ("home", "state"):
+        (work / directory).mkdir()
+    bench.start()
+    bench.further_commands()
+    bench.output()
+    bench.large_source()
+    return bench.broken
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--runs", type=int, default=30, help="runs of each thing that is short")
+    parser.add_argument("--user", default="drydock-range", help="the ordinary user, when root measures")
+    parser.add_argument("--strict", action="store_true", help="fail when a promise is not kept")
+    options = parser.parse_args()
+    if "DRYDOCK_BENCH_WORK" in os.environ:
+        sys.exit(min(measure(options), 100))
+
+    release = ROOT / ".build" / "release"
+    for program in PROGRAMS:
+        if not (release / program).exists():
+            sys.exit(f"bench: {release / program} is not there: run `make release` first")
+    users = [pwd.getpwuid(os.getuid())]
+    if os.getuid() == 0:
+        try:
+            users.append(pwd.getpwnam(options.user))
+        except KeyError:
+            print(f"bench: no user {options.user}; `make test` makes one, or name another by --user", file=sys.stderr)
+    broken = 0
+    for user in users:
+        # Not below /tmp, which may be memory: an overlay's cost is that of a disk.
+        with tempfile.TemporaryDirectory(prefix="drydock-bench-", dir="/var/tmp") as folder:
+            work = pathlib.Path(folder)
+            (work / "bin").mkdir()
+            for program in PROGRAMS:
+                shutil.copy2((release / program).resolve(), work / "bin" / program)
+            os.chmod(work, 0o755)
+            os.chown(work, user.pw_uid, user.pw_gid)
+            result = subprocess.run(
+                [sys.executable if user.pw_uid == os.getuid() else "/usr/bin/python3", __file__ if
+                 user.pw_uid == os.getuid() else shutil.copy(__file__, work / "bench.py"), "--runs",
+                 str(options.runs)],
+                env={**os.environ, "DRYDOCK_BENCH_WORK": folder}, cwd=folder,
+                **({} if user.pw_uid == os.getuid() else
+                   {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}))
+            broken += result.returncode
+            if shutil.which("podman") and user.pw_uid != 0:
+                # What a rootless podman stores belongs to ids that only its own user namespace may remove.
+                subprocess.run(
+                    ["podman", "unshare", "rm", "-rf", f"{folder}/podman"], user=user.pw_uid, group=user.pw_gid,
+                    extra_groups=[], env={"HOME": f"{folder}/home", "PATH": os.environ["PATH"]}, cwd=folder,
+                    stderr=subprocess.DEVNULL, check=False)
+    if broken:
+        print(f"{broken} promises were not kept in this run")
+    sys.exit(1 if broken and options.strict else 0)
+
+
+if __name__ == "__main__":
+    main()
