@@ -47,8 +47,8 @@ let package = Package(
         .target(
             name: "BuildEngine",
             dependencies: [
-                "Artifacts", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "Checkout", "Diagnostics",
-                "Files", "Processes", "Sandbox", "SandboxPlan", systemPackage,
+                "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files", "Processes",
+                "Sandbox", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -56,9 +56,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "Console",
-                "Diagnostics", "Files", "Sandbox", "SandboxPlan", argumentParser, systemPackage,
+                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
+                "Diagnostics", "Files", "Sandbox", argumentParser, systemPackage,
             ]),
 
         // Floor 7 · programs.
@@ -74,24 +73,21 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
-            name: "ArtifactsTests",
-            dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
+            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox",
-                "TestSupport",
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Buildspec", "Files", "Processes", "Sandbox", "TestSupport",
                 systemPackage,
             ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",
             dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
-        .testTarget(
-            name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
+        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
-        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
+        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport"]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),

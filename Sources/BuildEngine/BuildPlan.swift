@@ -32,7 +32,7 @@ public struct BuildPlan: Sendable {
     public var computeType: ComputeType?
     public var timeoutMinutes: Double
     public var artifactsDirectory: FilePath?
-    public var packaging: Packaging
+    public var packaging: ArtifactRequest.Packaging
     /// Findings that did not stop the plan.
     public var warnings: [Diagnostic]
     var advice: [Warning]

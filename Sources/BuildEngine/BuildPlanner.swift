@@ -104,7 +104,7 @@ public struct BuildPlanner {
         }
         let hostPath: FilePath
         do { hostPath = try canonical(directory) } catch { throw .sourceUnavailable(directory, error) }
-        let git = GitInformation(of: hostPath)
+        let git = GitInformation.read(hostPath)
         return BuildPlan.PlannedSource(
             identifier: source.identifier, hostPath: hostPath, path: path, displayed: directory.displayed,
             isCheckout: false, isWritable: isWritable, version: nil, resolvedVersion: git?.commit,
@@ -113,25 +113,25 @@ public struct BuildPlanner {
 
     private func checkOut(_ source: SourceRequest, path: String) throws(EngineError) -> BuildPlan.PlannedSource {
         let destination = checkouts.appending(source.identifier ?? "primary")
-        let location: GitSource.Location
-        let displayed: String
+        let location: String
         switch source.location {
-        case .repository(let url): (location, displayed) = (.url(url), DisplayText.escaped(url))
+        case .repository(let url): location = url
         case .directory(let directory):
-            do { location = .directory(try canonical(directory)) } catch { throw .sourceUnavailable(directory, error) }
-            displayed = directory.displayed
+            do { location = try canonical(directory).string } catch { throw .sourceUnavailable(directory, error) }
         }
-        let commit: GitSource.Result
+        let result: GitSource.Result
         do {
-            let git = GitSource(location: location, version: source.version, environment: request.gitEnvironment)
-            commit = try git.checkout(into: destination)
+            let git = GitSource(
+                location: try GitLocation(location),
+                version: try source.version.map { version throws(CheckoutError) in try GitVersion(version) })
+            result = try git.checkOut(into: destination, environment: request.gitEnvironment)
         } catch {
-            throw .checkoutFailed(displayed, identifier: source.identifier, version: source.version, error)
+            throw .checkoutFailed(error, source)
         }
         return BuildPlan.PlannedSource(
-            identifier: source.identifier, hostPath: destination, path: path, displayed: displayed, isCheckout: true,
-            isWritable: false, version: source.version, resolvedVersion: commit.commit,
-            repositoryURL: commit.remoteURL)
+            identifier: source.identifier, hostPath: destination, path: path, displayed: source.displayed,
+            isCheckout: true, isWritable: false, version: source.version, resolvedVersion: result.commit,
+            repositoryURL: result.location)
     }
 
     /// The directory without links and relative parts, checked to be one that can be read.

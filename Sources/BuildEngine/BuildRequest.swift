@@ -22,7 +22,7 @@ public struct BuildRequest: Sendable {
     public var environmentFiles: [FilePath] = []
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?
-    public var packaging: Packaging = .zip
+    public var packaging = ArtifactRequest.Packaging.zip
     public var image: SandboxSettings.Image = .host
     public var network: SandboxSettings.Network = .host
     public var limits = SandboxSettings.Limits()
@@ -35,8 +35,8 @@ public struct BuildRequest: Sendable {
     public var region = "us-east-1"
     /// Whether drydock runs as root: what a build may change of `--image host` depends on it.
     public var callerIsRoot = false
-    /// What git is started with, as `NAME=VALUE`: it needs the caller's proxies, keys and agents.
-    public var gitEnvironment: [String] = []
+    /// What git is started with: it needs the caller's proxies, keys and agents.
+    public var gitEnvironment: [String: String] = [:]
     /// `SOURCE_DATE_EPOCH` of the caller, for artifacts that are the same each time.
     public var sourceDateEpoch: Int?
 

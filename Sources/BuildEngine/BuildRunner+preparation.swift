@@ -4,6 +4,7 @@
 import BuildEnvironment
 public import BuildModel
 import Buildspec
+import Checkout
 import Diagnostics
 import Files
 import Sandbox
@@ -188,9 +189,8 @@ extension SourceRequest {
         switch location {
         case .directory(let path):
             BuildRecord.SourceRecord(type: "LOCAL", location: path.displayed, sourceIdentifier: identifier)
-        case .repository(let url):
-            BuildRecord.SourceRecord(
-                type: "GIT", location: DisplayText.escaped(url), sourceIdentifier: identifier)
+        case .repository:
+            BuildRecord.SourceRecord(type: "GIT", location: displayed, sourceIdentifier: identifier)
         }
     }
 
@@ -198,7 +198,9 @@ extension SourceRequest {
     var displayed: String {
         switch location {
         case .directory(let path): path.displayed
-        case .repository(let url): DisplayText.escaped(url)
+        // A password in a URL is nobody's to read.
+        case .repository(let url):
+            (try? GitLocation(url)).map { DisplayText.escaped($0.withoutCredentials) } ?? "(not a location)"
         }
     }
 }

@@ -72,16 +72,13 @@ extension BuildRunner {
             noteInterruption(end, in: .uploadArtifacts)
             return end
         }
-        if let message = error.clientMessage {
-            fail(
-                .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: message), message: "\(error)",
-                hints: error.hints)
-            return .failed
-        }
+        let context = PhaseContext(statusCode: error.statusCode, message: error.message)
+        // A destination that cannot be written is no fault of the build's.
+        let isOurs = error.code == .output
         fail(
-            .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: "\(error)"), meaning: .machineUnable,
-            message: "\(error)", hints: error.hints)
-        return .fault
+            .uploadArtifacts, context, meaning: isOurs ? .machineUnable : .buildFailed, message: error.message,
+            hints: error.hints)
+        return isOurs ? .fault : .failed
     }
 
     func finalize() {

@@ -23,15 +23,19 @@ extension EngineError {
             context: PhaseContext(statusCode: "CLIENT_ERROR", message: "\(words) for primary source"))
     }
 
-    static func checkoutFailed(_ location: String, identifier: String?, version: String?, _ error: CheckoutError)
-        -> EngineError
-    {
-        let source = identifier.map { "secondary source \($0)" } ?? "primary source"
-        let suffix = version.map { " and source version \($0)" } ?? ""
+    static func checkoutFailed(_ error: CheckoutError, _ source: SourceRequest) -> EngineError {
+        let place = source.identifier.map { "secondary source \($0)" } ?? "primary source"
+        // CodeBuild's words are those of go-git.
+        let words: String =
+            switch error.code {
+            case .noSuchVersion: "reference not found"
+            case .fetch: error.hints.isEmpty ? "repository not found" : "authentication required"
+            default: error.message
+            }
         return EngineError(
-            .inputUnavailable, "cannot check out `\(location)`: \(error)", hints: error.hints,
+            error.code == .invalid ? .wrongUse : .inputUnavailable, error.message, hints: error.hints,
             context: PhaseContext(
-                statusCode: "CLIENT_ERROR", message: "\(error.codeBuildMessage ?? "\(error)") for \(source)\(suffix)"))
+                statusCode: "CLIENT_ERROR", message: "\(words) for \(place) and source version \(source.version ?? "")"))
     }
 
     static func duplicateSource(_ identifier: String) -> EngineError {

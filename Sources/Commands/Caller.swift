@@ -29,14 +29,14 @@ enum Caller {
     }
 
     /// What git needs of the caller: where its configuration, keys, agents and proxies are.
-    static var gitEnvironment: [String] {
+    static var gitEnvironment: [String: String] {
         let names = [
             "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK",
             "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO",
             "http_proxy",
             "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
         ]
-        return names.compactMap { name in variable(name).map { "\(name)=\($0)" } }
+        return names.reduce(into: [:]) { result, name in result[name] = variable(name) }
     }
 
     /// The directory that holds this program.
