@@ -73,7 +73,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
-            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport"]),
+            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport"]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
-        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
+        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),

@@ -7,6 +7,9 @@ internal import SystemPackage
 
 /// An artifact as one ZIP file, written beside its place and renamed when it is whole.
 final class ZipSink: ArtifactSink {
+    /// Twice as fast as zlib's default 6, for a file a sixteenth larger (60,000 files of text, 500 MB).
+    private static let level = 2
+
     private let location: FilePath
     private let file: AtomicFile
     private let writer: ZipWriter
@@ -17,7 +20,7 @@ final class ZipSink: ArtifactSink {
             throw .output(error)
         }
         do throws(ArchivesError) {
-            writer = try ZipWriter(to: file.descriptor, path: location, time: time ?? 0)
+            writer = try ZipWriter(to: file.descriptor, path: location, time: time ?? 0, level: Self.level)
         } catch { throw ArtifactsError(.output, "\(error)") }
     }
 
