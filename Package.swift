@@ -73,7 +73,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
-            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport"]),
+            name: "ArtifactsTests",
+            dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
@@ -87,10 +88,10 @@ let package = Package(
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
-        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport"]),
+        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
-        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport"]),
+        .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
