@@ -55,10 +55,15 @@ test-e2e: setup-test release third-party ## The built drydock on the buildspecs 
 test-all: export REQUIRE_SANDBOX = 1
 test-all: test ## Everything, and nothing may be skipped
 
-# Tests start the release binary, as users do; sources of others' projects come from the cache.
-run-tests = users=$$(scripts/make-test-users) && \
-	DRYDOCK_TEST_USERS="$$users" DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" \
+# Tests start the release binary, installed where every user can reach it; sources of others' projects are in the cache.
+define run-tests
+	@set -e; users=$$(scripts/make-test-users); \
+	programs=$$(mktemp -d /tmp/drydock-programs.XXXXXX); trap 'rm -rf "$$programs"' EXIT; chmod 755 "$$programs"; \
+	$(MAKE) --no-print-directory install DESTDIR="$$programs" prefix= >/dev/null; \
+	DRYDOCK_TEST_USERS="$$users" DRYDOCK_PROGRAM="$$programs/bin/drydock" \
+	DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" \
 	$(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))')
+endef
 
 third-party:
 	@buildspecs/third-party/prepare "$(DRYDOCK_TEST_CACHE)"

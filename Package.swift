@@ -86,7 +86,7 @@ let package = Package(
         .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
-        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport"]),
+        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
