@@ -29,6 +29,7 @@ struct BuildSession {
         } catch {
             throw CommandFailure(error)
         }
+        AbandonedCheckouts.remove(in: store)
         let signals = StopSignals(output: terminal.output)
         var surroundings = BuildRunner.Surroundings(
             identifiers: BuildIdentifiers(project: project, uuid: uuid, number: number, start: clock.start),
@@ -121,6 +122,8 @@ struct BuildPreview {
 }
 
 extension BuildStore {
-    /// Where a build's sources are checked out.
-    func checkoutDirectory(_ uuid: String) -> FilePath { directory.appending("checkouts").appending(uuid) }
+    /// Where sources are checked out, a directory for each build.
+    var checkouts: FilePath { directory.appending("checkouts") }
+
+    func checkoutDirectory(_ uuid: String) -> FilePath { checkouts.appending(uuid) }
 }

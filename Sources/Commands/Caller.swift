@@ -14,6 +14,12 @@ enum Caller {
 
     static var processIdentifier: Int { Int(getpid()) }
 
+    /// Whether a process of that number runs; its number may have passed on to another, who then counts too.
+    static func isAlive(_ process: some StringProtocol) -> Bool {
+        guard let number = Int32(process), number > 0 else { return false }
+        return kill(number, 0) == 0 || errno == EPERM
+    }
+
     static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -84,11 +84,10 @@ struct SourceTests {
                 open(sys.argv[1], "w").write(str(s.getsockname()[1])); time.sleep(30)
                 """
             let port = tree.path("port")
-            let server = Process()
-            server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            server.arguments = ["python3", "-c", script, port.string]
-            try server.run()
-            defer { server.terminate() }
+            let started = try runTool(
+                "sh", ["-c", "python3 -c \"$1\" \"$2\" >/dev/null 2>&1 & echo $!", "sh", script, port.string])
+            let server = try #require(pid_t(started.lines.first ?? ""))
+            defer { kill(server, SIGKILL) }
             for _ in 0..<100 where (try? String(contentsOfFile: port.string, encoding: .utf8))?.isEmpty ?? true {
                 usleep(50_000)
             }
