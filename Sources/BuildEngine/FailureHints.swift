@@ -65,6 +65,10 @@ struct FailureHints {
 
     private var missingProgram: String? {
         guard end == .exited(127), let name = missingName, !name.isEmpty else { return nil }
+        if name.contains("/") {
+            return "there is no file `\(name)`, or its interpreter (the `#!` line) is missing; a command starts in the "
+                + "directory that the one before left"
+        }
         return imageIsHost
             ? "`\(name)` is not installed on this machine, whose programs `--image host` shows"
             : "`\(name)` is not in the image"

@@ -45,6 +45,8 @@ struct FailureHintsTests {
         #expect(
             hints("sh: terraform: not found", end: .exited(127), image: false) == ["`terraform` is not in the image"])
         #expect(hints("terraform: not found", end: .exited(1)).isEmpty)
+        #expect(
+            hints("sh: 4: ./x.sh: not found", end: .exited(127)).first?.hasPrefix("there is no file `./x.sh`") == true)
     }
 
     @Test("the host's own files cannot be changed without root")
