@@ -69,11 +69,11 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
         // Tests · one target a library, and those that prove the whole.
-        .target(
-            name: "TestSupport", dependencies: ["Diagnostics", "Files", systemPackage], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Files", systemPackage], path: "Tests/TestSupport"),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
-            name: "ArtifactsTests", dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
+            name: "ArtifactsTests",
+            dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [

@@ -17,7 +17,7 @@ final class ZipSink: ArtifactSink {
     init(_ name: FilePath, in destination: Directory, time: Int?) throws(ArtifactsError) {
         location = destination.path.pushing(name)
         do throws(FilesError) { file = try AtomicFile(replacing: name, in: destination) } catch {
-            throw .output(error)
+            throw .output(location, error.underlying)
         }
         do throws(ArchivesError) {
             writer = try ZipWriter(to: file.descriptor, path: location, time: time ?? 0, level: Self.level)
@@ -47,7 +47,7 @@ final class ZipSink: ArtifactSink {
     func finish() throws(ArtifactsError) -> (location: FilePath, md5: String?, sha256: String?) {
         let summary: ZipWriter.Summary
         do throws(ArchivesError) { summary = try writer.finish() } catch { throw .output(location, error.underlying) }
-        do throws(FilesError) { try file.commit() } catch { throw .output(error) }
+        do throws(FilesError) { try file.commit() } catch { throw .output(location, error.underlying) }
         return (location, summary.md5, summary.sha256)
     }
 

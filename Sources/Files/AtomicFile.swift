@@ -35,9 +35,11 @@ public final class AtomicFile {
         self.directory = directory
         self.name = name
         path = directory.path.pushing(name)
-        (temporaryName, descriptor) = try TemporaryName.create(beside: name) { (temporary) throws(FilesError) in
-            try directory.open(temporary, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
-        }
+        do throws(FilesError) {
+            (temporaryName, descriptor) = try TemporaryName.create(beside: name) { (temporary) throws(FilesError) in
+                try directory.open(temporary, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+            }
+        } catch { throw FilesError(.create, path: path, underlying: error.underlying) }
     }
 
     /// Writes all of it.
@@ -53,7 +55,10 @@ public final class AtomicFile {
         if synchronizing, fsync(descriptor.rawValue) != 0 {
             throw FilesError(.write, path: path, underlying: Errno(rawValue: errno))
         }
-        try directory.rename(temporaryName, to: name)
+        do throws(FilesError) { try directory.rename(temporaryName, to: name) } catch {
+            // Told with the file's own name, not the one that only we know.
+            throw FilesError(.write, path: path, underlying: error.underlying)
+        }
         isCommitted = true
         if synchronizing { fsync(directory.descriptor.rawValue) }
     }
