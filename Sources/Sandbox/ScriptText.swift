@@ -22,7 +22,9 @@ enum ScriptText {
         switch request.script {
         case .carryingState(let text):
             // A command that redirects or closes descriptors, or sets noclobber, must not keep its state from being saved.
+            // The empty line is for a text that ends in a backslash, which would join the next line to itself.
             let footer = """
+
 
                 CODEBUILD_LAST_EXIT=$?
                 export -p >| \(stateDirectory)/env.next
