@@ -35,7 +35,8 @@ extension EngineError {
         return EngineError(
             error.code == .invalid ? .wrongUse : .inputUnavailable, error.message, hints: error.hints,
             context: PhaseContext(
-                statusCode: "CLIENT_ERROR", message: "\(words) for \(place) and source version \(source.version ?? "")"))
+                statusCode: "CLIENT_ERROR", message: "\(words) for \(place) and source version \(source.version ?? "")")
+        )
     }
 
     static func duplicateSource(_ identifier: String) -> EngineError {
