@@ -95,7 +95,12 @@ extension BuildRunner {
     }
 
     private func startSandbox(_ plan: BuildPlan, in phase: PhaseType) -> PhaseMachine.End {
-        let settings = plan.sandboxSettings(scratch: surroundings.scratch, launcher: surroundings.launcher)
+        // Each attempt has a directory of its own: that of the last may still be on its way out.
+        sandboxCount += 1
+        let name =
+            (surroundings.scratch.lastComponent?.string ?? "build") + (sandboxCount > 1 ? "-\(sandboxCount)" : "")
+        let settings = plan.sandboxSettings(
+            scratch: surroundings.scratch.removingLastComponent().appending(name), launcher: surroundings.launcher)
         do {
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner

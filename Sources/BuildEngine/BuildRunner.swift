@@ -78,6 +78,7 @@ public final class BuildRunner {
     /// What the plan became: nil before it was tried.
     var planned: Swift.Result<BuildPlan, EngineError>?
     var sandbox: (any CommandRunning)?
+    var sandboxCount = 0
     var record: BuildRecord
     /// The user of the running phase's commands.
     var user: CommandRequest.UserIdentity?

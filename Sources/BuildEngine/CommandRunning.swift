@@ -16,7 +16,7 @@ public protocol CommandRunning: AnyObject {
     func quiesce() throws(SandboxError)
     /// The build's whole file system, to look users up in and to take artifacts from.
     func tree() throws(SandboxError) -> any TreeOpener
-    /// Ends the sandbox and waits until nothing of it is left.
+    /// Ends the sandbox; when this returns nothing of the build runs any more.
     func close() throws(SandboxError)
 }
 

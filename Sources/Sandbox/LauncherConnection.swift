@@ -85,11 +85,16 @@ final class LauncherConnection {
     /// Tells the launcher that no request will follow; its last reply can still be read.
     func finishSending() { _ = shutdown(socket, Int32(SHUT_WR)) }
 
-    /// Closes the socket, which ends the sandbox if it still lives, and waits for the launcher's end.
-    func close() {
+    /// Closes the socket, which ends the sandbox if it still lives.
+    func hangUp() {
         guard isOpen else { return }
         isOpen = false
         Glibc.close(socket)
+    }
+
+    /// Hangs up and waits for the launcher's end.
+    func close() {
+        hangUp()
         _ = child.wait()
     }
 }

@@ -98,20 +98,24 @@ public final class Sandbox {
         return tree
     }
 
-    /// Ends the sandbox and waits until its processes, mounts, control groups and directories are gone.
+    /// Ends the sandbox and waits until its processes, mounts and control groups are gone.
+    ///
+    /// What the build wrote is removed by the launcher in the background, because that may take as long as writing it did;
+    /// what a killed launcher leaves is removed before another sandbox takes its place.
     public func close() throws(SandboxError) {
         openedTree = nil
         connection.finishSending()
         defer {
-            connection.close()
+            connection.hangUp()
             try? output.close()
         }
         while true {
-            guard case .finished(_, let error, let path) = try connection.receive().reply else { continue }
-            if error != 0 { throw .leftover(path, Errno(rawValue: error)) }
-            return
+            if case .finished = try connection.receive().reply { return }
         }
     }
+
+    /// Waits until what the build wrote is removed too, after `close()`.
+    public func waitUntilRemoved() { connection.close() }
 
     /// Lets go without a word, as the kernel does for a program that is killed; the launcher then ends the sandbox itself.
     public func abandon() {

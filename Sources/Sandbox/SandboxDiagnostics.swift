@@ -62,10 +62,6 @@ extension SandboxError {
         SandboxError(code: .state, message: "\(count) sandboxes are running already", hints: [])
     }
 
-    static func leftover(_ path: KernelText, _ errno: Errno) -> SandboxError {
-        SandboxError(code: .state, message: "cannot remove `\(path)` after the build: \(errno)", hints: [])
-    }
-
     /// A step of the launcher's failed.
     static func setUp(_ step: SetUpStep, _ errno: Errno, _ path: KernelText) -> SandboxError {
         let subject = path.isEmpty ? "" : " `\(path)`"

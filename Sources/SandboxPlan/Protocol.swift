@@ -117,8 +117,7 @@ public enum LauncherReply: Sendable, Equatable {
     case quiesced
     /// The path was opened (`errno` 0, and the descriptor comes with this reply) or was not.
     case opened(errno: Int32)
-    /// Everything is gone: the sandbox's processes, mounts, control groups and directories. `errno` is not 0 when
-    /// something could not be removed; it names the first such path.
+    /// The sandbox's processes, mounts and control groups are gone; or, after `remove`, the directory, and if not, why.
     case finished(status: Int32, errno: Int32, path: KernelText)
 
     public func encode() -> [UInt8] {

@@ -45,8 +45,11 @@ struct CleanUp {
     let plan: SandboxPlan
     let userNamespace: Int32
 
-    func perform() -> TreeRemoval.Leftover {
+    func removeControlGroups() {
         for group in plan.controlGroups { remove(controlGroup: group) }
+    }
+
+    func removeScratch() -> TreeRemoval.Leftover {
         switch plan.identity.method {
         case .privileged, .inherited: return TreeRemoval.remove(plan.scratch)
         case .single, .subordinate:

@@ -23,7 +23,7 @@ struct LimitTests {
             // The shell lives on, as it does in CodeBuild; the next command tells that its child was killed.
             #expect(outcome == .exited(0) && fixture.output.contains("137"))
             try #expect(fixture.run("perl -e '$x = \"a\" x (300 << 20)'") == .outOfMemory(limit: 64 << 20, status: 137))
-            try fixture.sandbox.close()
+            try fixture.close()
             #expect(
                 try runTool("sh", ["-c", "ls -d /sys/fs/cgroup/*/drydock-one /sys/fs/cgroup/drydock-one"]).lines == [])
         }

@@ -44,7 +44,7 @@ final class SandboxFixture: OutputSink {
         try TemporaryTree.with(test) { tree in
             let fixture = try SandboxFixture(
                 tree: tree, image: image, network: network, limits: limits, writable: writable)
-            defer { try? fixture.sandbox.close() }
+            defer { try? fixture.close() }
             try body(fixture)
         }
     }
@@ -56,6 +56,12 @@ final class SandboxFixture: OutputSink {
         return try sandbox.run(
             CommandRequest(script: .carryingState(text), shell: shell, user: user), deadline: .now() + seconds,
             sink: self)
+    }
+
+    /// Ends the sandbox and waits until nothing of it is left.
+    func close() throws {
+        try sandbox.close()
+        sandbox.waitUntilRemoved()
     }
 
     var output: String { String(decoding: bytes, as: UTF8.self) }

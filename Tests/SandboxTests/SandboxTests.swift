@@ -97,7 +97,7 @@ struct SandboxTests {
             let fixture = try SandboxFixture(tree: tree)
             _ = try fixture.run("cat file; echo new > file; rm -f file2; touch added; mkdir d; cat file")
             #expect(fixture.output == "oldnew\n")
-            try fixture.sandbox.close()
+            try fixture.close()
             #expect(try tree.listing("source") == ["file"])
             #expect(try tree.text("source/file") == "old")
             #expect(!tree.exists("sandboxes/one"))
@@ -109,7 +109,7 @@ struct SandboxTests {
         try TemporaryTree.with { tree in
             let fixture = try SandboxFixture(tree: tree, writable: true)
             _ = try fixture.run("echo new > file")
-            try fixture.sandbox.close()
+            try fixture.close()
             #expect(try tree.text("source/file") == "new\n")
             #expect(try tree.root.status("source/file").owner == getuid())
         }
