@@ -47,7 +47,8 @@ let package = Package(
         .target(
             name: "BuildEngine",
             dependencies: [
-                "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files", "Processes",
+                "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files",
+                "Processes",
                 "Sandbox", systemPackage,
             ]),
 
@@ -56,7 +57,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux", "Console",
+                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
+                "Console",
                 "Diagnostics", "Files", "Processes", "Sandbox", argumentParser, systemPackage,
             ]),
 
@@ -77,13 +79,15 @@ let package = Package(
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "Files", "Processes", "Sandbox", "TestSupport", systemPackage,
+                "BuildEngine", "BuildEnvironment", "BuildModel", "Files", "Processes", "Sandbox", "TestSupport",
+                systemPackage,
             ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",
             dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
-        .testTarget(name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
+        .testTarget(
+            name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "TestSupport", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
