@@ -32,12 +32,16 @@ public protocol CommandRunnerMaking: AnyObject {
 
 /// Makes real sandboxes.
 public final class SandboxMaker: CommandRunnerMaking {
-    public init() {}
+    private var pending: PendingSandbox?
+
+    /// - Parameter pending: a sandbox that was begun before the build was planned, for the first one asked for.
+    public init(pending: PendingSandbox? = nil) { self.pending = pending }
 
     public func start(
         _ settings: SandboxSettings
     ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice]) {
-        let prepared = try PreparedSandbox.prepare(settings)
+        let prepared = try PreparedSandbox.prepare(settings, pending: pending)
+        pending = nil
         return (try Sandbox.start(prepared), prepared.notices)
     }
 }

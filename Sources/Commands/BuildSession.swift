@@ -23,8 +23,13 @@ struct BuildSession {
         let project = try request.projectName().description
         let uuid = BuildStore.makeUUID()
         let number: Int
+        let pending: PendingSandbox?
         do throws(BuildStoreError) {
             try store.prepare()
+            // As early as can be, because the namespaces then come to be while the build is planned. What goes wrong here
+            // goes wrong again, and is told, when the build's sandbox is started.
+            pending = try? PendingSandbox.begin(
+                scratchDirectory: store.sandboxDirectory(uuid), launcher: Caller.launcher, network: request.network)
             number = try store.nextBuildNumber(project: project) { terminal.warn($0) }
         } catch {
             throw CommandFailure(error)
@@ -34,7 +39,7 @@ struct BuildSession {
         var surroundings = BuildRunner.Surroundings(
             identifiers: BuildIdentifiers(project: project, uuid: uuid, number: number, start: clock.start),
             checkouts: store.checkoutDirectory(uuid), scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher,
-            sandboxes: SandboxMaker(), clock: clock, stop: signals, logPath: store.logPath(uuid).string,
+            sandboxes: SandboxMaker(pending: pending), clock: clock, stop: signals, logPath: store.logPath(uuid).string,
             processIdentifier: Caller.processIdentifier, version: Program.version)
         let writer: BuildLogWriter
         do throws(BuildStoreError) {

@@ -12,17 +12,17 @@ public final class PreparedSandbox {
     public let notices: [SandboxNotice]
     let settings: SandboxSettings
     let controlGroups: ControlGroups
-    let slot: SandboxSlot
+    let pending: PendingSandbox
 
     init(
         plan: SandboxPlan, notices: [SandboxNotice], settings: SandboxSettings, controlGroups: ControlGroups,
-        slot: SandboxSlot
+        pending: PendingSandbox
     ) {
         self.plan = plan
         self.notices = notices
         self.settings = settings
         self.controlGroups = controlGroups
-        self.slot = slot
+        self.pending = pending
     }
 
     /// What a root command may do inside: podman's default set, which apt, npm and gradle need and no more.
@@ -31,16 +31,17 @@ public final class PreparedSandbox {
     static let capabilities: UInt64 = [0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31].reduce(0) { $0 | 1 << $1 }
 
     /// Decides how the settings become a sandbox on this machine, by this user.
-    public static func prepare(_ settings: SandboxSettings) throws(SandboxError) -> PreparedSandbox {
+    /// - Parameter pending: a sandbox begun for these settings, or nil.
+    public static func prepare(
+        _ settings: SandboxSettings, pending: PendingSandbox? = nil
+    ) throws(SandboxError) -> PreparedSandbox {
         for source in settings.sources {
             try requireDirectory(source.hostPath, code: .source, what: "source directory")
         }
         if case .directory(let path) = settings.image { try requireDirectory(path, code: .image, what: "image") }
-        guard settings.launcher.withPlatformString({ access($0, X_OK) }) == 0 else {
-            throw .launcherMissing(settings.launcher)
-        }
-        let slot = try SandboxSlot.take(for: settings.scratchDirectory, launcher: settings.launcher)
-        let identity = IdentityChoice.choose(slot: slot.number)
+        let place: PendingSandbox
+        if let pending, pending.fits(settings) { place = pending } else { place = try PendingSandbox(settings) }
+        let identity = place.identity
         var root = RootFileSystem(
             scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
             showsRootFiles: identity.method == .privileged)
@@ -55,7 +56,7 @@ public final class PreparedSandbox {
             workingDirectory: settings.sources.first.map { kernelText($0.path) } ?? "/",
             stateDirectory: KernelText(RootFileSystem.stateDirectory))
         return PreparedSandbox(
-            plan: plan, notices: groups.notices, settings: settings, controlGroups: groups, slot: slot)
+            plan: plan, notices: groups.notices, settings: settings, controlGroups: groups, pending: place)
     }
 
     private static func requireDirectory(

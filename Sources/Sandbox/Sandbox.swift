@@ -38,24 +38,18 @@ public final class Sandbox {
             prepared.controlGroups.remove()
             throw .scratch(scratch, reason)
         }
-        var ends: [Int32] = [-1, -1]
-        guard linux_pipe2(&ends, O_CLOEXEC) == 0 else {
-            throw .launcherFailed("\(Errno(rawValue: errno))")
-        }
-        let (readEnd, writeEnd) = (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
-        // A larger pipe lets a chatty command run ahead of us; where the user's allowance is used up, 64 KiB must do.
-        _ = linux_set_pipe_size(ends[0], 1 << 20)
-        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        defer { try? writeEnd.close() }
-        do {
-            let connection = try LauncherConnection.start(
-                prepared.settings.launcher, output: writeEnd, lock: prepared.slot.lock)
-            let sandbox = Sandbox(connection: connection, output: readEnd, prepared: prepared, timing: timing)
+        do throws(SandboxError) {
+            let (connection, output) = try prepared.pending.take()
+            let sandbox = Sandbox(connection: connection, output: output, prepared: prepared, timing: timing)
             connection.send(.setUp(prepared.plan))
-            try sandbox.awaitReady()
+            do throws(SandboxError) { try sandbox.awaitReady() } catch {
+                try? output.close()
+                throw error
+            }
             return sandbox
         } catch {
-            try? readEnd.close()
+            // Where the launcher came to nothing it did not remove the directory either.
+            _ = scratch.withPlatformString { rmdir($0) }
             throw error
         }
     }

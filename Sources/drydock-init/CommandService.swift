@@ -64,7 +64,7 @@ struct CommandService {
             current = nil
             control.send(.quiesced)
         case .open(let path, let directory): open(path, directory)
-        case .setUp, .remove: exit(1)
+        case .enter, .setUp, .remove: exit(1)
         }
     }
 

@@ -22,9 +22,23 @@ struct IdentityMap {
             try write(process, "gid_map", identity.groups, .mapGroups)
             try write(process, "uid_map", identity.users, .mapUsers)
         case .subordinate:
-            try run("newuidmap", process, identity.users, .mapUsers)
-            try run("newgidmap", process, identity.groups, .mapGroups)
+            // Both at once: each takes about two milliseconds, most of it to start.
+            let users = try start("newuidmap", process, identity.users, .mapUsers)
+            let groups: pid_t
+            do throws(SetUpFailure) { groups = try start("newgidmap", process, identity.groups, .mapGroups) } catch {
+                _ = succeeded(users)
+                throw error
+            }
+            let mapped = (succeeded(users), succeeded(groups))
+            if !mapped.0 { throw SetUpFailure(.mapUsers, errno: EPERM, path: "newuidmap") }
+            if !mapped.1 { throw SetUpFailure(.mapGroups, errno: EPERM, path: "newgidmap") }
         }
+    }
+
+    private func succeeded(_ process: pid_t) -> Bool {
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        return status == 0
     }
 
     private func write(
@@ -35,9 +49,9 @@ struct IdentityMap {
     }
 
     /// The set-uid programs of Debian's `uidmap`, which check the ranges against /etc/subuid and /etc/subgid.
-    private func run(
+    private func start(
         _ program: KernelText, _ process: pid_t, _ ranges: [SandboxPlan.Identity.Range], _ step: SetUpStep
-    ) throws(SetUpFailure) {
+    ) throws(SetUpFailure) -> pid_t {
         var arguments = [program, KernelText("\(process)")]
         for range in ranges {
             arguments += [range.inside, range.outside, range.count].map { KernelText("\($0)") }
@@ -53,10 +67,7 @@ struct IdentityMap {
             let result = path.withCString { posix_spawn(&child, $0, nil, nil, &pointers, &environment) }
             if result == ENOENT { continue }
             guard result == 0 else { throw SetUpFailure(step, errno: result, path: path) }
-            var status: Int32 = 0
-            while waitpid(child, &status, 0) < 0 && errno == EINTR {}
-            guard status == 0 else { throw SetUpFailure(step, errno: EPERM, path: path) }
-            return
+            return child
         }
         throw SetUpFailure(step, errno: ENOENT, path: program)
     }

@@ -16,7 +16,7 @@ enum Launcher {
             exit(1)
         }
         switch request {
-        case .setUp(let plan): launch(plan, encoded: message.bytes, control: control)
+        case .enter(let identity, let hasOwnNetwork): enter(identity, hasOwnNetwork, control: control)
         case .remove(let identity, let directory): remove(directory, identity: identity, control: control)
         default:
             control.send(SetUpFailure(.protocolMismatch, errno: 0).reply)
@@ -24,25 +24,34 @@ enum Launcher {
         }
     }
 
-    private static func launch(_ plan: SandboxPlan, encoded: [UInt8], control: Channel) -> Never {
-        var userNamespace: Int32 = -1
+    /// Makes the namespaces while the plan may still be in the making: mapping a range of ids takes as long as all the
+    /// rest of a set-up.
+    private static func enter(
+        _ identity: SandboxPlan.Identity, _ hasOwnNetwork: Bool, control: Channel
+    ) -> Never {
+        var namespaces: Namespaces?
+        var failure: SetUpFailure?
+        do throws(SetUpFailure) { namespaces = try Namespaces(identity, hasOwnNetwork: hasOwnNetwork) } catch {
+            failure = error
+        }
+        // Without a plan there was no build; the end of this process is the end of the namespaces.
+        guard let message = control.receive(), case .setUp(let plan)? = try? LauncherRequest(message.bytes) else {
+            namespaces?.abandon()
+            exit(0)
+        }
         var status: Int32 = 0
-        do throws(SetUpFailure) {
-            let child = try start(plan)
-            defer { while waitpid(child.identifier, &status, 0) < 0 && errno == EINTR {} }
-            do throws(SetUpFailure) {
-                try prepare(plan, child: child, userNamespace: &userNamespace, encoded: encoded)
-            } catch {
-                kill(child.identifier, SIGKILL)
-                throw error
+        if let namespaces {
+            do throws(SetUpFailure) { try prepare(plan, namespaces, encoded: message.bytes) } catch {
+                namespaces.abandon()
+                failure = error
             }
-            close(child.handover)
+            close(namespaces.handover)
             // Only commands and pid 1 may hold the output open: drydock reads its end to know that all are gone.
             close(DrydockInit.output)
-        } catch {
-            control.send(error.reply)
+            while waitpid(namespaces.child, &status, 0) < 0 && errno == EINTR {}
         }
-        let cleanUp = CleanUp(plan: plan, userNamespace: userNamespace)
+        if let failure { control.send(failure.reply) }
+        let cleanUp = CleanUp(plan: plan, userNamespace: namespaces?.user ?? -1)
         cleanUp.removeControlGroups()
         // Nothing of the build runs or is mounted any more; nobody need wait for its files to go.
         control.send(.finished(status: status, errno: 0, path: ""))
@@ -50,50 +59,19 @@ enum Launcher {
         exit(cleanUp.removeScratch().errno == 0 ? 0 : 1)
     }
 
-    private struct Child {
-        var identifier: pid_t
-        var handover: Int32
-    }
-
-    /// Creates pid 1 with all its namespaces at once: cheaper than one by one, and the process is never half inside.
-    private static func start(_ plan: SandboxPlan) throws(SetUpFailure) -> Child {
-        var ends: [Int32] = [-1, -1]
-        try check(linux_socket_pair(&ends), .createNamespaces)
-        var flags = LINUX_CLONE_NEWUSER | LINUX_CLONE_NEWNS | LINUX_CLONE_NEWPID | LINUX_CLONE_NEWIPC
-        flags |= LINUX_CLONE_NEWUTS
-        if plan.hasOwnNetwork { flags |= LINUX_CLONE_NEWNET }
-        // As real root here, because inside, the way to the program may be closed; as a user there, because here we may not.
-        let isPrivileged = plan.identity.method == .privileged
-        let program = isPrivileged && !ReadOnlyProgram.belongsToRoot ? ReadOnlyProgram.view() : -1
-        let child = linux_fork_with_namespaces(flags)
-        try check(child, .createNamespaces)
-        if child == 0 {
-            close(ends[0])
-            dup2(ends[1], DrydockInit.handover)
-            // The pair may have got that very number, and then still closes on the exec to come.
-            _ = fcntl(DrydockInit.handover, F_SETFD, 0)
-            PidOne.becomeInit(program: program)
-        }
-        close(ends[1])
-        if program >= 0 { close(program) }
-        return Child(identifier: child, handover: ends[0])
-    }
-
     private static func prepare(
-        _ plan: SandboxPlan, child: Child, userNamespace: inout Int32, encoded: [UInt8]
+        _ plan: SandboxPlan, _ namespaces: Namespaces, encoded: [UInt8]
     ) throws(SetUpFailure) {
-        try IdentityMap(plan.identity).apply(to: child.identifier)
-        userNamespace = KernelText("/proc/\(child.identifier)/ns/user").withCString { open($0, O_RDONLY | O_CLOEXEC) }
-        for group in plan.controlGroups { try join(group, child.identifier) }
+        for group in plan.controlGroups { try join(group, namespaces.child) }
         try Scratch(plan: plan).create()
-        let channel = Channel(socket: child.handover)
-        // The first message says that the ids are mapped; then the plan, then the trees that only real root can make.
-        channel.send([])
+        let channel = Channel(socket: namespaces.handover)
+        // The plan, then the trees that only real root can make.
         channel.send(encoded)
         guard plan.identity.method == .privileged else { return }
         for (index, operation) in plan.operations.enumerated() {
             guard let source = operation.hostSource else { continue }
-            let tree = try MappedTree(source: source, userNamespace: userNamespace, isLower: operation.isOverlay).open()
+            let tree = try MappedTree(source: source, userNamespace: namespaces.user, isLower: operation.isOverlay)
+                .open()
             var number = WireEncoder()
             number.append(UInt32(index))
             channel.send(number.bytes, descriptor: tree)
