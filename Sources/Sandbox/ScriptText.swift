@@ -21,7 +21,6 @@ enum ScriptText {
             """
         switch request.script {
         case .carryingState(let text):
-            // The empty line: a backslash at the user's end must not join what follows to the user's text.
             // A command that redirects or closes descriptors, or sets noclobber, must not keep its state from being saved.
             // The empty line is for a text that ends in a backslash, which would join the next line to itself.
             let footer = """
