@@ -33,8 +33,7 @@ public final class BuildRunner {
         public var processIdentifier: Int
         /// drydock's version, for the record.
         public var version: String
-        /// Keeps the record: called at the end of each phase in which something of the user's can happen, and at the
-        /// end of the build.
+        /// Keeps the record: called at the ends of phases, at most once a second, and at the end of the build.
         public var keep: (BuildRecord) -> Void = { _ in }
         /// Told the plan as soon as there is one.
         public var didPlan: (BuildPlan) -> Void = { _ in }
@@ -88,6 +87,8 @@ public final class BuildRunner {
     /// Why the running phase fails, when it does.
     var phaseContext = PhaseContext()
     private var phaseStart: Timestamp
+    /// When the record was kept last; the store keeps the first one itself.
+    private var lastKept: MonotonicTime
 
     public init(request: BuildRequest, surroundings: Surroundings) {
         self.request = request
@@ -98,6 +99,7 @@ public final class BuildRunner {
             observers: surroundings.observers, stop: surroundings.stop, clock: surroundings.clock)
         deadline = surroundings.clock.monotonicStart + request.timeoutMinutes * 60
         phaseStart = surroundings.clock.start
+        lastKept = surroundings.clock.monotonicStart
         record = Self.newRecord(request, surroundings)
     }
 
@@ -165,11 +167,18 @@ public final class BuildRunner {
             phaseType: phase, phaseStatus: status, startTime: phaseStart, endTime: surroundings.clock.now,
             contexts: contexts)
         record.phases.append(ended)
-        // The phases around the container follow each other at once.
-        if phase.isInContainer { surroundings.keep(record) }
+        keepRecord()
         emit(.phaseEnded(ended))
         guard machine.asksForRetryMatch else { return machine.phaseEnded() }
         return machine.phaseEnded(retryMatches: retryMatches(phase))
+    }
+
+    /// At most once a second: replacing a file costs a wait for the disk, and phases may follow each other at once.
+    private func keepRecord() {
+        let now = surroundings.clock.monotonic
+        guard now.milliseconds(since: lastKept) >= 1000 else { return }
+        lastKept = now
+        surroundings.keep(record)
     }
 
     /// Whether the pattern of the phase's `on-failure: RETRY-<regex>` occurs in what went wrong.

@@ -39,7 +39,12 @@ public final class BuildLogWriter: BuildObserver {
         var text = CodeBuildLog.text(of: event)
         text.withUTF8 { log.append(UnsafeRawBufferPointer($0)) }
         event.jsonLine.withUnsafeBytes { events.append($0) }
-        flush()
+        // Before a command may run for long, and whenever something happened that nobody may miss; in between, the lines of
+        // one moment go out together.
+        switch event.event {
+        case .notice, .phaseStarted, .phaseEnded: break
+        default: flush()
+        }
     }
 
     public func output(_ bytes: UnsafeRawBufferPointer) {

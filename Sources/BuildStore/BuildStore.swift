@@ -3,6 +3,7 @@
 
 public import BuildModel
 internal import Files
+internal import Glibc
 public import SystemPackage
 
 /// Builds on disk: records, events and logs below one state directory.
@@ -82,10 +83,21 @@ public struct BuildStore: Sendable {
                     warn(StoreWarning.corruptCounter(path, next: last + 1))
                 }
             }
-            try AtomicFile.write(Array("\(last + 1)\n".utf8), to: path, mode: 0o600)
+            try writeCounter(last + 1, directory)
             return last + 1
         } catch {
             throw BuildStoreError.cannotWrite(error)
+        }
+    }
+
+    /// In place, under the lock: a few bytes are written whole or not at all, while replacing the file would make ext4 wait
+    /// until the new one is on the disk.
+    private func writeCounter(_ number: Int, _ directory: Directory) throws(FilesError) {
+        let path = directory.path.appending("number")
+        let file = try directory.open("number", flags: O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        defer { try? file.close() }
+        do { try file.writeAll(toAbsoluteOffset: 0, "\(number)\n".utf8) } catch {
+            throw FilesError(.write, path: path, underlying: error as? Errno)
         }
     }
 

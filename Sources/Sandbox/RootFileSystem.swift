@@ -51,14 +51,14 @@ struct RootFileSystem {
     /// The host's root is assembled from parts and never shown whole: home directories, `/run` with its sockets, `/tmp`
     /// and drydock's own state stay out because nothing puts them in.
     private mutating func host() -> [Operation] {
-        var operations: [Operation] = [
-            .root(
-                upper: kernelText(scratch.appending("upper-\(overlays)")),
-                work: kernelText(scratch.appending("work-\(overlays)")))
-        ]
-        overlays += 1
+        var operations: [Operation] = [.root]
         for (path, mode) in Self.plainDirectories {
             operations.append(.directory(target: KernelText(path), mode: mode))
+        }
+        for (path, mode) in Self.diskDirectories {
+            let source = scratch.appending(path.replacing("/", with: "-"))
+            operations.append(
+                .scratchDirectory(source: kernelText(source), target: KernelText(path), mode: mode))
         }
         for name in Self.systemDirectories {
             let path = FilePath("/").appending(name)
@@ -98,14 +98,16 @@ struct RootFileSystem {
     private static let systemDirectories = [
         "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix", "gnu",
     ]
-    private static let programDirectories: [FilePath] = ["/usr", "/opt", "/nix", "/gnu"]
+    private static let programDirectories: [FilePath] = ["/usr"]
     /// What `dpkg` and `apt-get` read and change.
     private static let packageState: [FilePath] = ["/var/lib/dpkg", "/var/lib/apt"]
     private static let plainDirectories: [(String, UInt32)] = [
-        ("/root", 0o700), ("/home", 0o755), ("/run", 0o755), ("/run/lock", 0o1777), ("/tmp", 0o1777), ("/mnt", 0o755),
-        ("/media", 0o755), ("/srv", 0o755), ("/var", 0o755), ("/var/tmp", 0o1777), ("/var/cache", 0o755),
-        ("/var/cache/apt/archives/partial", 0o755), ("/var/log/apt", 0o755), ("/var/lib", 0o755),
-        ("/var/lib/misc", 0o755), ("/var/spool", 0o755),
+        ("/run", 0o755), ("/run/lock", 0o1777), ("/mnt", 0o755), ("/media", 0o755), ("/srv", 0o755), ("/var", 0o755),
+        ("/var/log/apt", 0o755), ("/var/lib/misc", 0o755), ("/var/spool", 0o755),
+    ]
+    /// Where builds write much: homes with their package caches, and temporary files.
+    private static let diskDirectories: [(String, UInt32)] = [
+        ("/root", 0o700), ("/home", 0o755), ("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/var/cache", 0o755),
     ]
 
     // MARK: Kernel file systems

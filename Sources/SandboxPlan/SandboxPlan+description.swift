@@ -33,7 +33,9 @@ extension SandboxPlan.Identity.Range: CustomStringConvertible {
 extension SandboxPlan.Operation: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .root(let upper, _): "root        / is empty, writes to \(upper)"
+        case .root: "root        / is empty, in memory"
+        case .scratchDirectory(let source, let target, let mode):
+            "scratch     \(target) = \(source), mode \(String(mode, radix: 8))"
         case .overlay(let overlay):
             "overlay     \(overlay.target) = \(overlay.lower), writes to "
                 + (overlay.staysInMemory ? "memory" : overlay.upper.description)

@@ -68,10 +68,12 @@ extension SandboxPlan.Identity {
 extension SandboxPlan.Operation {
     func encode(to wire: inout WireEncoder) {
         switch self {
-        case .root(let upper, let work):
-            wire.append(UInt8(0))
-            wire.append(upper)
-            wire.append(work)
+        case .root: wire.append(UInt8(0))
+        case .scratchDirectory(let source, let target, let mode):
+            wire.append(UInt8(12))
+            wire.append(source)
+            wire.append(target)
+            wire.append(mode)
         case .overlay(let overlay):
             wire.append(UInt8(1))
             for path in [overlay.lower, overlay.upper, overlay.work, overlay.target] { wire.append(path) }
@@ -120,7 +122,9 @@ extension SandboxPlan.Operation {
 
     init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
         switch try wire.number(UInt8.self) {
-        case 0: self = .root(upper: try wire.text(), work: try wire.text())
+        case 0: self = .root
+        case 12:
+            self = .scratchDirectory(source: try wire.text(), target: try wire.text(), mode: try wire.number())
         case 1:
             self = .overlay(
                 Overlay(

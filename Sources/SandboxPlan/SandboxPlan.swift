@@ -87,8 +87,10 @@ public struct SandboxPlan: Sendable, Equatable {
 
     /// One step of the set-up. Targets are absolute inside the new root; sources are paths of the host.
     public enum Operation: Sendable, Equatable {
-        /// A root that holds nothing but the places of the other operations; what the build writes there goes to `upper`.
-        case root(upper: KernelText, work: KernelText)
+        /// A root in memory that holds nothing but the places of the other operations.
+        case root
+        /// An empty directory of the build's own, on the disk below the scratch directory.
+        case scratchDirectory(source: KernelText, target: KernelText, mode: UInt32)
         /// A copy-on-write view of a directory. At `/` it is the root.
         case overlay(Overlay)
         /// The host's directory, file or device itself.

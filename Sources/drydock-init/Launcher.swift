@@ -63,7 +63,8 @@ enum Launcher {
         flags |= LINUX_CLONE_NEWUTS
         if plan.hasOwnNetwork { flags |= LINUX_CLONE_NEWNET }
         // As real root here, because inside, the way to the program may be closed; as a user there, because here we may not.
-        let program = plan.identity.method == .privileged ? ReadOnlyProgram.view() : -1
+        let isPrivileged = plan.identity.method == .privileged
+        let program = isPrivileged && !ReadOnlyProgram.belongsToRoot ? ReadOnlyProgram.view() : -1
         let child = linux_fork_with_namespaces(flags)
         try check(child, .createNamespaces)
         if child == 0 {

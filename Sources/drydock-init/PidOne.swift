@@ -26,6 +26,10 @@ enum PidOne {
             _ = linux_setgroups(0, nil)
             try check(linux_setresgid(0), .becomeRoot)
             try check(linux_setresuid(0), .becomeRoot)
+            guard ReadOnlyProgram.isNeeded else {
+                _ = linux_close_range(UInt32(DrydockInit.handover) + 1, UInt32.max, 0)
+                main()
+            }
             let program = try ReadOnlyProgram.open(view: program)
             // Cleared by the exec that follows, so that nothing of the launcher's leaks into pid 1.
             _ = linux_close_range(UInt32(DrydockInit.handover) + 1, UInt32.max, 4 /* CLOSE_RANGE_CLOEXEC */)

@@ -7,6 +7,33 @@ import SandboxPlan
 
 /// This program, as a file that nobody can open for writing.
 enum ReadOnlyProgram {
+    /// Whether an id of the sandbox could write to the program's file at all. An installed program belongs to the host's
+    /// root, who has no place in the sandbox, and is not worth executing twice.
+    static var isNeeded: Bool {
+        var status = stat()
+        guard stat("/proc/self/exe", &status) == 0 else { return true }
+        // Seen from inside the user namespace, an owner who has no id there is the overflow id.
+        let isOwnedInside =
+            status.st_uid != overflow("uid") || status.st_gid != overflow("gid") && status.st_mode & 0o020 != 0
+        return isOwnedInside || status.st_mode & 0o002 != 0
+    }
+
+    /// Seen from outside: then nobody inside may write to it, and no view need be made.
+    static var belongsToRoot: Bool {
+        var status = stat()
+        return stat("/proc/self/exe", &status) == 0 && status.st_uid == 0 && status.st_mode & 0o022 == 0
+    }
+
+    private static func overflow(_ kind: String) -> UInt32 {
+        var text = [UInt8](repeating: 0, count: 16)
+        let file = Glibc.open("/proc/sys/fs/overflow" + kind, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return 65_534 }
+        defer { close(file) }
+        let count = read(file, &text, text.count)
+        let digits = text.prefix(max(0, count)).prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+        return UInt32(String(decoding: digits, as: UTF8.self)) ?? 65_534
+    }
+
     /// A read-only copy of the program's mount; -1 where that is not allowed or the path is not reachable.
     ///
     /// By path rather than `/proc/self/exe`, which names a mount of another namespace once we have our own.

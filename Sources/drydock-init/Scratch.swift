@@ -18,9 +18,7 @@ struct Scratch {
         }
         for operation in plan.operations {
             switch operation {
-            case .root(let upper, let work):
-                try make(upper, mode: 0o755, owner, group)
-                try make(work, mode: 0o700, owner, group)
+            case .scratchDirectory(let source, _, let mode): try make(source, mode: mode, owner, group)
             case .overlay(let overlay) where !overlay.staysInMemory:
                 // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
                 var status = stat()
@@ -33,10 +31,10 @@ struct Scratch {
     }
 
     private func make(_ path: KernelText, mode: UInt32, _ owner: UInt32?, _ group: UInt32?) throws(SetUpFailure) {
-        try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
+        // The caller may have set any umask, and none applies to the build's own directories.
+        umask(0)
+        try check(path.withCString { mkdir($0, mode) }, .makeMountPoint, path)
         if let owner, let group { try check(path.withCString { chown($0, owner, group) }, .makeMountPoint, path) }
-        // Not by mkdir, whose mode passes through a umask that the caller may have set to anything.
-        try check(path.withCString { chmod($0, mode) }, .makeMountPoint, path)
     }
 }
 

@@ -137,7 +137,7 @@ extension SandboxPlan.Operation {
         switch self {
         case .root: "/"
         case .overlay(let overlay): overlay.target
-        case .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
+        case .scratchDirectory(_, let target, _), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
             .processes(let target), .system(let target), .devices(let target), .directory(let target, _),
             .symbolicLink(let target, _), .file(let target, _, _), .mask(let target), .readOnly(let target):
             target

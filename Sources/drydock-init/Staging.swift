@@ -50,8 +50,8 @@ struct Staging {
     /// The operation's mount, attached nowhere; nil for an operation that mounts nothing.
     func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
         switch operation {
-        case .root(let upper, let work):
-            try overlay(try buildSkeleton(), upper: inScratch(upper), work: inScratch(work), named: "/")
+        case .root: try buildRoot()
+        case .scratchDirectory(let source, _, _): try scratchDirectory(source)
         case .overlay(let view):
             if view.staysInMemory {
                 try overlayInMemory(view, lower: try place(index, view.lower), index: index)
@@ -70,10 +70,11 @@ struct Staging {
     }
 
     /// An empty root with a place for everything that comes: made in memory, because three dozen directories on a disk
-    /// cost more to make and to remove than all the rest of a short build.
-    private func buildSkeleton() throws(SetUpFailure) -> KernelText {
+    /// cost more to make and to remove than all the rest of a short build. It is filled where it is staged.
+    private func buildRoot() throws(SetUpFailure) -> Int32 {
         try check(Self.skeleton.withCString { mkdir($0, 0o755) }, .makeMountPoint, Self.skeleton)
-        let tree = try Self.temporary(size: 1 << 20, mode: 0o755)
+        let options: [(String, KernelText)] = [("mode", "755")]
+        let tree = try Self.fileSystem("tmpfs", .mountTemporary, options: options, attributes: noDevices)
         try check(
             Self.skeleton.withCString { linux_move_mount(tree, LINUX_AT_FDCWD, $0) }, .attachMount, Self.skeleton)
         close(tree)
@@ -86,11 +87,18 @@ struct Staging {
             case .symbolicLink(_, let destination):
                 let result = destination.withCString { target in path.withCString { symlink(target, $0) } }
                 try check(result, .makeMountPoint, path)
-            case .overlay, .bind, .temporaryFileSystem, .processes, .system, .devices: try makeDirectories(path)
+            case .overlay, .bind, .scratchDirectory, .temporaryFileSystem, .processes, .system, .devices:
+                try makeDirectories(path)
             default: continue
             }
         }
-        return Self.skeleton
+        return try Self.clone(Self.skeleton)
+    }
+
+    private func scratchDirectory(_ source: KernelText) throws(SetUpFailure) -> Int32 {
+        let tree = try Self.clone(inScratch(source))
+        try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, source)
+        return tree
     }
 
     private func makeDirectories(_ path: KernelText) throws(SetUpFailure) {
