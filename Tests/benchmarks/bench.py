@@ -157,13 +157,19 @@ class Bench:
         imported = subprocess.run(
             f"tar -C {self.work}/image -c . | {' '.join(podman)} import -q - drydock-bench", shell=True,
             env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        command = podman + ["run", "--rm", "--network=none", "--ulimit=host", "drydock-bench", "true"]
-        if imported.returncode == 0:
-            tried = subprocess.run(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            if tried.returncode == 0:
-                return command
-            imported = tried
-        print("  podman does not run here: not compared:", imported.stderr.decode().strip().splitlines()[-1:])
+        # Where root may not raise limits, or control groups are mixed, podman needs to be told.
+        limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
+        runtimes = [["--runtime", name] for name in ("crun", "runc") if shutil.which(name)]
+        why = imported.stderr
+        for runtime in runtimes if imported.returncode == 0 else []:
+            for extra in ([], limits, limits + ["--cgroups=disabled"]):
+                command = [*podman, *runtime, "run", "--rm", "--network=none", *extra, "drydock-bench", "true"]
+                tried = subprocess.run(
+                    command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                if tried.returncode == 0:
+                    return command
+                why = tried.stderr
+        print("  podman does not run here: not compared:", *why.decode().strip().splitlines()[-1:])
         return None
 
     def further_commands(self, count=200):
