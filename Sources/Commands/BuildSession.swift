@@ -17,6 +17,8 @@ struct BuildSession {
     var store: BuildStore
     var progress: ProgressOptions
     var terminal: Terminal
+    /// Started before the command line was read; nil when that did not work, which is told later.
+    var launcher: SandboxLauncher?
 
     func run() throws -> ExitMeaning {
         let clock = BuildClock(start: Caller.now)
@@ -26,10 +28,11 @@ struct BuildSession {
         let pending: PendingSandbox?
         do throws(BuildStoreError) {
             try store.prepare()
-            // As early as can be, because the namespaces then come to be while the build is planned. What goes wrong here
-            // goes wrong again, and is told, when the build's sandbox is started.
-            pending = try? PendingSandbox.begin(
-                scratchDirectory: store.sandboxDirectory(uuid), launcher: Caller.launcher, network: request.network)
+            // As early as can be, because ids are mapped while the build is planned. What goes wrong here goes wrong again,
+            // and is told, when the build's sandbox is started.
+            pending = launcher.flatMap {
+                try? PendingSandbox(scratchDirectory: store.sandboxDirectory(uuid), launcher: $0)
+            }
             number = try store.nextBuildNumber(project: project) { terminal.warn($0) }
         } catch {
             throw CommandFailure(error)

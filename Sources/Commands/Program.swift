@@ -5,6 +5,7 @@ internal import ArgumentParser
 internal import BuildEngine
 internal import Console
 internal import Glibc
+internal import Sandbox
 
 /// The whole program: from the words of the command line to the exit code.
 public enum Program {
@@ -22,6 +23,9 @@ public enum Program {
     }
 
     private static func run(_ arguments: [String], _ terminal: Terminal) -> ExitMeaning {
+        // Reading the command line takes longer than a launcher takes to start; where it turns out not to be wanted it
+        // ends by itself.
+        let launcher = meansBuild(arguments) ? try? SandboxLauncher(Caller.launcher) : nil
         do {
             var command = try DrydockCommand.parseAsRoot(arguments)
             guard let action = command as? any Action else {
@@ -29,6 +33,7 @@ public enum Program {
                 try command.run()
                 return terminal.meaning()
             }
+            if let build = action as? any SandboxAction { return try build.perform(terminal, launcher: launcher) }
             return try action.perform(terminal)
         } catch let failure as CommandFailure {
             terminal.show(failure)
@@ -36,6 +41,13 @@ public enum Program {
         } catch {
             return finishParsing(error, terminal)
         }
+    }
+
+    /// Whether the words look like a build that will run.
+    private static func meansBuild(_ arguments: [String]) -> Bool {
+        guard let first = arguments.first else { return true }
+        let only: Set = ["-h", "--help", "--version", "--dry-run", "--print-sandbox", "--generate-completion-script"]
+        return (first == "run" || first.hasPrefix("-")) && !arguments.contains(where: only.contains)
     }
 
     /// Help is asked for and goes to standard output; everything else that argument-parser throws is wrong use.
@@ -79,6 +91,16 @@ public enum Program {
 /// A verb of the command line.
 protocol Action {
     func perform(_ terminal: Terminal) throws -> ExitMeaning
+}
+
+/// A verb that runs a sandbox.
+protocol SandboxAction: Action {
+    /// - Parameter launcher: started beforehand, or nil where that did not work.
+    func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning
+}
+
+extension SandboxAction {
+    func perform(_ terminal: Terminal) throws -> ExitMeaning { try perform(terminal, launcher: nil) }
 }
 
 /// `drydock`.

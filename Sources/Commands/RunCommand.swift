@@ -11,7 +11,7 @@ internal import Sandbox
 internal import SystemPackage
 
 /// `drydock run`.
-struct RunCommand: ParsableCommand, Action {
+struct RunCommand: ParsableCommand, SandboxAction {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Build as CodeBuild would",
         discussion: """
@@ -42,12 +42,14 @@ struct RunCommand: ParsableCommand, Action {
     @OptionGroup(title: "Output") var progress: ProgressOptions
     @OptionGroup var state: StateOptions
 
-    func perform(_ terminal: Terminal) throws -> ExitMeaning {
+    func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
         try progress.check()
         let request = try request()
         let store = try state.store()
         if dryRun || printSandbox { return try preview(request, store, terminal) }
-        return try BuildSession(request: request, store: store, progress: progress, terminal: terminal).run()
+        return try BuildSession(
+            request: request, store: store, progress: progress, terminal: terminal, launcher: launcher
+        ).run()
     }
 
     private func request() throws -> BuildRequest {

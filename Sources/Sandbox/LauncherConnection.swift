@@ -18,18 +18,13 @@ final class LauncherConnection {
         self.child = child
     }
 
-    /// - Parameters:
-    ///   - output: the end of a pipe that commands write to.
-    ///   - lock: kept open by the launcher as long as it lives.
-    static func start(
-        _ program: FilePath, output: FileDescriptor?, lock: FileDescriptor?
-    ) throws(SandboxError) -> LauncherConnection {
+    /// - Parameter output: the end of a pipe that commands write to.
+    static func start(_ program: FilePath, output: FileDescriptor?) throws(SandboxError) -> LauncherConnection {
         var ends: [Int32] = [-1, -1]
         guard linux_socket_pair(&ends) == 0 else { throw .launcherFailed("\(Errno(rawValue: errno))") }
         defer { Glibc.close(ends[1]) }
         var descriptors: [(FileDescriptor, Int32)] = [(FileDescriptor(rawValue: ends[1]), 3)]
         if let output { descriptors.append((output, 4)) }
-        if let lock { descriptors.append((lock, 6)) }
         do {
             let child = try ChildProcess.spawn(
                 executable: program, arguments: [], environment: [], descriptors: descriptors)
@@ -41,7 +36,8 @@ final class LauncherConnection {
     }
 
     /// A launcher that is gone shows itself when the answer is read, so a failure here needs no handling.
-    func send(_ request: LauncherRequest) {
+    /// - Parameter descriptor: travels with the request.
+    func send(_ request: LauncherRequest, descriptor: FileDescriptor? = nil) {
         let payload = request.encode()
         var wire = WireEncoder()
         wire.append(UInt32(payload.count))
@@ -49,7 +45,9 @@ final class LauncherConnection {
         var position = 0
         while position < bytes.count {
             let sent = bytes.withUnsafeBytes { buffer in
-                linux_send(socket, buffer.baseAddress?.advanced(by: position), buffer.count - position, -1)
+                linux_send(
+                    socket, buffer.baseAddress?.advanced(by: position), buffer.count - position,
+                    position == 0 ? descriptor?.rawValue ?? -1 : -1)
             }
             if sent <= 0 { return }
             position += sent

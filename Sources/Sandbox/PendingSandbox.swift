@@ -6,62 +6,15 @@ internal import Glibc
 internal import SandboxPlan
 public import SystemPackage
 
-/// A place for a sandbox, and when it was begun early also its namespaces, which then come to be while the rest of the
-/// sandbox is still being decided. Letting go of it ends them.
-public final class PendingSandbox {
-    let slot: SandboxSlot
-    let identity: SandboxPlan.Identity
-    private let scratch: FilePath
-    private let launcher: FilePath
-    private let network: SandboxSettings.Network
-    private var started: (connection: LauncherConnection, output: FileDescriptor)?
+/// The launcher's process, making namespaces from its first moment on although nothing is decided yet: what takes a
+/// millisecond is done beside everything that drydock does before it knows what to build. Letting go of it ends it.
+public final class SandboxLauncher {
+    let program: FilePath
+    private let connection: LauncherConnection
+    private let output: FileDescriptor
+    private var isTaken = false
 
-    /// Takes a place and starts nothing.
-    convenience init(_ settings: SandboxSettings) throws(SandboxError) {
-        try self.init(
-            scratchDirectory: settings.scratchDirectory, launcher: settings.launcher, network: settings.network)
-    }
-
-    private init(
-        scratchDirectory: FilePath, launcher: FilePath, network: SandboxSettings.Network
-    ) throws(SandboxError) {
-        guard launcher.withPlatformString({ access($0, X_OK) }) == 0 else { throw .launcherMissing(launcher) }
-        slot = try SandboxSlot.take(for: scratchDirectory, launcher: launcher)
-        identity = IdentityChoice.choose(slot: slot.number)
-        scratch = scratchDirectory
-        self.launcher = launcher
-        self.network = network
-    }
-
-    /// Takes a place and starts the launcher in it. What goes wrong beyond that is told when the sandbox is started.
-    public static func begin(
-        scratchDirectory: FilePath, launcher: FilePath, network: SandboxSettings.Network
-    ) throws(SandboxError) -> PendingSandbox {
-        let pending = try PendingSandbox(scratchDirectory: scratchDirectory, launcher: launcher, network: network)
-        pending.started = try pending.startLauncher()
-        return pending
-    }
-
-    deinit {
-        guard let started else { return }
-        started.connection.close()
-        try? started.output.close()
-    }
-
-    func fits(_ settings: SandboxSettings) -> Bool {
-        scratch == settings.scratchDirectory && launcher == settings.launcher && network == settings.network
-    }
-
-    /// The running launcher and the end of the pipe that its commands write to; the caller's from now on.
-    func take() throws(SandboxError) -> (connection: LauncherConnection, output: FileDescriptor) {
-        if let started {
-            self.started = nil
-            return started
-        }
-        return try startLauncher()
-    }
-
-    private func startLauncher() throws(SandboxError) -> (connection: LauncherConnection, output: FileDescriptor) {
+    public init(_ program: FilePath) throws(SandboxError) {
         var ends: [Int32] = [-1, -1]
         guard linux_pipe2(&ends, O_CLOEXEC) == 0 else { throw .launcherFailed("\(Errno(rawValue: errno))") }
         let (readEnd, writeEnd) = (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
@@ -69,13 +22,68 @@ public final class PendingSandbox {
         // A larger pipe lets a chatty command run ahead of us; where the user's allowance is used up, 64 KiB must do.
         _ = linux_set_pipe_size(ends[0], 1 << 20)
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        do throws(SandboxError) {
-            let connection = try LauncherConnection.start(launcher, output: writeEnd, lock: slot.lock)
-            connection.send(.enter(identity: identity, hasOwnNetwork: network == .none))
-            return (connection, readEnd)
-        } catch {
+        self.program = program
+        output = readEnd
+        do throws(SandboxError) { connection = try LauncherConnection.start(program, output: writeEnd) } catch {
             try? readEnd.close()
             throw error
         }
+    }
+
+    deinit {
+        guard !isTaken else { return }
+        connection.hangUp()
+        try? output.close()
+    }
+
+    /// The way to the launcher, and the end of the pipe that commands write to; the caller's from now on.
+    func take() -> (connection: LauncherConnection, output: FileDescriptor) {
+        isTaken = true
+        return (connection, output)
+    }
+
+    func send(_ request: LauncherRequest, descriptor: FileDescriptor) {
+        connection.send(request, descriptor: descriptor)
+    }
+}
+
+/// A place for a sandbox, and when it was begun early a launcher that knows its ids. Letting go of it ends both.
+public final class PendingSandbox {
+    let slot: SandboxSlot
+    let identity: SandboxPlan.Identity
+    private let scratch: FilePath
+    private let program: FilePath
+    private var launcher: SandboxLauncher?
+
+    /// Takes a place and starts nothing.
+    init(scratchDirectory: FilePath, program: FilePath) throws(SandboxError) {
+        guard program.withPlatformString({ access($0, X_OK) }) == 0 else { throw .launcherMissing(program) }
+        slot = try SandboxSlot.take(for: scratchDirectory, launcher: program)
+        identity = IdentityChoice.choose(slot: slot.number)
+        scratch = scratchDirectory
+        self.program = program
+    }
+
+    /// Takes a place and gives the launcher its ids. What goes wrong beyond that is told when the sandbox is started.
+    public convenience init(scratchDirectory: FilePath, launcher: SandboxLauncher) throws(SandboxError) {
+        try self.init(scratchDirectory: scratchDirectory, program: launcher.program)
+        enter(launcher)
+    }
+
+    private func enter(_ launcher: SandboxLauncher) {
+        launcher.send(.enter(identity: identity), descriptor: slot.lock)
+        self.launcher = launcher
+    }
+
+    func fits(_ settings: SandboxSettings) -> Bool {
+        scratch == settings.scratchDirectory && program == settings.launcher
+    }
+
+    /// The running launcher and the end of the pipe that its commands write to; the caller's from now on.
+    func take() throws(SandboxError) -> (connection: LauncherConnection, output: FileDescriptor) {
+        if launcher == nil { enter(try SandboxLauncher(program)) }
+        guard let taken = launcher?.take() else { throw .launcherDied }
+        launcher = nil
+        return taken
     }
 }

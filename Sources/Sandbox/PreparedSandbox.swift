@@ -40,7 +40,11 @@ public final class PreparedSandbox {
         }
         if case .directory(let path) = settings.image { try requireDirectory(path, code: .image, what: "image") }
         let place: PendingSandbox
-        if let pending, pending.fits(settings) { place = pending } else { place = try PendingSandbox(settings) }
+        if let pending, pending.fits(settings) {
+            place = pending
+        } else {
+            place = try PendingSandbox(scratchDirectory: settings.scratchDirectory, program: settings.launcher)
+        }
         let identity = place.identity
         var root = RootFileSystem(
             scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
@@ -134,7 +138,7 @@ struct Leftover {
 
     /// By the launcher, as the ids that the files belong to. A failure is left for the next run: this build can go on.
     func remove() {
-        guard let connection = try? LauncherConnection.start(launcher, output: nil, lock: nil) else { return }
+        guard let connection = try? LauncherConnection.start(launcher, output: nil) else { return }
         connection.send(.remove(identity: IdentityChoice.choose(slot: slot), directory: kernelText(directory)))
         _ = try? connection.receive()
         connection.close()

@@ -92,10 +92,11 @@ public final class Sandbox {
         return tree
     }
 
-    /// Ends the sandbox and waits until its processes, mounts and control groups are gone.
+    /// Ends the sandbox and waits until no process of the build is left.
     ///
-    /// What the build wrote is removed by the launcher in the background, because that may take as long as writing it did;
-    /// what a killed launcher leaves is removed before another sandbox takes its place.
+    /// Its mounts and control groups go in the same moment. What the build wrote is removed by the launcher in the background,
+    /// because that may take as long as writing it did; what a killed launcher leaves is removed before another sandbox
+    /// takes its place.
     public func close() throws(SandboxError) {
         openedTree = nil
         connection.finishSending()

@@ -3,9 +3,10 @@
 
 /// What drydock asks of the launcher over the control socket.
 public enum LauncherRequest: Sendable, Equatable {
-    /// Make the namespaces and wait for the plan, which may still be in the making. Always the first for a sandbox.
-    case enter(identity: SandboxPlan.Identity, hasOwnNetwork: Bool)
-    /// Become the sandbox. Always the second, with the identity and network of the first.
+    /// Give the namespaces these ids and wait for the plan, which may still be in the making. Always the first for a
+    /// sandbox; drydock's lock on its place comes with it, to be held as long as the launcher lives.
+    case enter(identity: SandboxPlan.Identity)
+    /// Become the sandbox. Always the second, with the identity of the first.
     case setUp(SandboxPlan)
     /// Remove the contents of a directory that a sandbox of this identity left behind, and the directory.
     case remove(identity: SandboxPlan.Identity, directory: KernelText)
@@ -39,10 +40,9 @@ public enum LauncherRequest: Sendable, Equatable {
             wire.append(UInt8(5))
             wire.append(path)
             wire.append(directory)
-        case .enter(let identity, let hasOwnNetwork):
+        case .enter(let identity):
             wire.append(UInt8(6))
             identity.encode(to: &wire)
-            wire.append(hasOwnNetwork)
         }
         return wire.bytes
     }
@@ -56,7 +56,7 @@ public enum LauncherRequest: Sendable, Equatable {
         case 3: self = .signal(try wire.number())
         case 4: self = .quiesce
         case 5: self = .open(path: try wire.text(), directory: try wire.flag())
-        case 6: self = .enter(identity: try SandboxPlan.Identity(from: &wire), hasOwnNetwork: try wire.flag())
+        case 6: self = .enter(identity: try SandboxPlan.Identity(from: &wire))
         default: throw WireDecoder.Malformed()
         }
         guard wire.isAtEnd else { throw WireDecoder.Malformed() }

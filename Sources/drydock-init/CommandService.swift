@@ -41,14 +41,19 @@ struct CommandService {
                 reap()
             }
             if polled[0].revents != 0 {
-                // The end of drydock, however it came, is the end of everything in here: the kernel kills every
-                // process of a pid namespace whose pid 1 exits.
-                guard let message = control.receive(), let request = try? LauncherRequest(message.bytes) else {
-                    exit(0)
-                }
+                guard let message = control.receive(), let request = try? LauncherRequest(message.bytes) else { end() }
                 perform(request)
             }
         }
+    }
+
+    /// The end of drydock, or of its requests, is the end of everything in here. It is told when no process is left but this
+    /// one: drydock need not wait for the kernel to take down four score mounts.
+    private func end() -> Never {
+        kill(-1, SIGKILL)
+        while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
+        control.send(.finished(status: 0, errno: 0, path: ""))
+        exit(0)
     }
 
     private mutating func perform(_ request: LauncherRequest) {

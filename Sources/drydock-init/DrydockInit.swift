@@ -17,8 +17,6 @@ enum DrydockInit {
     static let output: Int32 = 4
     /// Between the launcher and pid 1, during the set-up.
     static let handover: Int32 = 5
-    /// drydock's lock on the scratch directory: held as long as the launcher lives.
-    static let lock: Int32 = 6
 
     static func main() {
         // A reader that went away is an error to handle where it is written to, never a silent death.

@@ -10,30 +10,38 @@ import SandboxPlan
 enum Launcher {
     static func main() -> Never {
         let control = Channel(socket: DrydockInit.control)
-        guard let message = control.receive() else { exit(0) }
+        // At once, because drydock starts us before it has read its own command line.
+        var namespaces: Namespaces?
+        var failure: SetUpFailure?
+        do throws(SetUpFailure) { namespaces = try Namespaces() } catch { failure = error }
+        guard let message = control.receive() else {
+            namespaces?.abandon()
+            exit(0)
+        }
         guard let request = try? LauncherRequest(message.bytes) else {
             control.send(SetUpFailure(.protocolMismatch, errno: 0).reply)
             exit(1)
         }
         switch request {
-        case .enter(let identity, let hasOwnNetwork): enter(identity, hasOwnNetwork, control: control)
-        case .remove(let identity, let directory): remove(directory, identity: identity, control: control)
+        case .enter(let identity):
+            // The lock that came along stays open until this process ends.
+            enter(identity, namespaces, failure, control: control)
+        case .remove(let identity, let directory):
+            namespaces?.abandon()
+            remove(directory, identity: identity, control: control)
         default:
             control.send(SetUpFailure(.protocolMismatch, errno: 0).reply)
             exit(1)
         }
     }
 
-    /// Makes the namespaces while the plan may still be in the making: mapping a range of ids takes as long as all the
-    /// rest of a set-up.
+    /// Maps the ids while the plan may still be in the making: mapping a range takes as long as all the rest of a set-up.
     private static func enter(
-        _ identity: SandboxPlan.Identity, _ hasOwnNetwork: Bool, control: Channel
+        _ identity: SandboxPlan.Identity, _ made: Namespaces?, _ madeFailure: SetUpFailure?, control: Channel
     ) -> Never {
-        var namespaces: Namespaces?
-        var failure: SetUpFailure?
-        do throws(SetUpFailure) { namespaces = try Namespaces(identity, hasOwnNetwork: hasOwnNetwork) } catch {
-            failure = error
-        }
+        var namespaces = made
+        var failure = madeFailure
+        do throws(SetUpFailure) { try namespaces?.map(identity) } catch { failure = error }
         // Without a plan there was no build; the end of this process is the end of the namespaces.
         guard let message = control.receive(), case .setUp(let plan)? = try? LauncherRequest(message.bytes) else {
             namespaces?.abandon()
@@ -41,10 +49,12 @@ enum Launcher {
         }
         var status: Int32 = 0
         if let namespaces {
-            do throws(SetUpFailure) { try prepare(plan, namespaces, encoded: message.bytes) } catch {
-                namespaces.abandon()
-                failure = error
+            if failure == nil {
+                do throws(SetUpFailure) { try prepare(plan, namespaces, encoded: message.bytes) } catch {
+                    failure = error
+                }
             }
+            if failure != nil { namespaces.abandon() }
             close(namespaces.handover)
             // Only commands and pid 1 may hold the output open: drydock reads its end to know that all are gone.
             close(DrydockInit.output)

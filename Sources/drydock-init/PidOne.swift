@@ -49,10 +49,12 @@ enum PidOne {
         // descriptors are the way to drydock.
         _ = linux_prctl(LINUX_PR_SET_DUMPABLE, 0)
         do throws(SetUpFailure) {
+            let groundwork = try Groundwork()
             guard let message = handover.receive(), case .setUp(let plan)? = try? LauncherRequest(message.bytes) else {
-                throw SetUpFailure(.protocolMismatch, errno: 0)
+                // Nobody is there any more, or a step outside failed and was told.
+                exit(1)
             }
-            try SetUp(plan: plan, handover: handover).perform()
+            try SetUp(plan: plan, handover: handover, groundwork: groundwork).perform()
             close(DrydockInit.handover)
             let signals = linux_signal_descriptor(0)
             try check(signals, .startCommand)

@@ -13,17 +13,15 @@ import SandboxPlan
 struct SetUp {
     let plan: SandboxPlan
     let handover: Channel
+    let groundwork: Groundwork
 
     func perform() throws(SetUpFailure) {
         // Only now that pid 1 is in its control groups, so that the namespace begins there.
-        try check(linux_unshare(Int32(LINUX_CLONE_NEWCGROUP)), .createNamespaces)
-        try check(setsid(), .createNamespaces)
-        umask(0o022)
-        try check(mount(nil, "/", nil, UInt(MS_REC | MS_PRIVATE), nil), .privateMounts)
-
+        let network = plan.hasOwnNetwork ? LINUX_CLONE_NEWNET : 0
+        try check(linux_unshare(Int32(LINUX_CLONE_NEWCGROUP | network)), .createNamespaces)
         let mapped = try receiveTrees()
-        let staging = try Staging(plan: plan, mapped: mapped)
-        let devices = try DeviceTree.openHostDevices()
+        let staging = try Staging(plan: plan, mapped: mapped, groundwork: groundwork)
+        let devices = groundwork.devices
         var detached: [Int32?] = []
         for (index, operation) in plan.operations.enumerated() {
             detached.append(try staging.detach(operation, index: index))

@@ -22,7 +22,7 @@ struct Staging {
     /// Opened before the tmpfs hides what may lie below it.
     private var sources: [UInt32: Int32] = [:]
 
-    init(plan: SandboxPlan, mapped: [UInt32: Int32]) throws(SetUpFailure) {
+    init(plan: SandboxPlan, mapped: [UInt32: Int32], groundwork: Groundwork) throws(SetUpFailure) {
         self.plan = plan
         self.mapped = mapped
         for (index, operation) in plan.operations.enumerated() {
@@ -31,15 +31,15 @@ struct Staging {
         }
         let scratchTree: Int32
         if let tree = mapped[UInt32.max] { scratchTree = tree } else { scratchTree = try Self.clone(plan.scratch) }
-        let staging = try Self.temporary(size: 1 << 20, mode: 0o700)
+        let staging = groundwork.staging
         try check(
             Self.directory.withCString { linux_move_mount(staging, LINUX_AT_FDCWD, $0) }, .attachMount, Self.directory)
         close(staging)
         for path in [Self.root, Self.scratch, Self.memory] {
             try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
         }
-        // A mount of its own, because it outlives the staging place below the overlays; half the machine's memory at most.
-        let memory = try Self.fileSystem("tmpfs", .mountTemporary, options: [("mode", "700")], attributes: noDevices)
+        // A mount of its own, because it outlives the staging place below the overlays.
+        let memory = groundwork.memory
         try check(Self.memory.withCString { linux_move_mount(memory, LINUX_AT_FDCWD, $0) }, .attachMount, Self.memory)
         close(memory)
         try check(

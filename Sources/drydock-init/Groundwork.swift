@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import CLinux
+import Glibc
+import SandboxPlan
+
+/// What every sandbox needs whatever its plan, done while the plan is still in the making.
+struct Groundwork {
+    /// The host's harmless device nodes, attached nowhere yet.
+    let devices: DeviceTree
+    /// The private file system that the new root is put together in.
+    let staging: Int32
+    /// Holds what a build changes of directories that it hardly changes; half the machine's memory at most.
+    let memory: Int32
+
+    init() throws(SetUpFailure) {
+        try check(setsid(), .createNamespaces)
+        umask(0o022)
+        try check(mount(nil, "/", nil, UInt(MS_REC | MS_PRIVATE), nil), .privateMounts)
+        devices = try DeviceTree.openHostDevices()
+        staging = try Staging.temporary(size: 1 << 20, mode: 0o700)
+        memory = try Staging.fileSystem(
+            "tmpfs", .mountTemporary, options: [("mode", "700")], attributes: LINUX_MOUNT_ATTR_NODEV)
+    }
+}
