@@ -24,10 +24,10 @@ help: ## This list
 
 setup: ## Install the Debian packages that building and running need
 	@command -v $(SWIFT) >/dev/null || { echo "make: no swift in PATH; drydock needs a Swift 6.2 toolchain or newer" >&2; exit 1; }
-	@scripts/install-packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
+	@.ci/install-packages $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
 setup-test: setup
-	@scripts/install-packages --optional $(TEST_PACKAGES)
+	@.ci/install-packages --optional $(TEST_PACKAGES)
 
 build: ## Debug build
 	$(SWIFT) build
@@ -57,7 +57,7 @@ test-all: test ## Everything, and nothing may be skipped
 
 # Tests start the release binary, installed where every user can reach it; sources of others' projects are in the cache.
 define run-tests
-	@set -e; users=$$(scripts/make-test-users); \
+	@set -e; users=$$(.ci/make-test-users); \
 	programs=$$(mktemp -d /tmp/drydock-programs.XXXXXX); trap 'rm -rf "$$programs"' EXIT; chmod 755 "$$programs"; \
 	$(MAKE) --no-print-directory install DESTDIR="$$programs" prefix= >/dev/null; \
 	DRYDOCK_TEST_USERS="$$users" DRYDOCK_PROGRAM="$$programs/bin/drydock" \

@@ -31,6 +31,7 @@ struct RootFileSystem {
             }
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
+        if image == .host { operations += Self.pythonMarkers.map { .mask(target: KernelText($0)) } }
         if image == .host, showsRootFiles { operations += hostSecrets() }
         if image == .host, sources.contains(where: belongsToAnother) { operations.append(trustingGit()) }
         for path in ["/codebuild/output", "/codebuild/readonly", "/codebuild/user/bin", "/codebuild/output/tmp"] {
@@ -101,6 +102,9 @@ struct RootFileSystem {
     private static let programDirectories: [FilePath] = ["/usr"]
     /// What `dpkg` and `apt-get` read and change.
     private static let packageState: [FilePath] = ["/var/lib/dpkg", "/var/lib/apt"]
+    /// With this file a distribution tells pip to keep its hands off the system's Python (PEP 668). Here the system is the
+    /// build's own copy, and in CodeBuild's images `pip install` works.
+    private static let pythonMarkers = (11...16).map { "/usr/lib/python3.\($0)/EXTERNALLY-MANAGED" }
     private static let plainDirectories: [(String, UInt32)] = [
         ("/run", 0o755), ("/run/lock", 0o1777), ("/mnt", 0o755), ("/media", 0o755), ("/srv", 0o755), ("/var", 0o755),
         ("/var/log/apt", 0o755), ("/var/lib/misc", 0o755), ("/var/spool", 0o755),

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Whom drydock runs as in a test: the caller, or an ordinary user that `scripts/make-test-users` made.
+/// Whom drydock runs as in a test: the caller, or an ordinary user that `.ci/make-test-users` made.
 struct TestUser: Sendable, CustomTestStringConvertible {
     /// Nil is whoever runs the tests.
     var name: String?
