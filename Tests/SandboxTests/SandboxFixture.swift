@@ -22,7 +22,8 @@ final class SandboxFixture: OutputSink {
 
     init(
         tree: TemporaryTree, image: SandboxSettings.Image = .host, network: SandboxSettings.Network = .host,
-        limits: SandboxSettings.Limits = .init(), writable: Bool = false, timing: StopTiming = StopTiming(grace: 1)
+        limits: SandboxSettings.Limits = .init(), writable: Bool = false, timing: StopTiming = StopTiming(grace: 1),
+        launcher: FilePath = BuiltProgram.path("drydock-init")
     ) throws {
         source = try tree.directory("source")
         scratch = try tree.directory("sandboxes").appending("one")
@@ -30,7 +31,7 @@ final class SandboxFixture: OutputSink {
             image: image, network: network,
             sources: [.init(hostPath: source, path: Self.inside, isWritable: writable)], limits: limits,
             environment: [("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), ("HOME", "/root")],
-            scratchDirectory: scratch, launcher: BuiltProgram.path("drydock-init"))
+            scratchDirectory: scratch, launcher: launcher)
         let prepared = try PreparedSandbox.prepare(settings)
         notices = prepared.notices
         sandbox = try Sandbox.start(prepared, timing: timing)

@@ -153,13 +153,19 @@ struct WallTests {
         }
     }
 
-    @Test("open its launcher's program for writing")
+    @Test("open its launcher's program for writing, not even one that belongs to whoever runs the build")
     func launcherProgram() throws {
-        // The interpreter line makes the kernel execute the launcher again, inside, as a process the build may look into.
-        try SandboxFixture.with { fixture in
-            _ = try fixture.run("printf '#!/proc/self/exe\\n' > s; chmod +x s; ./s; true")
-            _ = try fixture.run("for p in /proc/[0-9]*; do (exec 8>>$p/exe) 2>/dev/null && echo writable $p; done")
-            #expect(!fixture.output.contains("writable"))
+        try TemporaryTree.with { tree in
+            let own = tree.path("drydock-init")
+            #expect(try runTool("cp", [BuiltProgram.path("drydock-init").string, own.string]).status == 0)
+            for launcher in [BuiltProgram.path("drydock-init"), own] {
+                let fixture = try SandboxFixture(tree: tree, launcher: launcher)
+                // The interpreter line makes the kernel execute the launcher again, inside, where the build may look into it.
+                _ = try fixture.run("printf '#!/proc/self/exe\\n' > s; chmod +x s; ./s; true")
+                _ = try fixture.run("for p in /proc/[0-9]*; do (exec 8>>$p/exe) 2>/dev/null && echo writable $p; done")
+                #expect(!fixture.output.contains("writable"))
+                try fixture.close()
+            }
         }
     }
 }
