@@ -28,16 +28,13 @@ struct LintCommand: ParsableCommand, Action {
         }
         var sources: [SourceText] = []
         var diagnostics: [Diagnostic] = []
-        var meaning = ExitMeaning.succeeded
         for file in files.isEmpty ? [Self.standardFile] : files {
-            do {
-                let source = try Self.read(file)
+            // What cannot be read is a finding like others, and the other files are still worth checking.
+            switch try Self.read(file) {
+            case .success(let source):
                 sources.append(source)
                 diagnostics += Buildspec.read(source, lint: true).diagnostics
-            } catch let failure as CommandFailure {
-                // The other files are still worth checking.
-                terminal.show(failure)
-                meaning = .wrongUse
+            case .failure(let file): diagnostics.append(file.diagnostic)
             }
         }
         let colour = terminal.outputStyle.hasColour && renderer == .text
@@ -46,8 +43,7 @@ struct LintCommand: ParsableCommand, Action {
         if renderer == .text, terminal.outputIsTerminal, !sources.isEmpty {
             terminal.print(summary.isEmpty ? "nothing found\n" : "\n\(summary)\n")
         }
-        if diagnostics.contains(where: { $0.severity == .error }) { meaning = .wrongUse }
-        return terminal.meaning(meaning)
+        return terminal.meaning(diagnostics.contains { $0.severity == .error } ? .wrongUse : .succeeded)
     }
 
     /// The other spelling only where the right one is missing: CodeBuild does not look for it.
@@ -57,13 +53,14 @@ struct LintCommand: ParsableCommand, Action {
         return names.first { (try? directory?.status(FilePath($0))) != nil } ?? names[0]
     }
 
-    private static func read(_ word: String) throws -> SourceText {
+    private static func read(_ word: String) throws -> Result<SourceText, Buildspec.UnreadableFile> {
         try Option.requireText(word, "lint")
-        if word == "-" { return SourceText(path: "<stdin>", text: try SourceOptions.standardInput()) }
+        if word == "-" { return .success(SourceText(path: "<stdin>", text: try SourceOptions.standardInput())) }
         let path = Arguments.path(word)
+        if String(validating: path) != nil { return Buildspec.load(path.string, as: path.displayed) }
         do throws(FilesError) {
             let bytes = try FileContents.read(path, limit: Buildspec.maximumBytes + 1)
-            return SourceText(path: path.displayed, bytes: bytes)
+            return .success(SourceText(path: path.displayed, bytes: bytes))
         } catch {
             throw CommandFailure.cannotRead(error)
         }
