@@ -17,7 +17,11 @@ struct ArtifactPacker {
     func pack(_ name: ArtifactName) throws(ArtifactsError) -> ArtifactResult {
         let destination: Directory
         do throws(FilesError) {
-            destination = try Directory.make(request.destination)
+            if let opened = request.openedDestination {
+                destination = opened
+            } else {
+                destination = try Directory.make(request.destination)
+            }
             try destination.makeDirectories(name.path.removingLastComponent())
         } catch { throw .output(error) }
         let sink: any ArtifactSink =

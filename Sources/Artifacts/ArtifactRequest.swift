@@ -2,10 +2,11 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Buildspec
+public import Files
 public import SystemPackage
 
 /// What is to be collected, and where it goes.
-public struct ArtifactRequest: Sendable {
+public struct ArtifactRequest {
     /// How an artifact lies in the destination.
     public enum Packaging: String, Sendable, CaseIterable {
         /// One file `<name>.zip`.
@@ -26,6 +27,9 @@ public struct ArtifactRequest: Sendable {
     public var packaging: Packaging
     /// On the host; made when it is missing.
     public var destination: FilePath
+    /// The destination, opened before the build began: a build that may write to the directory around it must not decide
+    /// where it leads by the end. Opened by its path when nil.
+    public var openedDestination: Directory?
     /// SOURCE_DATE_EPOCH: the time of every file in the artifact, in seconds since 1970. Nil gives 1980-01-01 in a ZIP,
     /// which has no earlier, and the files' own times in a directory.
     public var sourceDateEpoch: Int?

@@ -99,6 +99,15 @@ extension BuildRunner {
     }
 
     private func startSandbox(_ plan: BuildPlan, in phase: PhaseType) -> PhaseMachine.End {
+        if let destination = plan.artifactsDirectory, artifactsDirectory == nil {
+            // Before the first command: a long build must not find out at its end, nor lead us elsewhere by then.
+            do throws(FilesError) { artifactsDirectory = try Directory.make(destination) } catch {
+                fail(
+                    phase, PhaseContext(statusCode: "CLIENT_ERROR", message: "\(error)"), meaning: .machineUnable,
+                    message: "cannot write artifacts to `\(destination.displayed)`: \(error)")
+                return .fault
+            }
+        }
         // Each attempt has a directory of its own: that of the last may still be on its way out.
         sandboxCount += 1
         let name =

@@ -43,11 +43,12 @@ extension BuildRunner {
         into destination: FilePath
     ) -> PhaseMachine.End {
         let name = artifact.definition.name?.value
-        let request = ArtifactRequest(
+        var request = ArtifactRequest(
             definition: artifact.definition, identifier: artifact.identifier,
             sourceDirectory: FilePath(plan.sources[0].path),
             evaluatedName: name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
             packaging: plan.packaging, destination: destination, sourceDateEpoch: request.sourceDateEpoch)
+        request.openedDestination = artifactsDirectory
         do throws(ArtifactsError) {
             let result = try collector.collect(
                 request, log: { notice($0) }, warn: { warn(Warning(message: $0)) },
@@ -71,6 +72,12 @@ extension BuildRunner {
         if let end = interruption {
             noteInterruption(end, in: .uploadArtifacts)
             return end
+        }
+        if failure != nil {
+            // A build that failed already has its reason; this one is told beside it.
+            warn(Warning(message: error.message, hint: error.hints.first))
+            phaseContext = PhaseContext(statusCode: error.statusCode, message: masked(error.message))
+            return .failed
         }
         let context = PhaseContext(statusCode: error.statusCode, message: error.message)
         // A destination that cannot be written is no fault of the build's.

@@ -78,6 +78,8 @@ public final class BuildRunner {
     var planned: Swift.Result<BuildPlan, EngineError>?
     var sandbox: (any CommandRunning)?
     var sandboxCount = 0
+    /// Where artifacts go, opened before the first command.
+    var artifactsDirectory: Directory?
     var record: BuildRecord
     /// The user of the running phase's commands.
     var user: CommandRequest.UserIdentity?
