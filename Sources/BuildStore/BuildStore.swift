@@ -129,7 +129,11 @@ public struct BuildStore: Sendable {
             throw BuildStoreError.cannotWrite(error)
         }
         writer.write(record)
-        if let failure = writer.failure { throw failure }
+        if let failure = writer.failure {
+            // A build without a record is none; its empty files would be warned about for ever.
+            try? Directory(directory.appending("builds")).removeTree(FilePath(record.uuid))
+            throw failure
+        }
         return writer
     }
 }

@@ -64,9 +64,9 @@ struct BuildSession {
     }
 
     /// Waits until the output is taken. A reader that does not read keeps neither a stopped build nor one whose time is
-    /// up from ending: it has five seconds.
+    /// up from ending: it has two seconds.
     private func waitForReader(_ signals: StopSignals, _ result: BuildRunner.Result) {
-        let limit = MonotonicTime.now() + 5
+        let limit = MonotonicTime.now() + 2
         terminal.output.finish {
             switch result.meaning {
             case .timedOut, .interrupted: MonotonicTime.now() >= limit || signals.request == .atOnce

@@ -16,6 +16,8 @@ public enum Program {
         openStandardDescriptors()
         // A reader that goes away shows as EPIPE on a write; the signal would end us without putting the build away.
         signal(SIGPIPE, SIG_IGN)
+        // So does a limit on the size of files, as EFBIG.
+        signal(SIGXFSZ, SIG_IGN)
         let terminal = Terminal()
         let meaning = run(Arguments.ofProcess(), terminal)
         terminal.finish()

@@ -89,7 +89,8 @@ final class EventsFile {
     init(_ path: FilePath) throws {
         do {
             descriptor = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .append, .closeOnExec], permissions: .ownerReadWrite)
+                path, .writeOnly, options: [.create, .truncate, .append, .closeOnExec, .nonBlocking],
+                permissions: .ownerReadWrite)
         } catch let error as Errno {
             throw CommandFailure.cannotOpen(path, error)
         }
