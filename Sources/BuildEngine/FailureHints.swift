@@ -20,6 +20,9 @@ struct FailureHints {
         if let hint = memory { found.append(hint) }
         if let hint = bashSyntax { found.append(hint) } else if let hint = missingProgram { found.append(hint) }
         if let hint = hostFiles { found.append(hint) }
+        if let hint = foreignOwner { found.append(hint) }
+        if let hint = processes { found.append(hint) }
+        if let hint = singleIdentity { found.append(hint) }
         if let hint = network { found.append(hint) }
         if let hint = notExecutable { found.append(hint) }
         if let hint = service { found.append(hint) }
@@ -91,7 +94,7 @@ struct FailureHints {
         let denied = [
             "Permission denied", "Operation not permitted", "are you root?", "Read-only file system",
             "Invalid argument",
-            "requires superuser privilege", "Invalid cross-device link",
+            "requires superuser privilege", "Invalid cross-device link", "do not have permission", "cannot lock",
         ]
         guard denied.contains(where: output.contains) else { return nil }
         let managers = [
@@ -103,6 +106,26 @@ struct FailureHints {
         else { return nil }
         return "with `--image host` and without root a build cannot change the system's own files, so nothing can be "
             + "installed there: see `drydock doctor`"
+    }
+
+    /// What the kernel says of a change to a file whose owner has no id in the sandbox.
+    private var foreignOwner: String? {
+        guard output.contains("Value too large for defined data type") else { return nil }
+        return "the file belongs to a user or group that has no id in the sandbox: see `drydock doctor`"
+    }
+
+    private var processes: String? {
+        let signs = [
+            "Cannot fork", "fork: retry", "fork: Resource temporarily unavailable", "Resource temporarily unavailable",
+        ]
+        guard signs.contains(where: output.contains) else { return nil }
+        return "the build's limit of processes may be used up; `--pids` raises it"
+    }
+
+    private var singleIdentity: String? {
+        guard !imageIsHost, !callerIsRoot, output.contains("setgroups"), command.contains("apt") else { return nil }
+        return "apt changes to a user of its own, which takes a range of ids: see `drydock doctor`, or "
+            + "`-o APT::Sandbox::User=root`"
     }
 
     private var network: String? {

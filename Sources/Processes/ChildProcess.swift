@@ -74,6 +74,13 @@ public struct ChildProcess: Sendable {
         return ExitStatus(rawStatus: status)
     }
 
+    /// Whether it has ended; it still has to be waited for.
+    public var hasEnded: Bool {
+        var information = siginfo_t()
+        return waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT) == 0
+            && information._sifields._sigchld.si_pid == identifier
+    }
+
     public func kill(_ signal: Int32) { _ = Glibc.kill(identifier, signal) }
 }
 

@@ -147,6 +147,9 @@ struct ControlGroupTable {
         return enables(parent, controller) ? (parent, true) : nil
     }
 
+    /// Whether version 2 is the only one, as on a machine that systemd runs today.
+    var hasVersion2Only: Bool { mountPoints.keys.allSatisfy(\.isEmpty) && !mountPoints.isEmpty }
+
     func refusal(_ controller: String) -> String {
         if mountPoints[controller] == nil, mountPoints[""] == nil { return "no cgroup file system is mounted" }
         return geteuid() == 0

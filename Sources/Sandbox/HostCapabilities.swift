@@ -47,9 +47,10 @@ public struct HostCapabilities: Sendable {
         findings.append(trial(launcher: launcher, sandboxes: sandboxes))
         findings.append(packages(identity))
         let table = ControlGroupTable.read()
-        for (name, controller) in [("memory limit", "memory"), ("cpu limit", "cpu"), ("process limit", "pids")] {
+        for (name, controller) in [("memory limit", "memory"), ("cpu limit", "cpu")] {
             findings.append(limit(name, controller, table))
         }
+        findings.append(processLimit(table))
         findings.append(git())
         return HostCapabilities(findings: findings)
     }
@@ -140,7 +141,7 @@ public struct HostCapabilities: Sendable {
             return Finding(
                 "system files", .limited,
                 "with `--image host` they belong to the host's root, so a build cannot change them: no `apt-get install`",
-                remedy: "drydock run --image dir:PATH, with a root file system that you unpacked yourself")
+                remedy: "unshare --map-root-user --map-auto tar -xpf ROOT.tar -C DIRECTORY, then --image dir:DIRECTORY")
         }
     }
 
@@ -148,9 +149,20 @@ public struct HostCapabilities: Sendable {
         if let parent = table.parent(for: controller) {
             return Finding(name, .available, "cgroup version \(parent.isVersion2 ? 2 : 1) at `\(parent.directory)`")
         }
+        // Version 1 cannot be delegated, and without a manager of the user's own nobody delegates.
+        let canDelegate = table.hasVersion2Only && access("/run/user/\(geteuid())/systemd/private", F_OK) == 0
         return Finding(
             name, .limited, "not enforced: \(table.refusal(controller))",
-            remedy: geteuid() == 0 ? nil : "systemd-run --user --scope -p Delegate=yes drydock run")
+            remedy: canDelegate ? "systemd-run --user --scope -p Delegate=yes drydock run" : "run drydock as root")
+    }
+
+    private static func processLimit(_ table: ControlGroupTable) -> Finding {
+        if let parent = table.parent(for: "pids") {
+            return Finding(
+                "process limit", .available, "cgroup version \(parent.isVersion2 ? 2 : 1) at `\(parent.directory)`")
+        }
+        return Finding(
+            "process limit", .available, "for each of the build's users, by a resource limit of the kernel's")
     }
 
     private static func git() -> Finding {

@@ -83,6 +83,9 @@ final class LauncherConnection {
     /// Tells the launcher that no request will follow; its last reply can still be read.
     func finishSending() { _ = shutdown(socket, Int32(SHUT_WR)) }
 
+    /// Whether the launcher is gone although nobody told it to go.
+    var hasEnded: Bool { child.hasEnded }
+
     /// Closes the socket, which ends the sandbox if it still lives.
     func hangUp() {
         guard isOpen else { return }

@@ -59,8 +59,9 @@ public final class PreparedSandbox {
             environment: settings.environment.map { KernelText($0.name + "=" + $0.value) },
             workingDirectory: settings.sources.first.map { kernelText($0.path) } ?? "/",
             stateDirectory: KernelText(RootFileSystem.stateDirectory))
+        let notices = groups.notices + SourceCheck(identity: identity).notices(of: settings.sources)
         return PreparedSandbox(
-            plan: plan, notices: groups.notices, settings: settings, controlGroups: groups, pending: place)
+            plan: plan, notices: notices, settings: settings, controlGroups: groups, pending: place)
     }
 
     private static func requireDirectory(

@@ -27,7 +27,12 @@ struct RootFileSystem {
         var operations =
             switch image {
             case .host: host()
-            case .directory(let path): [overlay(lower: path, target: "/")]
+            // An image may lack what every build needs.
+            case .directory(let path):
+                [
+                    overlay(lower: path, target: "/"), .directory(target: "/root", mode: 0o700),
+                    .directory(target: "/tmp", mode: 0o1777),
+                ]
             }
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
@@ -41,7 +46,10 @@ struct RootFileSystem {
         operations.append(
             .temporaryFileSystem(target: KernelText(Self.stateDirectory), size: 256 << 20, mode: 0o1777))
         operations.append(.file(target: KernelText(Self.stateDirectory + "/env.sh"), contents: "", mode: 0o644))
-        for source in sources { operations.append(mount(source)) }
+        for source in sources {
+            operations.append(mount(source))
+            operations += ownState(in: source)
+        }
         return operations
     }
 
@@ -183,6 +191,24 @@ struct RootFileSystem {
         let configuration = SmallFile.bytes("/etc/gitconfig") ?? []
         let trust = Array("\n[safe]\n\tdirectory = *\n".utf8)
         return .file(target: "/etc/gitconfig", contents: KernelText(configuration + trust), mode: 0o644)
+    }
+
+    /// drydock's own records, logs and sandboxes, when they lie inside the source: not for the build to see, least of all to
+    /// change where the source is mounted writable.
+    private func ownState(in source: SandboxSettings.SourceMount) -> [Operation] {
+        let state = scratch.removingLastComponent().removingLastComponent()
+        guard var below = Self.canonical(state), let top = Self.canonical(source.hostPath), below.removePrefix(top)
+        else { return [] }
+        return ["builds", "checkouts", "projects", "sandboxes"].map {
+            .mask(target: kernelText(source.path.pushing(below).appending($0)))
+        }
+    }
+
+    private static func canonical(_ path: FilePath) -> FilePath? {
+        path.withPlatformString { realpath($0, nil) }.map { resolved in
+            defer { free(resolved) }
+            return FilePath(platformString: resolved)
+        }
     }
 
     private func belongsToAnother(_ source: SandboxSettings.SourceMount) -> Bool {

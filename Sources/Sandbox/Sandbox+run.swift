@@ -60,6 +60,8 @@ extension Sandbox {
     private func wait(_ stop: inout StopMachine, sink: any OutputSink) throws(SandboxError) -> Int32? {
         var isQuiescing = false
         while true {
+            // Whoever kills the launcher takes away who cleans up; the build must not go on without.
+            if connection.hasEnded { throw .launcherDied }
             let ready = poll(for: stop.timeout(at: .now()), sink: sink, includingControl: true)
             if ready.output { receiveOutput(sink) }
             if ready.sink { sink.resume() }
@@ -89,6 +91,8 @@ extension Sandbox {
         var remaining = 1 << 20
         while remaining > 0 {
             if sink.blockedDescriptor != nil {
+                // A build that has to end does not wait for whoever does not read.
+                if stop.reason != nil { return }
                 let ready = poll(for: 100, sink: sink, includingControl: false)
                 if ready.sink { sink.resume() }
                 sink.tick()

@@ -136,6 +136,21 @@ extension SetUpStep {
                 "overlayfs needs Linux 5.11 or newer, a state directory on a disk file system (not on an overlay), "
                     + "and no other file systems mounted inside the directory"
             ]
+        case (.cloneTree, .invalidArgument):
+            return [
+                "another file system is mounted inside `\(path)`, and a build without root may not look beneath it; "
+                    + "unmount it, or for a source use `--mount-source`"
+            ]
+        case (.writeFile, .permissionDenied), (.writeFile, .overflow), (.makeMountPoint, .permissionDenied),
+            (.makeMountPoint, .overflow):
+            return [
+                "the root file system's files belong to another user: unpack it as yourself, with "
+                    + "`unshare --map-root-user --map-auto tar -xpf ROOT.tar -C DIRECTORY`"
+            ]
+        case (.createNamespaces, .noFunction):
+            return ["a sandbox that we are in refuses new ones; a build cannot start a build"]
+        case (.startCommand, .resourceTemporarilyUnavailable):
+            return ["the build's limit of processes is used up; `--pids` raises it"]
         case (.mapTree, .invalidArgument):
             return [
                 "the file system of `\(path)` does not support id-mapped mounts; run drydock as an ordinary user, or "

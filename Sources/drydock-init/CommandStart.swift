@@ -31,7 +31,8 @@ struct CommandStart {
             var report = WireEncoder()
             report.append(failure.step.rawValue)
             report.append(failure.errno)
-            _ = write(ends[1], report.bytes, report.bytes.count)
+            // Where it was moved to, or where it was when that failed.
+            if write(3, report.bytes, report.bytes.count) < 0 { _ = write(ends[1], report.bytes, report.bytes.count) }
             _exit(127)
         }
         if child < 0 {
@@ -54,9 +55,10 @@ struct CommandStart {
             if null >= 0 { dup2(null, 0) }
             dup2(DrydockInit.output, 1)
             dup2(DrydockInit.output, 2)
-            let target = fcntl(report, F_DUPFD_CLOEXEC, 100)
-            _ = linux_close_range(3, 99, 0)
-            _ = linux_close_range(UInt32(target) + 1, UInt32.max, 0)
+            // The way to report a failure stays open until the exec closes it, as the first after the standard ones.
+            if report != 3 { try check(dup2(report, 3), .startCommand) }
+            try check(fcntl(3, F_SETFD, FD_CLOEXEC), .startCommand)
+            try check(linux_close_range(4, UInt32.max, 0), .startCommand)
             if directory.withCString({ chdir($0) }) < 0 {
                 complain(": line 1: cd: ", directory, errno)
                 try check(plan.workingDirectory.withCString { chdir($0) }, .changeDirectory, plan.workingDirectory)

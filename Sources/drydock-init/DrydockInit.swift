@@ -21,6 +21,7 @@ enum DrydockInit {
     static func main() {
         // A reader that went away is an error to handle where it is written to, never a silent death.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         if CommandLine.argc == 2, CommandLine.arguments[1] == PidOne.argument {
             PidOne.main()
         } else {

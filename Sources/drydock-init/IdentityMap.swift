@@ -84,13 +84,15 @@ struct MappedTree {
     var isLower: Bool
 
     func open() throws(SetUpFailure) -> Int32 {
+        // A directory itself comes with what is mounted in it; a lower layer is one file system.
+        let recursion = isLower || userNamespace < 0 ? 0 : LINUX_AT_RECURSIVE
         let tree = source.withCString {
-            linux_open_tree(LINUX_AT_FDCWD, $0, LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC)
+            linux_open_tree(LINUX_AT_FDCWD, $0, LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | recursion)
         }
         try check(tree, .cloneTree, source)
         if userNamespace >= 0 {
             let attributes = LINUX_MOUNT_ATTR_IDMAP | (isLower ? LINUX_MOUNT_ATTR_RDONLY : 0)
-            if linux_mount_setattr(tree, 0, attributes, UInt64(userNamespace)) < 0 {
+            if linux_mount_setattr(tree, recursion, attributes, UInt64(userNamespace)) < 0 {
                 let failure = SetUpFailure(.mapTree, errno: errno, path: source)
                 close(tree)
                 throw failure

@@ -102,6 +102,22 @@ enum Cover {
         try check(path.withCString { linux_move_mount(cover, LINUX_AT_FDCWD, $0) }, .mask, path)
     }
 
+    /// Shows the build its own part of the control group tree, where programs look for their limits, and nothing of the
+    /// host's: a view of version 2 that begins at the build's own group, or where that cannot be had nothing.
+    static func controlGroups(_ path: KernelText, emptyDirectory: Int32) throws(SetUpFailure) {
+        let attributes =
+            LINUX_MOUNT_ATTR_RDONLY | LINUX_MOUNT_ATTR_NOSUID | LINUX_MOUNT_ATTR_NODEV | LINUX_MOUNT_ATTR_NOEXEC
+        let place = path.withCString { open($0, LINUX_O_PATH | O_DIRECTORY | O_CLOEXEC) }
+        guard place >= 0 else { return }
+        defer { close(place) }
+        let isVersion2 = linux_file_system_type(place) == 0x6367_7270  // CGROUP2_SUPER_MAGIC
+        if isVersion2, let tree = try? Staging.fileSystem("cgroup2", .mountSystem, attributes: attributes) {
+            defer { close(tree) }
+            if path.withCString({ linux_move_mount(tree, LINUX_AT_FDCWD, $0) }) == 0 { return }
+        }
+        try mask(path, emptyDirectory: emptyDirectory)
+    }
+
     /// A directory with nothing in it, on a mount that is attached nowhere yet.
     static func emptyDirectory() throws(SetUpFailure) -> Int32 {
         let attributes =

@@ -27,12 +27,14 @@ enum PidOne {
             try check(linux_setresgid(0), .becomeRoot)
             try check(linux_setresuid(0), .becomeRoot)
             guard ReadOnlyProgram.isNeeded else {
-                _ = linux_close_range(UInt32(DrydockInit.handover) + 1, UInt32.max, 0)
+                try check(linux_close_range(UInt32(DrydockInit.handover) + 1, UInt32.max, 0), .privileges)
                 main()
             }
             let program = try ReadOnlyProgram.open(view: program)
             // Cleared by the exec that follows, so that nothing of the launcher's leaks into pid 1.
-            _ = linux_close_range(UInt32(DrydockInit.handover) + 1, UInt32.max, 4 /* CLOSE_RANGE_CLOEXEC */)
+            try check(
+                linux_close_range(UInt32(DrydockInit.handover) + 1, UInt32.max, 4 /* CLOSE_RANGE_CLOEXEC */),
+                .privileges)
             var arguments = [strdup("drydock-init"), strdup(argument), nil]
             var environment: [UnsafeMutablePointer<CChar>?] = [nil]
             try check(linux_execveat(program, &arguments, &environment), .readOnlyLauncher)
@@ -47,8 +49,8 @@ enum PidOne {
         let handover = Channel(socket: DrydockInit.handover)
         // Commands of the build must not look into this process: its memory holds the plan, and its environment and
         // descriptors are the way to drydock.
-        _ = linux_prctl(LINUX_PR_SET_DUMPABLE, 0)
         do throws(SetUpFailure) {
+            try check(linux_prctl(LINUX_PR_SET_DUMPABLE, 0), .privileges)
             let groundwork = try Groundwork()
             guard let message = handover.receive(), case .setUp(let plan)? = try? LauncherRequest(message.bytes) else {
                 // Nobody is there any more, or a step outside failed and was told.

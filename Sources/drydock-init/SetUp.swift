@@ -75,6 +75,7 @@ struct SetUp {
             try check(linux_move_mount(tree, point, ""), .attachMount, target)
         }
         switch operation {
+        case .system(let target): try Cover.controlGroups(target + "/fs/cgroup", emptyDirectory: emptyDirectory)
         case .devices(let target): try devices.populate(target, terminalGroup: terminalGroup)
         // A root made from nothing has them already, and touching them would copy them into the build's layer.
         case .directory where startsEmpty, .symbolicLink where startsEmpty: break
@@ -83,7 +84,11 @@ struct SetUp {
             defer { close(directory) }
             try check(target.withCString { chmod($0, mode) }, .makeMountPoint, target)
         case .symbolicLink(let target, let destination): try MountPoint.link(target, to: destination)
-        case .file(let target, let contents, let mode): try MountPoint.write(target, contents, mode: mode)
+        case .file(let target, let contents, let mode):
+            do throws(SetUpFailure) { try MountPoint.write(target, contents, mode: mode) } catch {
+                // In a directory that is shown as it is, the host's file has to do.
+                guard error.errno == EROFS else { throw error }
+            }
         case .mask(let target): try Cover.mask(target, emptyDirectory: emptyDirectory)
         case .readOnly(let target): try Cover.forbidWriting(target)
         default: break

@@ -21,13 +21,24 @@ struct Staging {
     private let mapped: [UInt32: Int32]
     /// Opened before the tmpfs hides what may lie below it.
     private var sources: [UInt32: Int32] = [:]
+    /// System directories with other file systems mounted inside (a container's /etc). The kernel lets nobody but root
+    /// look beneath those, so such a directory is shown as it is, and cannot be changed.
+    private var wholes: Set<UInt32> = []
 
     init(plan: SandboxPlan, mapped: [UInt32: Int32], groundwork: Groundwork) throws(SetUpFailure) {
         self.plan = plan
         self.mapped = mapped
         for (index, operation) in plan.operations.enumerated() {
             guard let source = operation.hostSource, mapped[UInt32(index)] == nil else { continue }
-            sources[UInt32(index)] = try Self.clone(source, recursively: !operation.isOverlay)
+            do throws(SetUpFailure) {
+                sources[UInt32(index)] = try Self.clone(source, recursively: !operation.isOverlay)
+            } catch {
+                guard case .overlay(let view) = operation, view.staysInMemory, error.errno == EINVAL else {
+                    throw error
+                }
+                sources[UInt32(index)] = try Self.clone(source, recursively: true)
+                wholes.insert(UInt32(index))
+            }
         }
         let scratchTree: Int32
         if let tree = mapped[UInt32.max] { scratchTree = tree } else { scratchTree = try Self.clone(plan.scratch) }
@@ -53,7 +64,9 @@ struct Staging {
         case .root: try buildRoot()
         case .scratchDirectory(let source, _, _): try scratchDirectory(source)
         case .overlay(let view):
-            if view.staysInMemory {
+            if wholes.contains(UInt32(index)) {
+                try bind(index, view.lower, .readOnly)
+            } else if view.staysInMemory {
                 try overlayInMemory(view, lower: try place(index, view.lower), index: index)
             } else {
                 try overlay(
