@@ -67,7 +67,6 @@ struct CommandLineTests {
             WrongUse("run --state-dir ''", "error: `--state-dir` needs a value that is not empty"),
             WrongUse(
                 "run --state-dir /dev/null/x", "error: cannot write `/dev/null/x/builds`: not a directory", status: 4),
-            WrongUse("lint nowhere.yml", "error: could not open `nowhere.yml`: no such file or directory"),
             WrongUse("lint --format xml", "error: `--format` takes `text`, `json`, `sarif`, `github`, not `xml`"),
             WrongUse("show 7", "error: there is no build `7`"),
             WrongUse("show x/y", "error: a build is named by its number, by the beginning of its id, or by `latest`"),
@@ -97,6 +96,15 @@ struct CommandLineTests {
         }
     }
 
+    @Test("a file that cannot be linted is a finding in every format", arguments: ["text", "json", "sarif", "github"])
+    func lintsMissingFile(format: String) throws {
+        try TemporaryTree.with { tree in
+            let result = try Drydock(in: tree)("lint", "nowhere.yml", "--format", format)
+            #expect(result.status == 2)
+            #expect(result.output.contains("file-missing") && result.errors.isEmpty, "\(result.output)\(result.errors)")
+        }
+    }
+
     @Test("words that are not UTF-8 name files, and nothing traps")
     func rawBytes() throws {
         try TemporaryTree.with { tree in
@@ -116,7 +124,7 @@ struct CommandLineTests {
                 run(b"run", b"--\\xff")
                 run(b"run", b"-e", b"A=\\xff", b"--state-dir", state)
                 shell = ["bash", "-c", 'exec -a "" "$0" lint', program]
-                print(subprocess.run(shell, stderr=subprocess.DEVNULL).returncode)
+                print(subprocess.run(shell, stdout=subprocess.DEVNULL).returncode)
                 """
             let result = try runTool(
                 "python3", ["-c", script, Drydock.program.string, tree.path("state").string], in: drydock.directory)

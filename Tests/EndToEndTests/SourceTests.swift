@@ -32,6 +32,48 @@ struct SourceTests {
         }
     }
 
+    @Test("artifacts go where they were to go, wherever a build with a mounted source makes that lead")
+    func artifactsStayInPlace() throws {
+        for packaging in ["zip", "directory"] {
+            try TemporaryTree.with { tree in
+                let text = spec("rm -rf out", "ln -s ../victim out", "echo no >file")
+                try tree.write("source/buildspec.yml", text + "artifacts:\n  name: there\n  files: file\n")
+                try tree.directory("victim")
+                #expect(try Drydock(in: tree)("run", "-m", "-a", "out", "--packaging", packaging).status != 0)
+                #expect(try tree.listing("victim") == [])
+            }
+        }
+    }
+
+    @Test("drydock's own state is not the build's to see or change, even inside the source")
+    func ownStateInSource() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                spec("find state -mindepth 2", "touch state/builds/x 2>/dev/null && exit 9 || true"))
+            for mounting in [[], ["-m"]] {
+                func drydock(_ words: [String]) throws -> ToolResult {
+                    try runTool(Drydock.program.string, words + ["--state-dir", "state"], in: tree.path("source"))
+                }
+                let result = try drydock(["run", "-q"] + mounting)
+                #expect(result.status == 0, "\(result.output)\(result.errors)")
+                let log = try drydock(["logs"]).output
+                #expect(!log.contains("events.jsonl") && log.contains("find state"), "\(log)")
+            }
+        }
+    }
+
+    @Test("few descriptors are enough for a build")
+    func fewDescriptors() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", spec("echo ran"))
+            let words = ["-c", "ulimit -n 64; exec \"$@\"", "sh", Drydock.program.string, "run", "--state-dir"]
+            let state = tree.path("limited").string
+            let result = try runTool("sh", words + [state], in: tree.path("source"))
+            #expect(result.status == 0 && result.output.contains("\nran\n"), "\(result.output)\(result.errors)")
+        }
+    }
+
     @Test("a repository is checked out at a version, and the build knows which")
     func repository() throws {
         guard hasTool("git") else { return }
