@@ -28,6 +28,13 @@ extension BuildRunner {
             try sandbox.quiesce()
             let collector = ArtifactCollector(tree: try sandbox.tree())
             for artifact in artifacts {
+                if let taken = locationTaken(by: artifact, plan, destination) {
+                    let message = "artifact `\(artifact.identifier ?? "")` would replace `\(taken)`"
+                    fail(
+                        .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: message), message: message,
+                        hints: ["give the primary artifact another `name`, or the secondary one another identifier"])
+                    return .failed
+                }
                 let end = collect(artifact, plan, collector, into: destination)
                 guard end == .succeeded else { return end }
             }
@@ -35,6 +42,19 @@ extension BuildRunner {
         } catch {
             noteFault(error, in: .uploadArtifacts)
             return .fault
+        }
+    }
+
+    /// The artifact of this build that a secondary one would be written over, or into, or that would lie in it.
+    private func locationTaken(
+        by artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ destination: FilePath
+    ) -> String? {
+        guard let identifier = artifact.identifier else { return nil }
+        let name = identifier + (plan.packaging == .zip ? ".zip" : "")
+        let place = masked(destination.appending(name).displayed)
+        let packed = [record.artifacts].compactMap { $0 } + record.secondaryArtifacts
+        return packed.map(\.location).first {
+            $0 == place || $0.hasPrefix(place + "/") || place.hasPrefix($0 + "/")
         }
     }
 

@@ -34,7 +34,8 @@ struct FailureHints {
         case .outOfMemory(let limit?, _):
             "the build used up its memory limit of \(Self.size(limit)); `--memory` or `--compute` raises it"
         case .outOfMemory: "the machine has no more memory; nothing limits the build but the machine itself"
-        case .signaled(9): "the shell was killed from outside the build, or by the kernel for want of memory"
+        case .signaled(9):
+            "the shell got SIGKILL: from a command of the build, from outside, or from the kernel for want of memory"
         default: nil
         }
     }

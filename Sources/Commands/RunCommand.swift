@@ -4,6 +4,7 @@
 internal import ArgumentParser
 internal import Artifacts
 internal import BuildEngine
+internal import BuildEnvironment
 internal import BuildModel
 internal import BuildStore
 internal import Files
@@ -82,7 +83,8 @@ struct RunCommand: ParsableCommand, SandboxAction {
         let preview = try BuildPreview(request: request, store: store)
         defer { preview.remove() }
         if dryRun {
-            terminal.print(preview.plan.description)
+            // A secret's value may stand in a command.
+            terminal.print(preview.plan.environment.makeMask().mask(preview.plan.description))
             return terminal.meaning()
         }
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }

@@ -19,7 +19,13 @@ final class StopSignals: StopSource {
 
     init(output: DescriptorWriter) {
         self.output = output
-        let mask = [SIGINT, SIGTERM, SIGHUP].reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
+        var wanted = [SIGINT, SIGTERM]
+        // Started by nohup, a build outlives its terminal.
+        var hangUp = sigaction()
+        if sigaction(SIGHUP, nil, &hangUp) != 0 || hangUp.__sigaction_handler.sa_handler == nil {
+            wanted.append(SIGHUP)
+        }
+        let mask = wanted.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
         signals = linux_signal_descriptor(mask)
     }
 

@@ -101,7 +101,9 @@ struct CommandService {
             var decoder = WireDecoder(report)
             let step = (try? decoder.number(UInt8.self)).flatMap(SetUpStep.init) ?? .execute
             let saved = (try? decoder.number(Int32.self)) ?? 0
-            control.send(.notStarted(step: step, errno: saved, path: running.launch.shell))
+            // Only these two are about the shell.
+            let path = step == .execute || step == .findShell ? running.launch.shell : ""
+            control.send(.notStarted(step: step, errno: saved, path: path))
             return
         }
         if running.launch.carriesState, let next = ShellState(plan.stateDirectory).commit() { directory = next }
