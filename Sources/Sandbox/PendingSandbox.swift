@@ -10,6 +10,8 @@ public import SystemPackage
 /// millisecond is done beside everything that drydock does before it knows what to build. Letting go of it ends it.
 public final class SandboxLauncher {
     let program: FilePath
+    /// The ids it was given at once; nil as root, whose ids depend on the sandbox's place.
+    let identity: SandboxPlan.Identity?
     private let connection: LauncherConnection
     private let output: FileDescriptor
     private var isTaken = false
@@ -28,6 +30,8 @@ public final class SandboxLauncher {
             try? readEnd.close()
             throw error
         }
+        identity = geteuid() == 0 ? nil : IdentityChoice.choose(slot: 0)
+        if let identity { connection.send(.enter(identity: identity)) }
     }
 
     deinit {
@@ -42,8 +46,8 @@ public final class SandboxLauncher {
         return (connection, output)
     }
 
-    func send(_ request: LauncherRequest, descriptor: FileDescriptor) {
-        connection.send(request, descriptor: descriptor)
+    func enter(_ identity: SandboxPlan.Identity) {
+        if self.identity == nil { connection.send(.enter(identity: identity)) }
     }
 }
 
@@ -56,22 +60,25 @@ public final class PendingSandbox {
     private var launcher: SandboxLauncher?
 
     /// Takes a place and starts nothing.
-    init(scratchDirectory: FilePath, program: FilePath) throws(SandboxError) {
+    init(
+        scratchDirectory: FilePath, program: FilePath, identity: SandboxPlan.Identity? = nil
+    ) throws(SandboxError) {
         guard program.withPlatformString({ access($0, X_OK) }) == 0 else { throw .launcherMissing(program) }
         slot = try SandboxSlot.take(for: scratchDirectory, launcher: program)
-        identity = IdentityChoice.choose(slot: slot.number)
+        self.identity = identity ?? IdentityChoice.choose(slot: slot.number)
         scratch = scratchDirectory
         self.program = program
     }
 
     /// Takes a place and gives the launcher its ids. What goes wrong beyond that is told when the sandbox is started.
     public convenience init(scratchDirectory: FilePath, launcher: SandboxLauncher) throws(SandboxError) {
-        try self.init(scratchDirectory: scratchDirectory, program: launcher.program)
+        try self.init(
+            scratchDirectory: scratchDirectory, program: launcher.program, identity: launcher.identity)
         enter(launcher)
     }
 
     private func enter(_ launcher: SandboxLauncher) {
-        launcher.send(.enter(identity: identity), descriptor: slot.lock)
+        launcher.enter(identity)
         self.launcher = launcher
     }
 

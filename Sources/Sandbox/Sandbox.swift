@@ -41,7 +41,7 @@ public final class Sandbox {
         do throws(SandboxError) {
             let (connection, output) = try prepared.pending.take()
             let sandbox = Sandbox(connection: connection, output: output, prepared: prepared, timing: timing)
-            connection.send(.setUp(prepared.plan))
+            connection.send(.setUp(prepared.plan), descriptor: prepared.pending.slot.lock)
             do throws(SandboxError) { try sandbox.awaitReady() } catch {
                 try? output.close()
                 throw error

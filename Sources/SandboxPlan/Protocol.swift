@@ -4,9 +4,10 @@
 /// What drydock asks of the launcher over the control socket.
 public enum LauncherRequest: Sendable, Equatable {
     /// Give the namespaces these ids and wait for the plan, which may still be in the making. Always the first for a
-    /// sandbox; drydock's lock on its place comes with it, to be held as long as the launcher lives.
+    /// sandbox.
     case enter(identity: SandboxPlan.Identity)
-    /// Become the sandbox. Always the second, with the identity of the first.
+    /// Become the sandbox. Always the second, with the identity of the first; drydock's lock on the sandbox's place comes
+    /// with it, to be held as long as the launcher lives.
     case setUp(SandboxPlan)
     /// Remove the contents of a directory that a sandbox of this identity left behind, and the directory.
     case remove(identity: SandboxPlan.Identity, directory: KernelText)

@@ -24,7 +24,6 @@ enum Launcher {
         }
         switch request {
         case .enter(let identity):
-            // The lock that came along stays open until this process ends.
             enter(identity, namespaces, failure, control: control)
         case .remove(let identity, let directory):
             namespaces?.abandon()
@@ -47,6 +46,7 @@ enum Launcher {
             namespaces?.abandon()
             exit(0)
         }
+        // The lock that came with the plan stays open until this process ends.
         var status: Int32 = 0
         if let namespaces {
             if failure == nil {
