@@ -13,6 +13,14 @@ struct Groundwork {
     let staging: Int32
     /// Holds what a build changes of directories that it hardly changes; half the machine's memory at most.
     let memory: Int32
+    /// A process file system for this pid namespace.
+    let processes: Int32
+    /// What `/dev` itself, its shared memory and its message queues will be.
+    let deviceDirectory: Int32
+    let sharedMemory: Int32
+    let messageQueues: Int32
+    /// To be shown in place of directories that are hidden.
+    let emptyDirectory: Int32
 
     init() throws(SetUpFailure) {
         try check(setsid(), .createNamespaces)
@@ -22,5 +30,11 @@ struct Groundwork {
         staging = try Staging.temporary(size: 1 << 20, mode: 0o700)
         memory = try Staging.fileSystem(
             "tmpfs", .mountTemporary, options: [("mode", "700")], attributes: LINUX_MOUNT_ATTR_NODEV)
+        let plain = LINUX_MOUNT_ATTR_NOSUID | LINUX_MOUNT_ATTR_NOEXEC
+        processes = try Staging.fileSystem("proc", .mountProcesses, attributes: plain | LINUX_MOUNT_ATTR_NODEV)
+        deviceDirectory = try Staging.temporary(size: 64 << 10, mode: 0o755, attributes: plain)
+        sharedMemory = try Staging.temporary(size: 64 << 20, mode: 0o1777, attributes: plain | LINUX_MOUNT_ATTR_NODEV)
+        messageQueues = try Staging.fileSystem("mqueue", .devices, attributes: plain | LINUX_MOUNT_ATTR_NODEV)
+        emptyDirectory = try Cover.emptyDirectory()
     }
 }

@@ -147,7 +147,7 @@ struct DeviceTree {
         return DeviceTree(trees: trees)
     }
 
-    func populate(_ target: KernelText, terminalGroup: UInt32?) throws(SetUpFailure) {
+    func populate(_ target: KernelText, _ groundwork: Groundwork, terminalGroup: UInt32?) throws(SetUpFailure) {
         for (name, tree) in trees {
             let path = target + "/\(name)"
             let file = path.withCString { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
@@ -169,11 +169,8 @@ struct DeviceTree {
         let attributes = LINUX_MOUNT_ATTR_NOSUID | LINUX_MOUNT_ATTR_NOEXEC
         let terminals = try Staging.fileSystem("devpts", .devices, options: options, attributes: attributes)
         try attach(terminals, target + "/pts")
-        let memory = try Staging.temporary(
-            size: 64 << 20, mode: 0o1777, attributes: attributes | LINUX_MOUNT_ATTR_NODEV)
-        try attach(memory, target + "/shm")
-        let queues = try Staging.fileSystem("mqueue", .devices, attributes: attributes | LINUX_MOUNT_ATTR_NODEV)
-        try attach(queues, target + "/mqueue")
+        try attach(groundwork.sharedMemory, target + "/shm")
+        try attach(groundwork.messageQueues, target + "/mqueue")
     }
 
     private func attach(_ tree: Int32, _ path: KernelText) throws(SetUpFailure) {

@@ -27,9 +27,8 @@ struct SetUp {
             detached.append(try staging.detach(operation, index: index))
         }
         try enterRoot(detached)
-        let emptyDirectory = try Cover.emptyDirectory()
         for (operation, tree) in zip(plan.operations, detached).dropFirst() {
-            try attach(operation, tree: tree, devices: devices, emptyDirectory: emptyDirectory)
+            try attach(operation, tree: tree, devices: devices, emptyDirectory: groundwork.emptyDirectory)
         }
         if plan.hasOwnNetwork { try check(linux_bring_loopback_up(), .network) }
         try check(plan.hostname.withCString { sethostname($0, plan.hostname.bytes.count) }, .hostname)
@@ -76,7 +75,7 @@ struct SetUp {
         }
         switch operation {
         case .system(let target): try Cover.controlGroups(target + "/fs/cgroup", emptyDirectory: emptyDirectory)
-        case .devices(let target): try devices.populate(target, terminalGroup: terminalGroup)
+        case .devices(let target): try devices.populate(target, groundwork, terminalGroup: terminalGroup)
         // A root made from nothing has them already, and touching them would copy them into the build's layer.
         case .directory where startsEmpty, .symbolicLink where startsEmpty: break
         case .directory(let target, let mode):

@@ -19,6 +19,7 @@ struct Staging {
 
     private let plan: SandboxPlan
     private let mapped: [UInt32: Int32]
+    private let groundwork: Groundwork
     /// Opened before the tmpfs hides what may lie below it.
     private var sources: [UInt32: Int32] = [:]
     /// System directories with other file systems mounted inside (a container's /etc). The kernel lets nobody but root
@@ -28,6 +29,7 @@ struct Staging {
     init(plan: SandboxPlan, mapped: [UInt32: Int32], groundwork: Groundwork) throws(SetUpFailure) {
         self.plan = plan
         self.mapped = mapped
+        self.groundwork = groundwork
         for (index, operation) in plan.operations.enumerated() {
             guard let source = operation.hostSource, mapped[UInt32(index)] == nil else { continue }
             do throws(SetUpFailure) {
@@ -75,9 +77,9 @@ struct Staging {
             }
         case .bind(let source, _, let access): try bind(index, source, access)
         case .temporaryFileSystem(_, let size, let mode): try Self.temporary(size: size, mode: mode)
-        case .processes: try Self.fileSystem("proc", .mountProcesses, attributes: noSuid | noDevices | noExecution)
+        case .processes: groundwork.processes
         case .system: try system()
-        case .devices: try Self.temporary(size: 64 << 10, mode: 0o755, attributes: noSuid | noExecution)
+        case .devices: groundwork.deviceDirectory
         default: nil
         }
     }
