@@ -187,8 +187,6 @@ int linux_fsmount(int context, unsigned attributes) {
     return (int)syscall(SYS_fsmount, context, 1 /* CLOEXEC */, attributes);
 }
 
-int linux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
-
 int linux_close_range(unsigned first, unsigned last, unsigned flags) {
     return (int)syscall(SYS_close_range, first, last, flags);
 }

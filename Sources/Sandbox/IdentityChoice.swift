@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import CLinux
 internal import Glibc
 internal import SandboxPlan
 internal import SystemPackage

@@ -245,5 +245,5 @@ struct RootFileSystem {
 
 /// The path's own bytes; a path need not be UTF-8.
 func kernelText(_ path: FilePath) -> KernelText {
-    KernelText(path.withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) })
+    KernelText(path.bytes)
 }

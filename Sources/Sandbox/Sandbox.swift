@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import CLinux
 public import Files
 internal import Glibc
 internal import Processes
@@ -135,29 +134,24 @@ public struct StopTiming: Sendable {
 /// another user of the build, or without permissions).
 final class SandboxTree: TreeOpener {
     private let root: FileDescriptor
+    private let own: DirectoryTree
     private let connection: LauncherConnection
 
     init(root: FileDescriptor, connection: LauncherConnection) {
         self.root = root
+        self.own = DirectoryTree(root: root)
         self.connection = connection
     }
 
     deinit { try? root.close() }
 
     func open(_ path: FilePath, directory: Bool) throws(FilesError) -> FileDescriptor {
-        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (directory ? O_DIRECTORY : 0)
-        let opened = path.withPlatformString {
-            linux_openat2(
-                root.rawValue, $0, UInt64(flags), 0, LINUX_RESOLVE_IN_ROOT | LINUX_RESOLVE_NO_MAGICLINKS)
-        }
-        if opened >= 0 { return FileDescriptor(rawValue: opened) }
-        let reason = Errno(rawValue: errno)
-        guard reason == .permissionDenied || reason == .notPermitted else {
-            throw FilesError(.open, path: path, underlying: reason)
-        }
+        let refusal: FilesError
+        do throws(FilesError) { return try own.open(path, directory: directory) } catch { refusal = error }
+        guard refusal.underlying == .permissionDenied || refusal.underlying == .notPermitted else { throw refusal }
         connection.send(.open(path: kernelText(path), directory: directory))
         guard let (reply, descriptor) = try? connection.receive(), case .opened(let error) = reply else {
-            throw FilesError(.open, path: path, underlying: reason)
+            throw refusal
         }
         guard let descriptor else { throw FilesError(.open, path: path, underlying: Errno(rawValue: error)) }
         return descriptor

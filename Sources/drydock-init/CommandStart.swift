@@ -27,12 +27,11 @@ struct CommandStart {
         }
         let child = fork()
         if child == 0 {
-            let failure = enterCommand(shell: shell, arguments: arguments, environment: environment, report: ends[1])
+            let failure = enterCommand(shell: shell, arguments: arguments, environment: environment, report: &ends[1])
             var report = WireEncoder()
             report.append(failure.step.rawValue)
             report.append(failure.errno)
-            // Where it was moved to, or where it was when that failed.
-            if write(3, report.bytes, report.bytes.count) < 0 { _ = write(ends[1], report.bytes, report.bytes.count) }
+            _ = write(ends[1], report.bytes, report.bytes.count)
             _exit(127)
         }
         if child < 0 {
@@ -44,9 +43,10 @@ struct CommandStart {
     }
 
     /// Everything between fork and exec; gives only what went wrong.
+    /// - Parameter report: where that is written to; moved on the way.
     private func enterCommand(
         shell: KernelText, arguments: [UnsafeMutablePointer<CChar>?], environment: [UnsafeMutablePointer<CChar>?],
-        report: Int32
+        report: inout Int32
     ) -> SetUpFailure {
         do throws(SetUpFailure) {
             setsid()
@@ -56,8 +56,8 @@ struct CommandStart {
             dup2(DrydockInit.output, 1)
             dup2(DrydockInit.output, 2)
             // The way to report a failure stays open until the exec closes it, as the first after the standard ones.
-            if report != 3 { try check(dup2(report, 3), .startCommand) }
-            try check(fcntl(3, F_SETFD, FD_CLOEXEC), .startCommand)
+            if report != 3 { report = try check(dup2(report, 3), .startCommand) }
+            try check(fcntl(report, F_SETFD, FD_CLOEXEC), .startCommand)
             try check(linux_close_range(4, UInt32.max, 0), .startCommand)
             if directory.withCString({ chdir($0) }) < 0 {
                 complain(": line 1: cd: ", directory, errno)

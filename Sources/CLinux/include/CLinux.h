@@ -15,7 +15,6 @@
 
 // MARK: File
 
-static const uint64_t LINUX_RESOLVE_NO_XDEV = 0x01;
 static const uint64_t LINUX_RESOLVE_NO_MAGICLINKS = 0x02;
 static const uint64_t LINUX_RESOLVE_NO_SYMLINKS = 0x04;
 static const uint64_t LINUX_RESOLVE_BENEATH = 0x08;
@@ -42,8 +41,6 @@ int linux_lock_exclusive_wait(int descriptor);
 int linux_memfd_create(const char *name, unsigned flags);
 // The magic number of the file system a descriptor lies on, or -1.
 int64_t linux_file_system_type(int descriptor);
-static const int64_t LINUX_OVERLAYFS_SUPER_MAGIC = 0x794c7630;
-static const int64_t LINUX_TMPFS_MAGIC = 0x01021994;
 static const int64_t LINUX_PROC_SUPER_MAGIC = 0x9fa0;
 static const int64_t LINUX_SYSFS_MAGIC = 0x62656572;
 
@@ -75,14 +72,13 @@ int linux_bring_loopback_up(void);
 
 // MARK: Process
 
-int linux_pidfd_open(pid_t process);
 int linux_close_range(unsigned first, unsigned last, unsigned flags);
 int linux_execveat(int file, char *const arguments[], char *const environment[]);
 // Variadic functions are not imported into Swift.
 int linux_prctl(int option, unsigned long argument);
 int linux_clear_ambient_capabilities(void);
 static const int32_t LINUX_PR_SET_DUMPABLE = 4, LINUX_PR_CAPBSET_DROP = 24,
-                     LINUX_PR_SET_NO_NEW_PRIVS = 38, LINUX_PR_SET_NAME = 15;
+                     LINUX_PR_SET_NO_NEW_PRIVS = 38;
 // Sets permitted and effective to `keep`, inheritable to none.
 int linux_set_capabilities(uint64_t keep);
 // setresuid through glibc signals every thread first; the raw call is the same for one thread and cheaper.
