@@ -9,6 +9,12 @@ import PackageDescription
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
+// lld is in every toolchain, and links in a second where gold takes forty. The flags are unsafe only in that nobody may
+// depend on this package by version, and nobody does: it is an application.
+let fastLinker = LinkerSetting.unsafeFlags(["-use-ld=lld"])
+let staticProgram = LinkerSetting.unsafeFlags(["-static-executable"])
+let staticRelease = LinkerSetting.unsafeFlags(["-static-executable"], .when(configuration: .release))
+
 let package = Package(
     name: "drydock",
     products: [.executable(name: "drydock", targets: ["drydock"])],
@@ -62,16 +68,16 @@ let package = Package(
                 "Diagnostics", "Files", "Processes", "Sandbox", argumentParser, systemPackage,
             ]),
 
-        // Floor 7 · programs.
-        .executableTarget(name: "drydock", dependencies: ["Commands"]),
-        // Fully static, so that it starts in a millisecond and runs in any root file system. The flag is unsafe only in
-        // that nobody may depend on this package by version, and nobody does: it is an application.
+        // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
+        // system.
+        .executableTarget(name: "drydock", dependencies: ["Commands"], linkerSettings: [fastLinker, staticRelease]),
         .executableTarget(
-            name: "drydock-init", dependencies: ["SandboxPlan", "CLinux"],
-            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+            name: "drydock-init", dependencies: ["SandboxPlan", "CLinux"], linkerSettings: [fastLinker, staticProgram]),
 
         // Tests · one target a library, and those that prove the whole.
-        .target(name: "TestSupport", dependencies: ["Files", systemPackage], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport", dependencies: ["Files", systemPackage], path: "Tests/TestSupport",
+            linkerSettings: [fastLinker]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
             name: "ArtifactsTests",
