@@ -216,7 +216,9 @@ public struct BuildPlanner {
             secondarySources: Array(facts.dropFirst()))
         do {
             var files: [EnvironmentFile] = []
-            for path in request.environmentFiles { files.append(try EnvironmentFile.read(path)) }
+            for path in request.environmentFiles {
+                files.append(try EnvironmentFile.read(path, format: request.environmentFileFormat))
+            }
             let resolver = EnvironmentResolver(builtIns: builtIns.variables, files: files, flags: request.variables)
             return try resolver.resolve(buildspec.environment)
         } catch {

@@ -20,6 +20,7 @@ public struct BuildRequest: Sendable {
     /// In the order given; the last of a name counts.
     public var variables: [EnvironmentFlag] = []
     public var environmentFiles: [FilePath] = []
+    public var environmentFileFormat = EnvironmentFile.Format.dotenv
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?
     public var packaging = ArtifactRequest.Packaging.zip
@@ -57,7 +58,7 @@ public enum BuildspecChoice: Sendable, Equatable {
         return false
     }
 
-    /// Tells a document from a path: a path has no line breaks and does not look like a mapping.
+    /// Tells a document from a path: a path begins with a `/`, or has no line breaks and does not look like a mapping.
     ///
     /// CodeBuild's own rule is not documented.
     public init(_ text: String, path: FilePath) {
@@ -65,7 +66,7 @@ public enum BuildspecChoice: Sendable, Equatable {
         let isDocument =
             text.contains(where: \.isNewline) || start.hasPrefix("{") || start.hasPrefix("version:")
             || text.contains(": ")
-        self = text.isEmpty ? .standard : isDocument ? .inline(text) : .file(path)
+        self = text.isEmpty ? .standard : isDocument && !text.hasPrefix("/") ? .inline(text) : .file(path)
     }
 }
 

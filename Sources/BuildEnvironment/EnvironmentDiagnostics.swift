@@ -65,20 +65,24 @@ extension EnvironmentError {
             .invalidFile, "the environment file `\(DisplayText.escaped(path))` has \(count)", diagnostics: diagnostics)
     }
 
-    static let flagWithoutName = EnvironmentError(.invalidFlag, "expected a name before `=` in `-e`")
-
-    static let flagWithInvalidName = EnvironmentError(
-        .invalidFlag, "the name in `-e` holds other characters than letters, digits, `_`, `.` and `-`",
-        hints: ["write it as `-e NAME=VALUE`"])
-
-    static func flagNotSet(_ name: String) -> EnvironmentError {
-        EnvironmentError(
-            .invalidFlag, "`-e \(name)` takes the value from your environment, where it is not set",
-            hints: ["set it, or write `-e \(name)=VALUE`"])
+    static func flagWithoutName(_ option: String) -> EnvironmentError {
+        EnvironmentError(.invalidFlag, "expected a name before `=` in `\(option)`")
     }
 
-    static func flagWithNUL(_ name: String) -> EnvironmentError {
-        EnvironmentError(.invalidFlag, "the value of `\(name)` in `-e` holds a NUL, which no variable can")
+    static func flagWithInvalidName(_ option: String) -> EnvironmentError {
+        EnvironmentError(
+            .invalidFlag, "the name in `\(option)` holds other characters than letters, digits, `_`, `.` and `-`",
+            hints: ["write it as `\(option) NAME=VALUE`"])
+    }
+
+    static func flagNotSet(_ name: String, _ option: String) -> EnvironmentError {
+        EnvironmentError(
+            .invalidFlag, "`\(option) \(name)` takes the value from your environment, where it is not set",
+            hints: ["set it, or write `\(option) \(name)=VALUE`"])
+    }
+
+    static func flagWithNUL(_ name: String, _ option: String) -> EnvironmentError {
+        EnvironmentError(.invalidFlag, "the value of `\(name)` in `\(option)` holds a NUL, which no variable can")
     }
 
     static func valueTooLarge(_ name: String, size: Int, span: SourceSpan?) -> EnvironmentError {

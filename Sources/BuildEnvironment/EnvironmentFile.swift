@@ -14,6 +14,8 @@ public import SystemPackage
 ///   characters, a backslash at a line's end joins the lines, any other backslash is literal.
 /// - After a closing quote only a comment may follow. Nothing is expanded: `$` is a dollar sign.
 ///
+/// ``Format/literal`` is simpler, and what AWS's local agent reads.
+///
 /// The findings carry places but must never be drawn with their source line, which may hold a secret.
 public struct EnvironmentFile: Sendable {
     /// The path as the user wrote it.
@@ -22,6 +24,17 @@ public struct EnvironmentFile: Sendable {
     public var variables: [Entry]
     /// Errors and warnings, in file order; at most 100.
     public var diagnostics: [Diagnostic]
+
+    /// How the lines are read.
+    public enum Format: String, Sendable, CaseIterable {
+        /// As above.
+        case dotenv
+        /// What stands behind the first `=` is the value, to the line's end: quotes, blanks and `#` are part of it.
+        ///
+        /// Source: `local_builds/codebuild_build.sh` of aws/aws-codebuild-docker-images, "File format expectations":
+        /// lines that begin with `#` and blank lines are ignored, and "there is no special handling of quotation marks".
+        case literal
+    }
 
     /// A variable and the place of its name.
     public struct Entry: Sendable, Equatable {
@@ -35,8 +48,8 @@ public struct EnvironmentFile: Sendable {
 
     /// Parses a file's bytes.
     /// - Parameter path: for the findings' places.
-    public static func parse(_ source: [UInt8], path: String) -> EnvironmentFile {
-        var parser = EnvironmentFileParser(source, path: path)
+    public static func parse(_ source: [UInt8], path: String, format: Format = .dotenv) -> EnvironmentFile {
+        var parser = EnvironmentFileParser(source, path: path, format: format)
         parser.parse()
         return EnvironmentFile(path: path, variables: parser.variables, diagnostics: parser.diagnostics)
     }
@@ -45,7 +58,9 @@ public struct EnvironmentFile: Sendable {
     ///
     /// Only a regular file is read, so that a fifo or a device can neither block nor fill the memory.
     /// - Throws: when it cannot be read, or has errors; warnings stay in `diagnostics`.
-    public static func read(_ path: FilePath) throws(EnvironmentError) -> EnvironmentFile {
+    public static func read(
+        _ path: FilePath, format: Format = .dotenv
+    ) throws(EnvironmentError) -> EnvironmentFile {
         let name = path.displayed
         let bytes: [UInt8]
         do throws(FilesError) {
@@ -57,7 +72,7 @@ public struct EnvironmentFile: Sendable {
             default: throw EnvironmentError.cannotRead(name, error.underlying?.words ?? error.code.verb)
             }
         }
-        let file = parse(bytes, path: name)
+        let file = parse(bytes, path: name, format: format)
         guard !file.diagnostics.contains(where: { $0.severity == .error }) else {
             throw EnvironmentError.invalidFile(name, file.diagnostics)
         }

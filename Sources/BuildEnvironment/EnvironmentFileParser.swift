@@ -9,6 +9,7 @@ struct EnvironmentFileParser {
     private(set) var diagnostics: [Diagnostic] = []
     private let bytes: [UInt8]
     private let path: String
+    private let isLiteral: Bool
     private var index = 0
     private var line = 1
     private var lineStart = 0
@@ -17,9 +18,10 @@ struct EnvironmentFileParser {
     private static let newline = UInt8(ascii: "\n")
     private static let maximumFindings = 100
 
-    init(_ bytes: [UInt8], path: String) {
+    init(_ bytes: [UInt8], path: String, format: EnvironmentFile.Format) {
         self.bytes = bytes
         self.path = path
+        isLiteral = format == .literal
     }
 
     mutating func parse() {
@@ -41,7 +43,7 @@ struct EnvironmentFileParser {
     private mutating func parseLine() throws(Finding) {
         skipBlanks()
         guard let first = current, first != UInt8(ascii: "#") else { return }
-        skipExport()
+        if !isLiteral { skipExport() }
         let start = index
         while let byte = current, byte != UInt8(ascii: "=") {
             if byte == 0 { throw Finding(diagnostic: .holdsNUL(span(from: index, to: index + 1))) }
@@ -49,13 +51,13 @@ struct EnvironmentFileParser {
         }
         guard current != nil else { throw Finding(diagnostic: .expectedAssignment(span(from: start, to: index))) }
         var end = index
-        while end > start, isBlank(bytes[end - 1]) { end -= 1 }
+        while !isLiteral, end > start, isBlank(bytes[end - 1]) { end -= 1 }
         guard start < end else { throw Finding(diagnostic: .missingName(span(from: index, to: index + 1))) }
         let place = span(from: start, to: end)
         guard bytes[start..<end].allSatisfy(isNameByte) else { throw Finding(diagnostic: .invalidName(place)) }
         let name = String(decoding: bytes[start..<end], as: UTF8.self)
         index += 1
-        skipBlanks()
+        if !isLiteral { skipBlanks() }
         let valuePlace = span(from: index, to: index + 1)
         let content = try parseValue()
         guard let value = String(validating: content, as: UTF8.self) else {
@@ -95,11 +97,18 @@ struct EnvironmentFileParser {
     // MARK: Values
 
     private mutating func parseValue() throws(Finding) -> [UInt8] {
+        if isLiteral { return parseRestOfLine() }
         switch current {
         case UInt8(ascii: "'"): return try parseSingleQuoted()
         case UInt8(ascii: "\""): return try parseDoubleQuoted()
         default: return parseUnquoted()
         }
+    }
+
+    private mutating func parseRestOfLine() -> [UInt8] {
+        let start = index
+        while current != nil { index += 1 }
+        return Array(bytes[start..<index])
     }
 
     private mutating func parseUnquoted() -> [UInt8] {

@@ -5,30 +5,41 @@
 public struct EnvironmentFlag: Sendable, Equatable {
     public var name: String
     public var value: String
+    /// Given with `--secret`: masked like a value from a store.
+    public var isSecret: Bool
+
+    /// How the caller wrote it.
+    var option: String { Self.option(isSecret) }
+
+    private static func option(_ isSecret: Bool) -> String { isSecret ? "--secret" : "-e" }
 
     /// Reads `NAME=VALUE`, or `NAME` for the value that the caller's own environment has.
     ///
     /// The value is everything after the first `=`, as it is.
     /// - Parameter caller: the environment of whoever called; only the value asked for is taken from it.
-    public init(_ raw: String, caller: [String: String]) throws(EnvironmentError) {
+    public init(
+        _ raw: String, caller: [String: String], isSecret: Bool = false
+    ) throws(EnvironmentError) {
+        let option = Self.option(isSecret)
         let parts = raw.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
-        guard !name.isEmpty else { throw EnvironmentError.flagWithoutName }
+        guard !name.isEmpty else { throw EnvironmentError.flagWithoutName(option) }
         // The name is not repeated in the message: what lost its `=` may be a secret.
-        guard name.utf8.allSatisfy(VariableName.isAllowed) else { throw EnvironmentError.flagWithInvalidName }
+        guard name.utf8.allSatisfy(VariableName.isAllowed) else { throw EnvironmentError.flagWithInvalidName(option) }
         let value: String
         if parts.count == 2 {
             value = String(parts[1])
         } else if let own = caller[name] {
             value = own
         } else {
-            throw EnvironmentError.flagNotSet(name)
+            throw EnvironmentError.flagNotSet(name, option)
         }
-        guard !value.utf8.contains(0) else { throw EnvironmentError.flagWithNUL(name) }
+        guard !value.utf8.contains(0) else { throw EnvironmentError.flagWithNUL(name, option) }
         guard EnvironmentLimits.size(name, value) <= EnvironmentLimits.single else {
             throw EnvironmentError.valueTooLarge(name, size: value.utf8.count, span: nil)
         }
         self.name = name
         self.value = value
+        self.isSecret = isSecret
     }
 }

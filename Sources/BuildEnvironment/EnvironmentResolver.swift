@@ -57,7 +57,10 @@ public struct EnvironmentResolver {
                 span: entry.span, source: "the environment file")
         }
         for flag in flags where !stored.contains(flag.name) {
-            table.set(ResolvedVariable(name: flag.name, value: flag.value, origin: .flag), source: "`-e`")
+            table.set(
+                ResolvedVariable(
+                    name: flag.name, value: flag.value, isSecret: flag.isSecret, origin: .flag(flag.option)),
+                source: "`\(flag.option)`")
         }
         try resolveStored(sections, into: &table)
         for file in files { table.warnings += file.diagnostics.filter { $0.severity != .error } }
@@ -105,7 +108,7 @@ public struct EnvironmentResolver {
             values[entry.name] = ProvidedValue(
                 value: entry.value, provider: "\(entry.span.path):\(entry.span.start.line)")
         }
-        for flag in flags { values[flag.name] = ProvidedValue(value: flag.value, provider: "-e") }
+        for flag in flags { values[flag.name] = ProvidedValue(value: flag.value, provider: flag.option) }
         return LocalValues(values: values)
     }
 }

@@ -36,7 +36,8 @@ public struct ResolvedVariable: Sendable, Equatable {
     public var name: String
     /// The real value, also of a secret.
     public var value: String
-    /// Whether it comes from a store of parameters or secrets, whose values CodeBuild masks.
+    /// Whether it comes from a store of parameters or secrets, whose values CodeBuild masks, or was given with
+    /// `--secret`.
     public var isSecret: Bool
     public var origin: Origin
 
@@ -59,8 +60,8 @@ public struct ResolvedVariable: Sendable, Equatable {
         case buildspec(SourceSpan)
         /// `--env-file`; the place of the name.
         case environmentFile(SourceSpan)
-        /// `-e`.
-        case flag
+        /// `-e` or `--secret`, as it was written.
+        case flag(String)
         /// A parameter or secret: the request, and who gave the value.
         case store(VariableRequest, provider: String)
 
@@ -71,7 +72,7 @@ public struct ResolvedVariable: Sendable, Equatable {
             case .builtIn: "CodeBuild"
             case .buildspec(let span), .environmentFile(let span):
                 "\(DisplayText.escaped(span.path)):\(span.start.line)"
-            case .flag: "-e"
+            case .flag(let option): option
             case .store(let request, let provider):
                 "\(request.store.rawValue) \(DisplayText.escaped(request.reference)) (\(provider))"
             }

@@ -45,6 +45,7 @@ struct RequestTests {
         arguments: [
             ("", .standard), ("ci/build.yml", .file("ci/build.yml")), ("version: 0.2", .inline("version: 0.2")),
             ("{\"version\": 0.2}", .inline("{\"version\": 0.2}")), ("a\nb", .inline("a\nb")),
+            ("/a: b/build.yml", .file("/a: b/build.yml")), ("/a\nb.yml", .file("/a\nb.yml")),
         ] as [(String, BuildspecChoice)])
     func buildspecs(raw: String, choice: BuildspecChoice) {
         #expect(BuildspecChoice(raw, path: FilePath(raw)) == choice)

@@ -37,6 +37,26 @@ struct EnvironmentFileTests {
         #expect(values(text)["A"] == value)
     }
 
+    @Test(
+        "a literal file's value is everything behind the first `=`",
+        arguments: [
+            ("A=\"x\"", "\"x\""), ("A='x'", "'x'"), ("A=x # y", "x # y"), ("A= x ", " x "), ("A=a=b", "a=b"),
+            ("A=", ""),
+            ("A=\"x", "\"x"), ("A=a\\nb", "a\\nb"), ("A=x\r\n", "x"), ("A=$HOME", "$HOME"), ("A=é", "é"),
+            ("\u{FEFF}A=1", "1"), ("# c\n#B=1\n\n  \n  A=1\n", "1"), ("A=1\nA=2", "2"),
+        ])
+    func literal(text: String, value: String) {
+        let file = EnvironmentFile.parse(Array(text.utf8), path: ".env", format: .literal)
+        #expect(file.diagnostics.filter { $0.severity == .error }.isEmpty)
+        #expect(file.variables.map { [$0.name, $0.value] } == [["A", value]])
+    }
+
+    @Test("a literal file's lines are names and values", arguments: ["A", "=x", "A =1", "export A=1", "A=x\0y", "é=1"])
+    func literalErrors(text: String) {
+        let file = EnvironmentFile.parse(Array(text.utf8), path: ".env", format: .literal)
+        #expect(file.diagnostics.map(\.severity) == [.error] && file.variables.isEmpty)
+    }
+
     @Test("names that no shell reads are taken with a warning")
     func oddNames() {
         #expect(values("1A=x\nA-B=y\nA.B=z\nexport=1\n") == ["1A": "x", "A-B": "y", "A.B": "z", "export": "1"])
@@ -110,6 +130,7 @@ struct EnvironmentFileTests {
                 alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
             }
             _ = EnvironmentFile.parse(bytes, path: "")
+            _ = EnvironmentFile.parse(bytes, path: "", format: .literal)
         }
     }
 

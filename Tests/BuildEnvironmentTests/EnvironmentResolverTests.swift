@@ -71,6 +71,16 @@ struct EnvironmentResolverTests {
         #expect(result.warnings.map(\.rule) == ["reserved-variable", "reserved-variable", "reserved-variable"])
     }
 
+    @Test("what is given as a secret is masked, wherever else the name is set")
+    func secretFlags() throws {
+        var resolver = try resolver("TOKEN=from-file", ["TOKEN=plain"])
+        resolver.flags.append(try EnvironmentFlag("TOKEN=hunter2", caller: [:], isSecret: true))
+        let result = try resolver.resolve(nil)
+        #expect(result["TOKEN"] == "hunter2")
+        #expect(result.description.contains("TOKEN=*** (--secret)") && !result.description.contains("hunter2"))
+        #expect(result.makeMask().mask("a hunter2 b") == "a *** b")
+    }
+
     @Test("values are literal")
     func literal() throws {
         #expect(try resolver().resolve(specification(variables: [("A", "$PATH:/x")]))["A"] == "$PATH:/x")
