@@ -6,7 +6,6 @@
 // its line names; `Tests/ArchitectureTests` holds the code to it. Why each floor exists: docs/architecture.md.
 import PackageDescription
 
-let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 // lld is in every toolchain, and links in a second where gold takes forty. The flags are unsafe only in that nobody may
@@ -19,8 +18,7 @@ let package = Package(
     name: "drydock",
     products: [.executable(name: "drydock", targets: ["drydock"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0")
     ],
     targets: [
         // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks.
@@ -36,6 +34,7 @@ let package = Package(
         // Floor 2 · tools: each hides one outside thing.
         .target(name: "Files", dependencies: ["CLinux", systemPackage]),
         .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
+        .target(name: "CommandSyntax", dependencies: ["Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
         .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
@@ -64,8 +63,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "Console",
-                "Diagnostics", "Files", "Processes", "Sandbox", argumentParser, systemPackage,
+                "CommandSyntax", "Console", "Diagnostics", "Files", "Processes", "Sandbox", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
@@ -97,6 +95,7 @@ let package = Package(
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
+        .testTarget(name: "CommandSyntaxTests", dependencies: ["CommandSyntax"]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),

@@ -6,7 +6,7 @@ internal import SystemPackage
 
 /// The words of the command line, which may hold any bytes but NUL.
 ///
-/// argument-parser works on `String`. A byte that is not UTF-8 travels through it as a character of the private use area
+/// Words are read as `String`. A byte that is not UTF-8 travels through it as a character of the private use area
 /// (U+F700 + byte), and comes out again where a word is a path. Characters that were there already travel the same way,
 /// so that the way back is exact.
 enum Arguments {

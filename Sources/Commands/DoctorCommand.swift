@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
 internal import BuildModel
 internal import BuildStore
+internal import CommandSyntax
 internal import Console
 internal import Diagnostics
 internal import Files
@@ -12,15 +12,22 @@ internal import Sandbox
 internal import SystemPackage
 
 /// `drydock doctor`.
-struct DoctorCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Say what this machine can do, what is missing, and how to mend it",
-        discussion: "Ends with 4 when no build can run.")
+struct DoctorCommand: Action {
+    static let name = "doctor"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Say what this machine can do, what is missing, and how to mend it",
+            discussion: "Ends with 4 when no build can run.",
+            groups: [OptionGroup("Output", [OutputOptions.json]), StateOptions.group])
+    }
 
-    @OptionGroup var state: StateOptions
+    private let state: StateOptions
+    private let json: Bool
 
-    @Flag(help: "Write JSON.")
-    var json = false
+    init(_ words: ParsedWords) {
+        state = StateOptions(words)
+        json = words[OutputOptions.json]
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let store = try state.store()

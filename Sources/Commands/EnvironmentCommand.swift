@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
 internal import BuildEnvironment
 internal import BuildModel
+internal import CommandSyntax
 internal import Console
 internal import Diagnostics
 
 /// `drydock env`.
-struct EnvironmentCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(
-        commandName: "env", abstract: "Show the variables a build starts with, and where they come from",
-        discussion: "Values of secrets are shown as `***`.")
+struct EnvironmentCommand: Action {
+    static let name = "env"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Show the variables a build starts with, and where they come from",
+            discussion: "Values of secrets are shown as `***`.",
+            groups: [SourceOptions.group, OptionGroup("Output", [OutputOptions.json]), StateOptions.group])
+    }
 
-    @OptionGroup var source: SourceOptions
-    @OptionGroup var state: StateOptions
+    private let source: SourceOptions
+    private let state: StateOptions
+    private let json: Bool
 
-    @Flag(help: "Write JSON.")
-    var json = false
+    init(_ words: ParsedWords) {
+        source = SourceOptions(words)
+        state = StateOptions(words)
+        json = words[OutputOptions.json]
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let preview = try BuildPreview(request: try source.request(), store: try state.store())

@@ -1,31 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
 internal import BuildModel
 internal import BuildStore
+internal import CommandSyntax
 internal import Console
 
 /// `drydock history`.
-struct HistoryCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(commandName: "history", abstract: "List builds, the newest first")
+struct HistoryCommand: Action {
+    static let name = "history"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "List builds, the newest first",
+            groups: [OptionGroup("Options", [limit, project, OutputOptions.json]), StateOptions.group])
+    }
 
-    @Option(name: [.short, .long], help: ArgumentHelp("At most so many; 0 for all.", valueName: "number"))
-    var limit = 20
+    private static let limit = ValueOption(
+        "limit", short: "l", placeholder: "number", help: "At most so many; 0 for all (default: 20).")
+    private static let project = ValueOption("project", placeholder: "name", help: "Only builds of this project.")
 
-    @Option(help: ArgumentHelp("Only builds of this project.", valueName: "name"))
-    var project: String?
+    private let limit: Int
+    private let project: String?
+    private let json: Bool
+    private let state: StateOptions
 
-    @Flag(help: "Write JSON: the records, in an array.")
-    var json = false
-
-    @OptionGroup var state: StateOptions
+    init(_ words: ParsedWords) throws {
+        let word = words[Self.limit] ?? "20"
+        guard let number = Int(word), number >= 0 else {
+            throw CommandFailure.wrongNumber("--limit", word, expected: "a number from 0")
+        }
+        limit = number
+        project = words[Self.project]
+        json = words[OutputOptions.json]
+        state = StateOptions(words)
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
-        guard limit >= 0 else {
-            throw CommandFailure.wrongNumber("--limit", String(limit), expected: "a number from 0")
-        }
         let listing = try state.store().recent(limit: limit == 0 ? nil : limit, project: project)
         for warning in listing.warnings { terminal.warn(warning) }
         let records = listing.builds.map(\.record)
@@ -39,15 +50,22 @@ struct HistoryCommand: ParsableCommand, Action {
 }
 
 /// Which stored build is meant.
-struct BuildSelector: ParsableArguments {
-    @Argument(
-        help: ArgumentHelp("A build: its number, the beginning of its id, or `latest`.", valueName: "build"))
-    var build = "latest"
+struct BuildSelector {
+    static let operands = Operands(
+        "build", help: "A build: its number, the beginning of its id, or `latest` (the default).")
+    static let project = ValueOption(
+        "project", placeholder: "name", help: "The project whose build number is meant.")
 
-    @Option(help: ArgumentHelp("The project whose build number is meant.", valueName: "name"))
-    var project: String?
+    private let build: String
+    private let project: String?
+    private let state: StateOptions
 
-    @OptionGroup var state: StateOptions
+    init(_ words: ParsedWords) throws {
+        build = words.operands.first ?? "latest"
+        if build.isEmpty { throw CommandFailure.emptyOption("BUILD") }
+        project = words[Self.project]
+        state = StateOptions(words)
+    }
 
     func find() throws -> (StoredBuild, BuildStore) {
         let store = try state.store()
@@ -58,14 +76,21 @@ struct BuildSelector: ParsableArguments {
 }
 
 /// `drydock show`.
-struct ShowCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show the record of a build")
+struct ShowCommand: Action {
+    static let name = "show"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Show the record of a build", operands: BuildSelector.operands,
+            groups: [OptionGroup("Options", [BuildSelector.project, OutputOptions.json]), StateOptions.group])
+    }
 
-    @OptionGroup var selector: BuildSelector
+    private let selector: BuildSelector
+    private let json: Bool
 
-    @Flag(help: "Write JSON: the record as it is stored.")
-    var json = false
+    init(_ words: ParsedWords) throws {
+        selector = try BuildSelector(words)
+        json = words[OutputOptions.json]
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let (build, _) = try selector.find()
@@ -79,14 +104,23 @@ struct ShowCommand: ParsableCommand, Action {
 }
 
 /// `drydock logs`.
-struct LogsCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(
-        commandName: "logs", abstract: "Print the log of a build")
+struct LogsCommand: Action {
+    static let name = "logs"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Print the log of a build", operands: BuildSelector.operands,
+            groups: [OptionGroup("Options", [BuildSelector.project, json]), StateOptions.group])
+    }
 
-    @OptionGroup var selector: BuildSelector
+    private static let json = Flag("json", help: "Write the build's events instead, as JSON Lines.")
 
-    @Flag(help: "Write the build's events instead, as JSON Lines.")
-    var json = false
+    private let selector: BuildSelector
+    private let json: Bool
+
+    init(_ words: ParsedWords) throws {
+        selector = try BuildSelector(words)
+        json = words[Self.json]
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let (build, store) = try selector.find()

@@ -1,31 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
 internal import Buildspec
+internal import CommandSyntax
 internal import Console
 internal import Diagnostics
 internal import Files
 internal import SystemPackage
 
 /// `drydock lint`.
-struct LintCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(
-        commandName: "lint", abstract: "Check buildspecs",
-        discussion: "Ends with 2 when CodeBuild would reject a file. Warnings alone do not change the exit code.")
+struct LintCommand: Action {
+    static let name = "lint"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Check buildspecs",
+            discussion: "Ends with 2 when CodeBuild would reject a file. Warnings alone do not change the exit code.",
+            operands: Operands(
+                "file", help: "The files; `-` is standard input. By default buildspec.yml.",
+                count: Operands.anyNumber, completion: .files),
+            groups: [OptionGroup("Options", [format])])
+    }
 
-    @Argument(
-        help: ArgumentHelp("The files; `-` is standard input. By default buildspec.yml.", valueName: "file"))
-    var files: [String] = []
+    private static let format = ValueOption(
+        "format", placeholder: "format", words: DiagnosticRenderer.allCases.map(\.rawValue),
+        help: "How to write findings: `text` (the default), `json`, `sarif` or `github`.")
 
-    @Option(help: ArgumentHelp("How to write findings: `text`, `json`, `sarif` or `github`.", valueName: "format"))
-    var format = "text"
+    private let files: [String]
+    private let renderer: DiagnosticRenderer
+
+    init(_ words: ParsedWords) {
+        files = words.operands
+        renderer = words[Self.format].flatMap(DiagnosticRenderer.init) ?? .text
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
-        guard let renderer = DiagnosticRenderer(rawValue: format) else {
-            throw CommandFailure.unknownWord("--format", format, DiagnosticRenderer.allCases.map(\.rawValue))
-        }
         var sources: [SourceText] = []
         var diagnostics: [Diagnostic] = []
         for file in files.isEmpty ? [Self.standardFile] : files {
@@ -54,7 +63,7 @@ struct LintCommand: ParsableCommand, Action {
     }
 
     private static func read(_ word: String) throws -> Result<SourceText, Buildspec.UnreadableFile> {
-        try Option.requireText(word, "lint")
+        if word.isEmpty { throw CommandFailure.emptyOption("lint") }
         if word == "-" { return .success(SourceText(path: "<stdin>", text: try SourceOptions.standardInput())) }
         let path = Arguments.path(word)
         if String(validating: path) != nil { return Buildspec.load(path.string, as: path.displayed) }

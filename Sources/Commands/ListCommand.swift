@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
 internal import BuildModel
 internal import Buildspec
+internal import CommandSyntax
 internal import Diagnostics
 internal import SystemPackage
 
 /// `drydock list`.
-struct ListCommand: ParsableCommand, Action {
-    static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List the phases and commands of the buildspec")
+struct ListCommand: Action {
+    static let name = "list"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "List the phases and commands of the buildspec",
+            groups: [SourceOptions.group, OptionGroup("Output", [OutputOptions.json])])
+    }
 
-    @OptionGroup var source: SourceOptions
+    private let source: SourceOptions
+    private let json: Bool
 
-    @Flag(help: "Write JSON.")
-    var json = false
+    init(_ words: ParsedWords) {
+        source = SourceOptions(words)
+        json = words[OutputOptions.json]
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let request = try source.request()

@@ -1,50 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import Artifacts
 internal import BuildEngine
 internal import BuildEnvironment
 internal import BuildModel
 internal import BuildStore
+internal import CommandSyntax
 internal import Files
 internal import Sandbox
 internal import SystemPackage
 
 /// `drydock run`.
-struct RunCommand: ParsableCommand, SandboxAction {
-    static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Build as CodeBuild would",
-        discussion: """
-            Runs the phases of buildspec.yml in a sandbox. Exit codes: 0 succeeded, 1 the build failed, 2 wrong use or \
-            invalid buildspec, 3 source, image or secret not to be had, 4 this machine cannot run it, 124 timed out, \
-            125 a fault of drydock, 130 and 143 interrupted.
-            """)
+struct RunCommand: Action {
+    static let name = "run"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Build as CodeBuild would",
+            discussion: """
+                Runs the phases of buildspec.yml in a sandbox. Exit codes: 0 succeeded, 1 the build failed, 2 wrong use \
+                or invalid buildspec, 3 source, image or secret not to be had, 4 this machine cannot run it, 124 timed \
+                out, 125 a fault of drydock, 130 and 143 interrupted.
+                """,
+            operands: Operands(
+                "phase", help: "Only these phases: install, pre_build, build, post_build.", count: Operands.anyNumber,
+                words: PhaseType.commandPhases.compactMap(\.buildspecName)),
+            groups: [
+                SourceOptions.group, SandboxOptions.group,
+                OptionGroup("Build", [artifacts, packaging, dryRun, printSandbox]), ProgressOptions.group,
+                StateOptions.group,
+            ])
+    }
 
-    @Argument(help: ArgumentHelp("Only these phases: install, pre_build, build, post_build.", valueName: "phase"))
-    var phases: [String] = []
+    private static let artifacts = ValueOption(
+        "artifacts", short: "a", placeholder: "directory", completion: .directories,
+        help: "Write the artifacts to this directory.")
+    private static let packaging = ValueOption(
+        "packaging", placeholder: "form", words: ["zip", "directory"],
+        help: "How artifacts are packed: `zip` (the default) or `directory`.")
+    private static let dryRun = Flag("dry-run", help: "Print what would run, and run nothing.")
+    private static let printSandbox = Flag(
+        "print-sandbox", help: "Print how the sandbox would be made, and run nothing.")
 
-    @OptionGroup(title: "Source") var source: SourceOptions
-    @OptionGroup(title: "Sandbox") var sandbox: SandboxOptions
+    private let phases: [String]
+    private let source: SourceOptions
+    private let sandbox: SandboxOptions
+    private let artifacts: String?
+    private let packsDirectory: Bool
+    private let dryRun: Bool
+    private let printSandbox: Bool
+    private let progress: ProgressOptions
+    private let state: StateOptions
 
-    @Option(
-        name: [.short, .long], help: ArgumentHelp("Write the artifacts to this directory.", valueName: "directory"))
-    var artifacts: String?
-
-    @Option(help: ArgumentHelp("How artifacts are packed: `zip` or `directory`.", valueName: "form"))
-    var packaging = "zip"
-
-    @Flag(help: "Print what would run, and run nothing.")
-    var dryRun = false
-
-    @Flag(help: "Print how the sandbox would be made, and run nothing.")
-    var printSandbox = false
-
-    @OptionGroup(title: "Output") var progress: ProgressOptions
-    @OptionGroup var state: StateOptions
+    init(_ words: ParsedWords) throws {
+        phases = words.operands
+        source = SourceOptions(words)
+        sandbox = SandboxOptions(words)
+        artifacts = words[Self.artifacts]
+        packsDirectory = words[Self.packaging] == "directory"
+        dryRun = words[Self.dryRun]
+        printSandbox = words[Self.printSandbox]
+        progress = try ProgressOptions(words)
+        state = StateOptions(words)
+    }
 
     func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
-        try progress.check()
         let request = try request()
         let store = try state.store()
         if dryRun || printSandbox { return try preview(request, store, terminal) }
@@ -57,13 +77,8 @@ struct RunCommand: ParsableCommand, SandboxAction {
         var request = try source.request()
         try sandbox.apply(to: &request)
         if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }
-        try Option.requireText(artifacts, "--artifacts")
         request.artifactsDirectory = artifacts.map(Arguments.path)
-        switch packaging {
-        case "zip": request.packaging = .zip
-        case "directory": request.packaging = .directory
-        default: throw CommandFailure.unknownWord("--packaging", packaging, ["zip", "directory"])
-        }
+        request.packaging = packsDirectory ? .directory : .zip
         // Source: https://reproducible-builds.org/specs/source-date-epoch/
         request.sourceDateEpoch = Caller.variable("SOURCE_DATE_EPOCH").flatMap { Int($0) }
         return request
@@ -74,7 +89,7 @@ struct RunCommand: ParsableCommand, SandboxAction {
         for phase in PhaseType.commandPhases where phase.buildspecName == wanted { return phase }
         throw CommandFailure.unknownPhase(
             word, phases: PhaseType.commandPhases.compactMap(\.buildspecName),
-            commands: DrydockCommand.configuration.subcommands.compactMap { $0.configuration.commandName })
+            commands: Program.actions.map { $0.name })
     }
 
     // MARK: Preview

@@ -25,15 +25,22 @@ struct CommandLineTests {
     @Test(
         "says what is wrong, once",
         arguments: [
-            WrongUse("run --foo", "error: Unknown option '--foo'. Did you mean '--env'?"),
+            WrongUse("run --foo", "error: there is no option `--foo`\nhint: `drydock run --help` shows what there is"),
+            WrongUse("run --qiet", "error: there is no option `--qiet`\nhint: did you mean `--quiet`?"),
+            WrongUse("run -a", "error: `-a` needs a value"),
+            WrongUse("show ''", "error: `BUILD` needs a value that is not empty"),
+            WrongUse("run -b ''", "error: `-b` needs a value that is not empty"),
+            WrongUse("show 1 2", "error: `2` is a word too many"),
+            WrongUse("completion", "error: `SHELL` is missing"),
+            WrongUse("help nothing", "error: `drydock` has no command `nothing`"),
             WrongUse("lnt", "error: `lnt` is neither a command of drydock nor a phase\nhint: did you mean `lint`?"),
             WrongUse(
                 "run buid", "error: `buid` is neither a command of drydock nor a phase\nhint: did you mean `build`?"),
             WrongUse("run --memory 5x", "error: `--memory` takes a size such as `512M` or `4G`, at least 1M, not `5x`"),
-            WrongUse("run --memory ''", "error: `--memory` takes a size such as `512M` or `4G`, at least 1M, not ``"),
+            WrongUse("run --memory ''", "error: `--memory` needs a value that is not empty"),
             WrongUse("run --cpus 0", "error: `--cpus` takes a number of processors such as `2` or `0.5`, not `0`"),
             WrongUse("run --cpus nan", "error: `--cpus` takes a number of processors such as `2` or `0.5`, not `nan`"),
-            WrongUse("run --pids -1", "error: Missing value for '--pids <number>'"),
+            WrongUse("run --pids -1", "error: `--pids` takes a number of processes from 1 to 4194304, not `-1`"),
             WrongUse("run --pids 0", "error: `--pids` takes a number of processes from 1 to 4194304, not `0`"),
             WrongUse(
                 "run --timeout 1e9", "error: `--timeout` takes a number of minutes such as `30` or `0.5`, not `1e9`"),
@@ -49,11 +56,11 @@ struct CommandLineTests {
             WrongUse("run --packaging tar", "error: `--packaging` takes `zip`, `directory`, not `tar`"),
             WrongUse("run --progress fancy", "error: `--progress` takes `auto`, `tty`, `plain`, `json`, not `fancy`"),
             WrongUse("run -q -v", "error: `--quiet` and `--verbose` exclude each other"),
-            WrongUse("run -s ''", "error: `--source` needs a value that is not empty"),
+            WrongUse("run -s ''", "error: `-s` needs a value that is not empty"),
             WrongUse("run -s a -s b", "error: only the first `--source` can be without an identifier"),
             WrongUse("run -s a:. -s a:.", "error: two secondary sources are named `a`"),
             WrongUse("run --source-version x=1", "error: `--source-version` names `x`, which no `--source` does"),
-            WrongUse("run -a ''", "error: `--artifacts` needs a value that is not empty"),
+            WrongUse("run -a ''", "error: `-a` needs a value that is not empty"),
             WrongUse("run -e =x", "error: expected a name before `=` in `-e`"),
             WrongUse(
                 "run --env-file nowhere",
@@ -71,7 +78,7 @@ struct CommandLineTests {
             WrongUse("show 7", "error: there is no build `7`"),
             WrongUse("show x/y", "error: a build is named by its number, by the beginning of its id, or by `latest`"),
             WrongUse("logs", "error: there is no build yet\nhint: `drydock run` makes one"),
-            WrongUse("history --limit -1", "error: Missing value for '--limit <number>'"),
+            WrongUse("history --limit -1", "error: `--limit` takes a number from 0, not `-1`"),
         ])
     func wrongUse(use: WrongUse) throws {
         try TemporaryTree.with("wrong-use") { tree in
@@ -132,7 +139,7 @@ struct CommandLineTests {
                 result.lines == [
                     "0 ", "0 ", "2 error: could not open `d\u{FFFD}/none`: no such file or directory",
                     "2 error: `\u{FFFD}\u{FFFD}` is neither a command of drydock nor a phase",
-                    "2 error: Unknown option '--\u{FFFD}'. Did you mean '--env'?",
+                    "2 error: there is no option `--\u{FFFD}`",
                     "2 error: the value of `-e` is not UTF-8", "2",
                 ], "\(result.output)\(result.errors)")
         }

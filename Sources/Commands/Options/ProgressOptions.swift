@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildModel
+internal import CommandSyntax
 internal import Console
 internal import Diagnostics
 internal import Files
@@ -10,38 +10,37 @@ internal import Glibc
 internal import SystemPackage
 
 /// How a build is shown.
-struct ProgressOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "How to show the build: `auto`, `tty`, `plain` (CodeBuild's log lines) or `json` (JSON Lines).",
-            valueName: "form"))
-    var progress = "auto"
+struct ProgressOptions {
+    static var group: OptionGroup { OptionGroup("Output", [progress, quiet, verbose, events]) }
 
-    @Flag(name: [.short, .long], help: "Show only the result, and what failed.")
-    var quiet = false
+    private static let progress = ValueOption(
+        "progress", placeholder: "form", words: ProgressForm.allCases.map(\.rawValue),
+        help:
+            "How to show the build: `auto` (the default), `tty`, `plain` (CodeBuild's log lines) or `json` (JSON Lines)."
+    )
+    private static let quiet = Flag("quiet", short: "q", help: "Show only the result, and what failed.")
+    private static let verbose = Flag(
+        "verbose", short: "v", help: "Show all output on a terminal too, and how long commands took.")
+    private static let events = ValueOption(
+        "events", placeholder: "file", completion: .files,
+        help: "Also write the build's events to a file, as JSON Lines.")
 
-    @Flag(name: [.short, .long], help: "Show all output on a terminal too, and how long commands took.")
-    var verbose = false
+    private let form: ProgressForm
+    private let quiet: Bool
+    private let verbose: Bool
+    private let events: String?
 
-    @Option(help: ArgumentHelp("Also write the build's events to a file, as JSON Lines.", valueName: "file"))
-    var events: String?
-
-    func check() throws {
+    init(_ words: ParsedWords) throws {
+        form = words[Self.progress].flatMap(ProgressForm.init) ?? .auto
+        quiet = words[Self.quiet]
+        verbose = words[Self.verbose]
+        events = words[Self.events]
         if quiet, verbose { throw CommandFailure.conflict("--quiet", "--verbose") }
-        try Option.requireText(events, "--events")
-        _ = try form()
-    }
-
-    private func form() throws -> ProgressForm {
-        guard let form = ProgressForm(rawValue: progress) else {
-            throw CommandFailure.unknownWord("--progress", progress, ProgressForm.allCases.map(\.rawValue))
-        }
-        return form
     }
 
     /// The observer of a build, and what to tell it once the buildspec has been read.
     func view(_ terminal: Terminal, logCommand: String) throws -> BuildView {
-        let form = try form().resolved(isTerminal: terminal.outputIsTerminal, environment: Caller.variable)
+        let form = form.resolved(isTerminal: terminal.outputIsTerminal, environment: Caller.variable)
         let verbosity: Verbosity = quiet ? .quiet : verbose ? .verbose : .normal
         let style = terminal.outputStyle
         switch form {

@@ -1,41 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
+internal import CommandSyntax
 internal import Sandbox
 internal import SystemPackage
 
 /// What the build runs in.
-struct SandboxOptions: ParsableArguments {
-    @Flag(
-        name: [.short, .long],
+struct SandboxOptions {
+    static var group: OptionGroup {
+        OptionGroup("Sandbox", [mountSource, image, network, memory, cpus, pids, compute, timeout])
+    }
+
+    private static let mountSource = Flag(
+        "mount-source", short: "m",
         help: "Let the build write into the source directory itself instead of a copy-on-write view.")
-    var mountSource = false
+    private static let image = ValueOption(
+        "image", placeholder: "image",
+        help: "The root file system: `host` (the default), or `dir:PATH` for an unpacked one.")
+    private static let network = ValueOption(
+        "network", placeholder: "network", words: SandboxSettings.Network.allCases.map(\.rawValue),
+        help: "The network of the build: `host` (the default) or `none`.")
+    private static let memory = ValueOption(
+        "memory", placeholder: "size", help: "The most memory, as `512M` or `4G`.")
+    private static let cpus = ValueOption(
+        "cpus", placeholder: "number", help: "The most processor time, in processors; fractions are allowed.")
+    private static let pids = ValueOption("pids", placeholder: "number", help: "The most processes.")
+    private static let compute = ValueOption(
+        "compute", placeholder: "type",
+        help: "Memory and processors of a CodeBuild compute type, as `BUILD_GENERAL1_SMALL`.")
+    private static let timeout = ValueOption(
+        "timeout", placeholder: "minutes",
+        help: "The build's time, in minutes; fractions are allowed (default: 60).")
 
-    @Option(help: ArgumentHelp("The root file system: `host`, or `dir:PATH` for an unpacked one.", valueName: "image"))
-    var image = "host"
+    private let mountSource: Bool
+    private let image: String
+    private let network: SandboxSettings.Network
+    private let memory: String?
+    private let cpus: String?
+    private let pids: String?
+    private let compute: String?
+    private let timeout: String?
 
-    @Option(help: ArgumentHelp("The network of the build: `host` or `none`.", valueName: "network"))
-    var network = "host"
-
-    @Option(help: ArgumentHelp("The most memory, as `512M` or `4G`.", valueName: "size"))
-    var memory: String?
-
-    @Option(help: ArgumentHelp("The most processor time, in processors; fractions are allowed.", valueName: "number"))
-    var cpus: String?
-
-    @Option(help: ArgumentHelp("The most processes.", valueName: "number"))
-    var pids: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Memory and processors of a CodeBuild compute type, as `BUILD_GENERAL1_SMALL`.", valueName: "type"))
-    var compute: String?
-
-    @Option(
-        help: ArgumentHelp("The build's time, in minutes; fractions are allowed (default: 60).", valueName: "minutes"))
-    var timeout: String?
+    init(_ words: ParsedWords) {
+        mountSource = words[Self.mountSource]
+        image = words[Self.image] ?? "host"
+        network = words[Self.network].flatMap(SandboxSettings.Network.init) ?? .host
+        memory = words[Self.memory]
+        cpus = words[Self.cpus]
+        pids = words[Self.pids]
+        compute = words[Self.compute]
+        timeout = words[Self.timeout]
+    }
 
     func apply(to request: inout BuildRequest) throws {
         if mountSource {
@@ -45,9 +61,6 @@ struct SandboxOptions: ParsableArguments {
             request.mountsSource = true
         }
         request.image = try parsedImage()
-        guard let network = SandboxSettings.Network(rawValue: network) else {
-            throw CommandFailure.unknownWord("--network", network, SandboxSettings.Network.allCases.map(\.rawValue))
-        }
         request.network = network
         request.limits.memoryBytes = try memory.map(Self.size)
         request.limits.cpus = try cpus.map {

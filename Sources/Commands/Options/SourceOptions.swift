@@ -1,54 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildEngine
 internal import BuildEnvironment
 internal import Buildspec
+internal import CommandSyntax
 internal import Files
 internal import Glibc
 internal import SystemPackage
 
 /// What is built, and with which variables: the options that say what a plan is made of.
-struct SourceOptions: ParsableArguments {
-    @Option(
-        name: [.short, .long],
-        help: ArgumentHelp(
-            "A directory or git URL; `IDENTIFIER:PATH` adds a secondary source (repeatable).", valueName: "source"))
-    var source: [String] = []
+struct SourceOptions {
+    static var group: OptionGroup {
+        OptionGroup("Source", [source, sourceVersion, buildspec, variables, environmentFiles, project])
+    }
 
-    @Option(
-        help: ArgumentHelp(
-            "A commit, branch, tag or `pr/N` to check out with git; `IDENTIFIER=VERSION` for a secondary source.",
-            valueName: "version"))
-    var sourceVersion: [String] = []
+    private static let source = ListOption(
+        "source", short: "s", placeholder: "source", completion: .directories,
+        help: "A directory or git URL; `IDENTIFIER:PATH` adds a secondary source (repeatable).")
+    private static let sourceVersion = ListOption(
+        "source-version", placeholder: "version",
+        help: "A commit, branch, tag or `pr/N` to check out with git; `IDENTIFIER=VERSION` for a secondary source.")
+    private static let buildspec = ValueOption(
+        "buildspec", short: "b", placeholder: "file", completion: .files,
+        help: "The buildspec: a path in the source, an absolute path, `-` for standard input, or the document itself.")
+    private static let variables = ListOption(
+        "env", short: "e", placeholder: "name=value",
+        help: "Set a variable; NAME alone takes it from your environment (repeatable).")
+    private static let environmentFiles = ListOption(
+        "env-file", placeholder: "file", completion: .files,
+        help: "Read variables from a file, a NAME=VALUE a line (repeatable).")
+    private static let project = ValueOption(
+        "project", placeholder: "name", help: "The project's name; by default the source directory's.")
 
-    @Option(
-        name: [.short, .long],
-        help: ArgumentHelp(
-            "The buildspec: a path in the source, an absolute path, `-` for standard input, or the document itself.",
-            valueName: "file"))
-    var buildspec: String?
+    private let source: [String]
+    private let sourceVersion: [String]
+    private let buildspec: String?
+    private let variables: [String]
+    private let environmentFiles: [String]
+    private let project: String?
 
-    @Option(
-        name: [.customShort("e"), .customLong("env")],
-        help: ArgumentHelp(
-            "Set a variable; NAME alone takes it from your environment (repeatable).", valueName: "name=value"))
-    var variables: [String] = []
-
-    @Option(
-        name: .customLong("env-file"),
-        help: ArgumentHelp("Read variables from a file, a NAME=VALUE a line (repeatable).", valueName: "file"))
-    var environmentFiles: [String] = []
-
-    @Option(help: ArgumentHelp("The project's name; by default the source directory's.", valueName: "name"))
-    var project: String?
+    init(_ words: ParsedWords) {
+        source = words[Self.source]
+        sourceVersion = words[Self.sourceVersion]
+        buildspec = words[Self.buildspec]
+        variables = words[Self.variables]
+        environmentFiles = words[Self.environmentFiles]
+        project = words[Self.project]
+    }
 
     /// A request with these options; everything else is as it is by default.
     func request() throws -> BuildRequest {
-        try Option.requireText(source, "--source")
-        try Option.requireText(sourceVersion, "--source-version")
-        try Option.requireText(environmentFiles, "--env-file")
         var request = BuildRequest(source: SourceRequest(location: .directory(".")))
         try applySources(to: &request)
         try applyVersions(to: &request)

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import ArgumentParser
 internal import BuildStore
+internal import CommandSyntax
 
 /// Where builds are kept.
-struct StateOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Where builds are kept (default: $XDG_STATE_HOME/drydock, ~/.local/state/drydock; /var/lib/drydock for root).",
-            valueName: "directory"))
-    var stateDir: String?
+struct StateOptions {
+    static var group: OptionGroup { OptionGroup("State", [directory]) }
 
-    func store() throws -> BuildStore {
-        try Option.requireText(stateDir, "--state-dir")
-        return BuildStore(directory: try Caller.stateDirectory(stateDir))
-    }
+    private static let directory = ValueOption(
+        "state-dir", placeholder: "directory", completion: .directories,
+        help:
+            "Where builds are kept (default: $XDG_STATE_HOME/drydock, ~/.local/state/drydock; /var/lib/drydock for root)."
+    )
+
+    private let directory: String?
+
+    init(_ words: ParsedWords) { directory = words[Self.directory] }
+
+    func store() throws -> BuildStore { BuildStore(directory: try Caller.stateDirectory(directory)) }
 }
