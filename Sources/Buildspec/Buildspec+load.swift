@@ -42,7 +42,8 @@ extension Buildspec {
         default: break
         }
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65536)
+        let expected = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) + 1 : 65536
+        var chunk = [UInt8](repeating: 0, count: min(65536, max(4096, expected)))
         while bytes.count <= maximumBytes {
             let count = Glibc.read(descriptor, &chunk, min(chunk.count, maximumBytes + 1 - bytes.count))
             if count > 0 {

@@ -7,6 +7,7 @@ internal import CommandSyntax
 internal import Console
 internal import Diagnostics
 internal import Files
+internal import Glibc
 internal import SystemPackage
 
 /// `drydock lint`.
@@ -47,9 +48,11 @@ struct LintCommand: Action {
             }
         }
         let colour = terminal.outputStyle.hasColour && renderer == .text
-        terminal.print(renderer.render(diagnostics, in: sources, colour: colour))
-        let summary = DiagnosticRenderer.summary(of: diagnostics)
+        if renderer != .text || !diagnostics.isEmpty {
+            terminal.print(renderer.render(diagnostics, in: sources, colour: colour))
+        }
         if renderer == .text, terminal.outputIsTerminal, !sources.isEmpty {
+            let summary = DiagnosticRenderer.summary(of: diagnostics)
             terminal.print(summary.isEmpty ? "nothing found\n" : "\n\(summary)\n")
         }
         return terminal.meaning(diagnostics.contains { $0.severity == .error } ? .wrongUse : .succeeded)
@@ -58,8 +61,7 @@ struct LintCommand: Action {
     /// The other spelling only where the right one is missing: CodeBuild does not look for it.
     private static var standardFile: String {
         let names = ["buildspec.yml", "buildspec.yaml"]
-        let directory = try? Directory(".")
-        return names.first { (try? directory?.status(FilePath($0))) != nil } ?? names[0]
+        return names.first { access($0, F_OK) == 0 } ?? names[0]
     }
 
     private static func read(_ word: String) throws -> Result<SourceText, Buildspec.UnreadableFile> {

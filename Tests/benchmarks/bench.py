@@ -142,6 +142,16 @@ class Bench:
             self.say("start, times faster than podman run", ratio, "at least 5 ×", False, 5, "×",
                      f"{spread(ours)} ms, podman {spread(theirs)} ms")
 
+    def lint(self):
+        nothing = str(self.work / "bin" / "nothing")
+        if not os.path.exists(nothing):
+            print("  no Swift compiler: lint is not compared with a program that does nothing")
+            return
+        one = self.source("lint", ["make", "make check | tee log", "if [ -f x ]; then cat x; fi"])
+        ours, theirs = self.in_turn(
+            [lambda: self.once([self.drydock, "lint"], one)[0], lambda: self.once([nothing])[0]], runs=self.runs * 3)
+        self.report("lint, to a program that does nothing", ours, "nothing", theirs, 2)
+
     def podman(self):
         """The command that runs `true` in an image made here, or None."""
         if not shutil.which("podman") or not shutil.which("gcc"):
@@ -245,6 +255,7 @@ def measure(options):
     for directory in ("home", "state"):
         (work / directory).mkdir()
     bench.start()
+    bench.lint()
     bench.further_commands()
     bench.output()
     bench.large_source()
@@ -267,6 +278,16 @@ def identity(user):
     if user.pw_uid == os.getuid():
         return {}
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def make_nothing(folder):
+    """A program that does nothing, linked as drydock is."""
+    source = folder / "nothing.swift"
+    source.write_text("@main enum Nothing { static func main() {} }\n")
+    swiftc = shutil.which("swiftc")
+    flags = "-O -parse-as-library -static-executable -use-ld=lld -Xlinker -s".split()
+    if swiftc:
+        subprocess.run([swiftc, *flags, source, "-o", folder / "bin" / "nothing"], cwd=folder, check=False)
 
 
 def main():
@@ -304,6 +325,7 @@ def main():
             (work / "bin").mkdir()
             for program in PROGRAMS:
                 shutil.copy2((release / program).resolve(), work / "bin" / program)
+            make_nothing(work)
             os.chmod(work, 0o755)
             os.chown(work, user.pw_uid, user.pw_gid)
             own = user.pw_uid == os.getuid()

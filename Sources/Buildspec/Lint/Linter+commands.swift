@@ -65,7 +65,7 @@ extension Linter {
     private mutating func lintLostState() {
         guard partial.version == .v0_1, partial.phases.count > 0 else { return }
         let lost = commands.dropLast().first { command in
-            guard !command.text.contains("&&"), !command.text.contains(";"), !command.text.contains("\n") else {
+            guard !command.text.mentions("&&"), !command.text.mentions(";"), !command.text.mentions("\n") else {
                 return false
             }
             return command.text.hasPrefix("cd ") || command.text.hasPrefix("export ")

@@ -99,12 +99,12 @@ extension Linter {
 enum SecretShape {
     /// The kind of key that a text holds, or nil.
     static func kind(in text: String) -> String? {
-        if text.contains("PRIVATE KEY-----") { return "a private key" }
+        if text.mentions("PRIVATE KEY-----") { return "a private key" }
         for (prefix, length, kind) in [
             ("AKIA", 20, "an AWS access key"), ("ASIA", 20, "an AWS access key"), ("ghp_", 40, "a GitHub token"),
             ("github_pat_", 60, "a GitHub token"), ("glpat-", 26, "a GitLab token"),
             ("npm_", 40, "an npm token"), ("xoxb-", 30, "a Slack token"), ("sk_live_", 30, "a Stripe key"),
-        ] where text.contains(prefix) {
+        ] where text.mentions(prefix) {
             for word in text.split(whereSeparator: {
                 !($0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "_" || $0 == "-")
             })
@@ -122,7 +122,7 @@ enum SecretShape {
         if kind(in: value) != nil { return true }
         let upper = name.uppercased()
         let telling = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_KEY"]
-        guard telling.contains(where: upper.contains) else { return false }
+        guard telling.contains(where: upper.mentions) else { return false }
         // Names of what only describes a secret.
         for ending in [
             "NAME", "ARN", "ID", "PATH", "FILE", "URL", "URI", "HOST", "PARAM", "PARAMETER", "PREFIX", "TTL",
@@ -135,14 +135,14 @@ enum SecretShape {
     /// Eight characters or more, letters with digits or punctuation, and none of the forms of a reference.
     private static func looksRandom(_ value: String) -> Bool {
         guard value.utf8.count >= 8, value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return false }
-        guard let first = value.first, !"/$<{*%".contains(first), !value.hasPrefix("arn:"), !value.contains("://"),
-            !value.contains("${"), !value.contains("/"), !value.contains(":")
+        guard let first = value.first, !"/$<{*%".contains(first), !value.hasPrefix("arn:"), !value.mentions("://"),
+            !value.mentions("${"), !value.mentions("/"), !value.mentions(":")
         else { return false }
         let lower = value.lowercased()
         for word in [
             "example", "changeme", "change_me", "change-me", "replace", "your", "xxxx", "dummy", "fake", "test",
             "placeholder", "1234",
-        ] where lower.contains(word) { return false }
+        ] where lower.mentions(word) { return false }
         let hasLetter = value.contains(where: \.isLetter)
         let hasDigit = value.contains(where: \.isNumber)
         let hasMark = value.contains { "!@#^&+=?,;~".contains($0) }

@@ -48,7 +48,7 @@ extension Linter {
             add(.patternNeverMatches(pattern, "it is empty"))
         } else if let first = value.first, first == value.last, value.count > 1, first == "'" || first == "\"" {
             add(.patternNeverMatches(pattern, "its quotes are part of it", hint: "quote it once"))
-        } else if value.contains(", ") {
+        } else if value.mentions(", ") {
             add(.patternNeverMatches(pattern, "one item is one pattern", hint: "give each pattern an item of its own"))
         } else if value.hasSuffix("/") {
             add(

@@ -103,14 +103,14 @@ struct Linter {
     /// A Windows build's shell is PowerShell, which the file need not say.
     private static func looksLikeWindows(shell: String?, _ commands: [Command]) -> Bool {
         if let shell = shell?.lowercased() {
-            return shell.contains("powershell") || shell.contains("pwsh") || shell.contains("cmd")
+            return shell.mentions("powershell") || shell.mentions("pwsh") || shell.mentions("cmd")
         }
         return commands.contains { command in
             let text = command.text
-            return text.contains("$env:") || text.contains("$Env:") || text.contains("C:\\")
-                || text.contains("Write-Host") || text.contains("New-Item") || text.contains("Set-Location")
-                || text.contains("Invoke-") || text.contains("Get-ChildItem") || text.contains(".ps1")
-                || text.contains("choco install") || text.contains("Start-Process") || text.contains(".bat")
+            return text.mentions("$env:") || text.mentions("$Env:") || text.mentions("C:\\")
+                || text.mentions("Write-Host") || text.mentions("New-Item") || text.mentions("Set-Location")
+                || text.mentions("Invoke-") || text.mentions("Get-ChildItem") || text.mentions(".ps1")
+                || text.mentions("choco install") || text.mentions("Start-Process") || text.mentions(".bat")
         }
     }
 }
