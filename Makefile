@@ -2,13 +2,15 @@
 # SPDX-FileCopyrightText: The drydock authors
 
 prefix ?= /usr/local
-bindir ?= $(prefix)/bin
-libexecdir ?= $(prefix)/libexec
 SWIFT ?= swift
 # What `make test-e2e FILTER=name` and its like pass on.
 FILTER ?=
 # Sources of projects that others wrote are kept here between runs.
 DRYDOCK_TEST_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/drydock-tests
+
+# Each directory below prefix can be set too: bindir, libexecdir, mandir, docdir, zshcompletiondir and their like.
+DIRECTORIES = DESTDIR='$(DESTDIR)' prefix='$(prefix)' $(foreach name,bindir libexecdir datarootdir mandir docdir \
+	bashcompletiondir zshcompletiondir fishcompletiondir,$(if $($(name)),$(name)='$($(name))'))
 
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
 BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
@@ -79,14 +81,10 @@ bench: setup release ## Figures: start, commands, output, memory, large sources
 	python3 Tests/benchmarks/bench.py
 
 install: ## Install what `make release` built (DESTDIR, prefix)
-	@test -x .build/release/drydock || { echo "make: nothing to install yet: run \`make release\` first" >&2; exit 1; }
-	install -d "$(DESTDIR)$(bindir)" "$(DESTDIR)$(libexecdir)/drydock"
-	install -m 755 .build/release/drydock "$(DESTDIR)$(bindir)/drydock"
-	install -m 755 .build/release/drydock-init "$(DESTDIR)$(libexecdir)/drydock/drydock-init"
+	@$(DIRECTORIES) Sources/drydock/Packaging/install
 
 uninstall: ## Remove what `make install` put there
-	rm -f "$(DESTDIR)$(bindir)/drydock" "$(DESTDIR)$(libexecdir)/drydock/drydock-init"
-	-rmdir "$(DESTDIR)$(libexecdir)/drydock"
+	@$(DIRECTORIES) Sources/drydock/Packaging/install --uninstall
 
 check: lint test-small ## What a commit must pass
 

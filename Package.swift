@@ -68,7 +68,9 @@ let package = Package(
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
         // system.
-        .executableTarget(name: "drydock", dependencies: ["Commands"], linkerSettings: [fastLinker, staticRelease]),
+        .executableTarget(
+            name: "drydock", dependencies: ["Commands"], exclude: ["Packaging"],
+            linkerSettings: [fastLinker, staticRelease]),
         .executableTarget(
             name: "drydock-init", dependencies: ["SandboxPlan", "CLinux"], linkerSettings: [fastLinker, staticProgram]),
 

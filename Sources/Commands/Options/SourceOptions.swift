@@ -12,7 +12,11 @@ internal import SystemPackage
 /// What is built, and with which variables: the options that say what a plan is made of.
 struct SourceOptions {
     static var group: OptionGroup {
-        OptionGroup("Source", [source, sourceVersion, buildspec, variables, environmentFiles, project])
+        OptionGroup(
+            "Source",
+            [
+                source, sourceVersion, buildspec, variables, secrets, environmentFiles, environmentFileFormat, project,
+            ])
     }
 
     private static let source = ListOption(
@@ -30,6 +34,12 @@ struct SourceOptions {
     private static let environmentFiles = ListOption(
         "env-file", placeholder: "file", completion: .files,
         help: "Read variables from a file, a NAME=VALUE a line (repeatable).")
+    private static let environmentFileFormat = ValueOption(
+        "env-file-format", placeholder: "format", words: EnvironmentFile.Format.allCases.map(\.rawValue),
+        help: "How these files are read: `dotenv` (the default), or `literal`, where quotes are part of a value.")
+    private static let secrets = ListOption(
+        "secret", placeholder: "name=value",
+        help: "As `--env`, and the value is masked in everything that is printed or kept (repeatable).")
     private static let project = ValueOption(
         "project", placeholder: "name", help: "The project's name; by default the source directory's.")
 
@@ -38,6 +48,8 @@ struct SourceOptions {
     private let buildspec: String?
     private let variables: [String]
     private let environmentFiles: [String]
+    private let environmentFileFormat: EnvironmentFile.Format
+    private let secrets: [String]
     private let project: String?
 
     init(_ words: ParsedWords) {
@@ -46,6 +58,8 @@ struct SourceOptions {
         buildspec = words[Self.buildspec]
         variables = words[Self.variables]
         environmentFiles = words[Self.environmentFiles]
+        environmentFileFormat = words[Self.environmentFileFormat].flatMap(EnvironmentFile.Format.init) ?? .dotenv
+        secrets = words[Self.secrets]
         project = words[Self.project]
     }
 
@@ -56,7 +70,9 @@ struct SourceOptions {
         try applyVersions(to: &request)
         request.buildspec = try buildspecChoice()
         request.environmentFiles = environmentFiles.map(Arguments.path)
-        request.variables = try variables.map(Self.flag)
+        request.environmentFileFormat = environmentFileFormat
+        request.variables =
+            try variables.map { try Self.flag($0, isSecret: false) } + secrets.map { try Self.flag($0, isSecret: true) }
         if let project {
             guard let name = ProjectName(project) else { throw CommandFailure.projectName(project) }
             request.project = name
@@ -113,12 +129,12 @@ struct SourceOptions {
         }
     }
 
-    private static func flag(_ word: String) throws -> EnvironmentFlag {
-        guard Arguments.isText(word) else { throw CommandFailure.notUTF8("-e") }
+    private static func flag(_ word: String, isSecret: Bool) throws -> EnvironmentFlag {
+        guard Arguments.isText(word) else { throw CommandFailure.notUTF8(isSecret ? "--secret" : "-e") }
         // Of the caller's environment only the variable that was asked for is looked at.
         let name = String(word.prefix { $0 != "=" })
         let own = name == word ? Caller.variable(name).map { [name: $0] } ?? [:] : [:]
-        do { return try EnvironmentFlag(word, caller: own) } catch {
+        do { return try EnvironmentFlag(word, caller: own, isSecret: isSecret) } catch {
             throw CommandFailure(.wrongUse, error.message, hints: error.hints)
         }
     }

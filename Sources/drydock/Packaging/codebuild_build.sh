@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The drydock authors
+#
+# The command line of AWS's local agent for CodeBuild, carried out by the drydock that lies beside this script. What each
+# letter does there and here: docs/coming-from-aws-local.md.
+set -u
+# Traced, the lines that handle credentials would print them.
+{ set +x; } 2>/dev/null
+
+usage() {
+    cat <<'END'
+usage: codebuild_build.sh -i IMAGE -a DIRECTORY [options]
+Required:
+  -i IMAGE      The build's root file system: an image that `drydock image ls` shows, `host`, or `dir:PATH`.
+                Any other name is built on this machine's own programs, with a note.
+  -a DIRECTORY  Where the artifacts go, as artifacts.zip.
+Options:
+  -s DIRECTORY  The primary source; the current directory by default.
+  -s ID:DIRECTORY
+                From the second -s on: a secondary source. ID is of letters, digits and `_`, fewer than 128 of them.
+  -b FILE       A buildspec instead of the source's buildspec.yml.
+  -e FILE       Variables, a NAME=VALUE a line; quotes are part of the value; lines that begin with # are ignored.
+  -c            Give the build the caller's AWS_* variables and the keys of the caller's AWS profile.
+  -p PROFILE    With -c: the profile.
+  -m            Let the build write into the source directory itself.
+  -h            This text.
+Taken and without effect here: -r DIRECTORY (reports), -l IMAGE (the agent's image), -d (Docker's privileged mode).
+END
+}
+
+note() { printf 'codebuild_build.sh: note: %s\n' "$1" >&2; }
+
+fail() { # CODE MESSAGE
+    printf 'codebuild_build.sh: error: %s\n' "$2" >&2
+    exit "$1"
+}
+
+wrong_use() {
+    printf 'codebuild_build.sh: error: %s\n' "$@" >&2
+    usage >&2
+    exit 2
+}
+
+# AWS's rule: what is not absolute stands below the caller's directory, wherever the source is.
+absolute() {
+    case $1 in
+        /*) REPLY=$1 ;;
+        *) REPLY=$PWD/${1#./} ;;
+    esac
+}
+
+image='' artifacts='' reports='' agent_image='' buildspec='' environment_file='' profile=''
+gives_credentials=no mounts=no is_privileged=no
+sources=()
+while getopts ':cmdi:a:r:s:b:e:l:p:h' letter; do
+    case $letter in
+        i) image=$OPTARG ;;
+        a) artifacts=$OPTARG ;;
+        r) reports=$OPTARG ;;
+        s) sources+=("$OPTARG") ;;
+        b) buildspec=$OPTARG ;;
+        e) environment_file=$OPTARG ;;
+        l) agent_image=$OPTARG ;;
+        p) profile=$OPTARG ;;
+        c) gives_credentials=yes ;;
+        m) mounts=yes ;;
+        d) is_privileged=yes ;;
+        h) usage; exit 0 ;;
+        :) wrong_use "Missing option argument for -$OPTARG" ;;
+        *) wrong_use "Unknown option: -$OPTARG" ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# = 0 ] || wrong_use "Unexpected argument: $1"
+missing=()
+[ -n "$image" ] || missing+=('The image name flag (-i) must be included for a build to run')
+[ -n "$artifacts" ] || missing+=('The artifact directory (-a) must be included for a build to run')
+[ ${#missing[@]} = 0 ] || wrong_use "${missing[@]}"
+
+# A name may end in a line break, which a command substitution would take away.
+own=$(readlink -f -- "${BASH_SOURCE[0]}" && printf x)
+own=${own%?x}
+drydock=${own%/*}/drydock
+[ -x "$drydock" ] || drydock=$(command -v drydock) || fail 125 'drydock is neither beside this script nor on PATH'
+
+words=(run --progress=plain --project=local)
+
+case $image in
+    host | dir:?*) words+=("--image=$image") ;;
+    *)
+        if "$drydock" image inspect "$image" >/dev/null 2>&1; then
+            words+=("--image=$image")
+        else
+            note "there is no local image \`$image\`: the build runs on this machine's own programs, copy-on-write; other \
+versions than in that image may be there, or none"
+        fi
+        ;;
+esac
+
+absolute "$artifacts"
+words+=("--artifacts=$REPLY")
+
+absolute "${sources[0]:-.}"
+[ -n "${sources[0]:-}" ] || REPLY=$PWD
+source=$REPLY
+words+=("--source=$source")
+for secondary in "${sources[@]:1}"; do
+    identifier=${secondary%%:*}
+    if [[ $secondary != *:?* || ! $identifier =~ ^[A-Za-z0-9_]{1,127}$ ]]; then
+        wrong_use "From the second -s on a source is written identifier:directory: $secondary"
+    fi
+    absolute "${secondary#*:}"
+    words+=("--source=$identifier:$REPLY")
+done
+
+if [ -n "$buildspec" ]; then
+    # Older scripts of AWS's looked below the source.
+    absolute "$buildspec"
+    [ -e "$REPLY" ] || [ ! -e "$source/$buildspec" ] || REPLY=$source/$buildspec
+    words+=("--buildspec=$REPLY")
+fi
+
+if [ -n "$environment_file" ]; then
+    absolute "$environment_file"
+    environment_file=$REPLY
+    words+=("--env-file=$environment_file" --env-file-format=literal)
+fi
+
+[ $mounts = no ] || words+=(--mount-source)
+
+[ -z "$agent_image" ] || note '-l has no effect: there is no agent in an image, drydock is the agent'
+[ $is_privileged = no ] || note '-d has no effect: there is no Docker in the build, and no privileged mode'
+[ -z "$reports" ] || note '-r has no effect: test reports are not collected yet'
+
+# MARK: Credentials. Values travel in the environment, never in words that `ps` shows, and drydock masks the secret ones.
+
+# One value of a file of the AWS CLI's; empty where there is none.
+setting() { # FILE SECTION KEY
+    [ -f "$1" ] && [ -r "$1" ] || return 0
+    section=$2 key=$3 awk '
+        /^[ \t]*[#;]/ { next }
+        /^\[/ {
+            sub(/^\[[ \t]*/, ""); sub(/[ \t]*\].*$/, ""); gsub(/"/, "")
+            sub(/^profile[ \t]+/, "profile ")
+            found = $0 == ENVIRON["section"]
+            next
+        }
+        found && /=/ {
+            name = $0; sub(/[ \t]*=.*$/, "", name)
+            if (name == ENVIRON["key"]) {
+                sub(/^[^=]*=[ \t]*/, ""); sub(/[ \t]+[#;].*$/, ""); sub(/[ \t\r]+$/, "")
+                print
+                exit
+            }
+        }' <"$1"
+}
+
+# Keys that the AWS CLI makes itself: single sign-on, roles, programs.
+ask_cli() {
+    local line
+    command -v aws >/dev/null || return 1
+    while IFS= read -r line; do
+        case $line in
+            AWS_ACCESS_KEY_ID=* | AWS_SECRET_ACCESS_KEY=* | AWS_SESSION_TOKEN=*) export "${line?}" ;;
+        esac
+    done < <(aws configure export-credentials --profile "$1" --format env-no-export </dev/null)
+    [ -n "${AWS_ACCESS_KEY_ID:-}" ]
+}
+
+read_profile() { # PROFILE IS_REQUIRED
+    local credentials configuration section=$1 value region
+    credentials=${AWS_SHARED_CREDENTIALS_FILE:-${HOME:-}/.aws/credentials}
+    configuration=${AWS_CONFIG_FILE:-${HOME:-}/.aws/config}
+    [ "$1" = default ] || section="profile $1"
+    if [ "$2" = yes ] || [ -z "${AWS_ACCESS_KEY_ID:-}" ]; then
+        unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN
+        for name in aws_access_key_id aws_secret_access_key aws_session_token; do
+            value=$(setting "$credentials" "$1" $name)
+            [ -n "$value" ] || value=$(setting "$configuration" "$section" $name)
+            [ -z "$value" ] || export "${name^^}=$value"
+        done
+        if [ -z "${AWS_ACCESS_KEY_ID:-}" ] && ! ask_cli "$1"; then
+            [ "$2" = no ] || fail 3 "no keys of the profile \`$1\` are to be had: neither in its files nor from the AWS CLI"
+            note "-c finds no keys: none in the environment, none of the profile \`$1\`"
+        fi
+    fi
+    region=$(setting "$configuration" "$section" region)
+    # Both are read, each by other tools; they have to agree.
+    region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$region}}
+    [ -z "$region" ] || export AWS_REGION="$region" AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-$region}"
+}
+
+if [ $gives_credentials = yes ]; then
+    if [ -n "$profile" ]; then
+        read_profile "$profile" yes
+    else
+        read_profile "${AWS_PROFILE:-${AWS_DEFAULT_PROFILE:-default}}" no
+    fi
+    for name in $(compgen -e | grep '^AWS_'); do
+        # What the build was written a file for counts.
+        [ -n "${!name}" ] || continue
+        if [ -f "$environment_file" ] && grep -q "^[[:blank:]]*$name=" <"$environment_file"; then continue; fi
+        case $name in
+            # They name what only this machine has.
+            AWS_PROFILE | AWS_DEFAULT_PROFILE | AWS_*_FILE) ;;
+            *KEY* | *SECRET* | *TOKEN* | *PASSWORD* | *CREDENTIAL*) words+=("--secret=$name") ;;
+            *) words+=("--env=$name") ;;
+        esac
+    done
+elif [ -n "$profile" ]; then
+    note '-p has no effect without -c'
+fi
+
+printf 'Build Command:\n\n%s\n\n' "$(printf ' %q' "$drydock" "${words[@]}" | sed 's/^ //')"
+exec "$drydock" "${words[@]}"
