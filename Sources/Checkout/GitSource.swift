@@ -26,7 +26,8 @@ public struct GitSource: Sendable {
 
     public init(location: GitLocation, version: GitVersion? = nil, depth: Int? = nil) {
         self.location = location
-        self.version = version
+        // What git itself calls the commit that a repository stands at is what it gives when nothing is asked for.
+        self.version = version?.text == "HEAD" ? nil : version
         self.depth = depth
     }
 

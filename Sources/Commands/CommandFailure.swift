@@ -87,6 +87,12 @@ extension CommandFailure {
         .wrongUse, "only the first `--source` can be without an identifier",
         hints: ["write a secondary source as `--source IDENTIFIER:PATH`"])
 
+    static func sourceWithoutPlace(_ word: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "`--source \(Arguments.displayed(word))` names no place",
+            hints: ["a secondary source is written `--source IDENTIFIER:PATH`"])
+    }
+
     static func versionWithoutSource(_ identifier: String) -> CommandFailure {
         CommandFailure(.wrongUse, "`--source-version` names `\(identifier)`, which no `--source` does")
     }

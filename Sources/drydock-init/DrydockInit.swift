@@ -22,11 +22,22 @@ enum DrydockInit {
         // A reader that went away is an error to handle where it is written to, never a silent death.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        guard isSocket(control) else {
+            // Somebody tries what it does. Reading from whatever descriptor 3 is would wait for ever.
+            let words: StaticString = "drydock-init is started by drydock, and does nothing by itself\n"
+            write(2, words.utf8Start, words.utf8CodeUnitCount)
+            exit(2)
+        }
         if CommandLine.argc == 2, CommandLine.arguments[1] == PidOne.argument {
             PidOne.main()
         } else {
             Launcher.main()
         }
+    }
+
+    private static func isSocket(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 }
 

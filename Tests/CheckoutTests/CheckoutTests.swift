@@ -137,6 +137,7 @@ struct GitSourceTests {
             let feature = try git(tree, "repo", "rev-parse", "feature/x")
             for depth in [nil, 1, 50] {
                 #expect(try checkOut(tree, nil, depth: depth).commit == second)
+                #expect(try checkOut(tree, "HEAD", depth: depth).commit == second)
                 #expect(try checkOut(tree, "main", depth: depth).commit == second)
                 #expect(try checkOut(tree, "v1", depth: depth).commit == first)
                 #expect(try checkOut(tree, "feature/x", depth: depth).commit == feature)

@@ -58,6 +58,7 @@ struct CommandLineTests {
             WrongUse("run -q -v", "error: `--quiet` and `--verbose` exclude each other"),
             WrongUse("run -s ''", "error: `-s` needs a value that is not empty"),
             WrongUse("run -s a -s b", "error: only the first `--source` can be without an identifier"),
+            WrongUse("run -s a:", "error: `--source a:` names no place"),
             WrongUse("run -s a:. -s a:.", "error: two secondary sources are named `a`"),
             WrongUse("run --source-version x=1", "error: `--source-version` names `x`, which no `--source` does"),
             WrongUse("run -a ''", "error: `-a` needs a value that is not empty"),
@@ -142,6 +143,19 @@ struct CommandLineTests {
                     "2 error: there is no option `--\u{FFFD}`",
                     "2 error: the value of `-e` is not UTF-8", "2",
                 ], "\(result.output)\(result.errors)")
+        }
+    }
+
+    @Test("the launcher started by hand says what it is")
+    func launcherByHand() throws {
+        try TemporaryTree.with { tree in
+            let programs = Drydock.program.removingLastComponent()
+            let script =
+                "for p in \"$0/drydock-init\" \"$0/../libexec/drydock/drydock-init\"; do "
+                + "[ -x \"$p\" ] && exec \"$p\" 3<&-; done"
+            let result = try runTool("sh", ["-c", script, programs.string], in: tree.path("."))
+            #expect(result.status == 2)
+            #expect(result.errors == "drydock-init is started by drydock, and does nothing by itself\n")
         }
     }
 

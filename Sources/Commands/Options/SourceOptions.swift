@@ -86,6 +86,9 @@ struct SourceOptions {
     private func applySources(to request: inout BuildRequest) throws {
         for (index, word) in source.enumerated() {
             let parsed = SourceRequest(word, path: Arguments.path)
+            if case .directory(let path) = parsed.location, path.isEmpty {
+                throw CommandFailure.sourceWithoutPlace(word)
+            }
             if parsed.identifier != nil {
                 request.secondarySources.append(parsed)
             } else if index == 0 {
