@@ -44,6 +44,7 @@ let package = Package(
         // Floor 4 · parts: none knows another; the engine alone composes them.
         .target(name: "BuildEnvironment", dependencies: ["Buildspec", "Diagnostics", "Files", systemPackage]),
         .target(name: "Sandbox", dependencies: ["SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
+        .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", systemPackage]),
         .target(name: "Checkout", dependencies: ["Processes", "Files", systemPackage]),
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
@@ -101,6 +102,9 @@ let package = Package(
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
+        .testTarget(
+            name: "ProjectsTests",
+            dependencies: ["Diagnostics", "Projects", systemPackage]),
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "TestSupport", systemPackage]),

@@ -7,6 +7,7 @@ import Diagnostics
 struct Composer {
     private let source: SourceText
     private let limits: YAMLLimits
+    private let keepsLocalTags: Bool
     private(set) var diagnostics: [Diagnostic] = []
     private var anchors: [String: Node] = [:]
     /// Anchors of lists and maps whose end has not come yet: an alias to one is a cycle.
@@ -14,9 +15,10 @@ struct Composer {
     private var depth = 0
     private var aliasNodes = 0
 
-    init(source: SourceText, limits: YAMLLimits) {
+    init(source: SourceText, limits: YAMLLimits, keepsLocalTags: Bool = false) {
         self.source = source
         self.limits = limits
+        self.keepsLocalTags = keepsLocalTags
     }
 
     /// The tree of the first document, or nil when there is none.
@@ -53,7 +55,7 @@ struct Composer {
         case .alias(let name): return try resolve(name, event)
         case .scalar(let scalar, let anchor, let tag): return try compose(scalar, anchor: anchor, tag: tag, event)
         case .listStart(let anchor, let tag, let isFlow):
-            check(tag, isOneOf: ["seq"], event)
+            let own = check(tag, isOneOf: ["seq"], event)
             try enter(anchor, event)
             var items: [Node] = []
             var end = event.end
@@ -65,9 +67,9 @@ struct Composer {
                 }
                 items.append(try compose(next, from: events))
             }
-            return leave(Node(content: .list(items), start: event.start, end: end, anchor: anchor))
+            return leave(Node(content: .list(items), start: event.start, end: end, anchor: anchor, tag: own))
         case .mapStart(let anchor, let tag, let isFlow):
-            check(tag, isOneOf: ["map", "omap", "set"], event)
+            let own = check(tag, isOneOf: ["map", "omap", "set"], event)
             try enter(anchor, event)
             var builder = MapBuilder(path: source.path)
             var end = event.end
@@ -83,7 +85,7 @@ struct Composer {
                 builder.add(key, try compose(valueEvent, from: events))
             }
             let entries = builder.finish(reporting: &diagnostics)
-            return leave(Node(content: .map(entries), start: event.start, end: end, anchor: anchor))
+            return leave(Node(content: .map(entries), start: event.start, end: end, anchor: anchor, tag: own))
         default:
             preconditionFailure("libyaml ends only what it has begun")
         }
@@ -92,11 +94,11 @@ struct Composer {
     private mutating func compose(
         _ scalar: Scalar, anchor: String?, tag: String?, _ event: EventStream.Event
     ) throws(YAMLError) -> Node {
-        check(tag, isOneOf: ["str", "int", "float", "bool", "null", "timestamp", "merge"], event)
+        let own = check(tag, isOneOf: ["str", "int", "float", "bool", "null", "timestamp", "merge"], event)
         var scalar = scalar
         scalar.isTaggedText = tag == "tag:yaml.org,2002:str" || tag == "!"
         if scalar.text.utf8.contains(0) { throw YAMLError(.escapedNul(at: span(event))) }
-        let node = Node(content: .scalar(scalar), start: event.start, end: event.end, anchor: anchor)
+        let node = Node(content: .scalar(scalar), start: event.start, end: event.end, anchor: anchor, tag: own)
         if let anchor { anchors[anchor] = node }
         return node
     }
@@ -134,19 +136,22 @@ struct Composer {
         return node
     }
 
-    private mutating func check(_ tag: String?, isOneOf known: [String], _ event: EventStream.Event) {
-        guard let tag, tag != "!" else { return }
+    /// - Returns: the tag, where it is the document's own and such tags are kept.
+    private mutating func check(_ tag: String?, isOneOf known: [String], _ event: EventStream.Event) -> String? {
+        guard let tag, tag != "!" else { return nil }
         let prefix = "tag:yaml.org,2002:"
-        if tag.hasPrefix(prefix), known.contains(String(tag.dropFirst(prefix.count))) { return }
+        if tag.hasPrefix(prefix), known.contains(String(tag.dropFirst(prefix.count))) { return nil }
+        if keepsLocalTags, tag.hasPrefix("!") { return tag }
         // The event ends with the value; the tag ends at the next blank.
         let written = source.text(from: event.start, to: SourcePosition(line: event.start.line + 1, column: 1))
             .unicodeScalars.prefix { $0 != " " && $0 != "\t" }
         let end = SourcePosition(line: event.start.line, column: event.start.column + written.count)
-        guard diagnostics.count < 1000 else { return }
+        guard diagnostics.count < 1000 else { return nil }
         diagnostics.append(
             .unknownTag(
                 String(String.UnicodeScalarView(written)),
                 at: SourceSpan(path: source.path, start: event.start, end: end)))
+        return nil
     }
 
     private func span(_ event: EventStream.Event) -> SourceSpan {

@@ -13,12 +13,17 @@ public struct Node: Sendable, Equatable {
     public var end: SourcePosition
     /// The anchor that names the node, without `&`.
     public var anchor: String?
+    /// A tag of the document's own, such as `!Ref`; kept only where the reader asks for such tags.
+    public var tag: String?
     /// Nodes below this one and itself, aliases counted as what they expand to.
     let weight: Int
     /// Levels of lists and maps, this one included; 0 for a scalar.
     let height: Int
 
-    init(content: Content, start: SourcePosition, end: SourcePosition, anchor: String?) {
+    public init(
+        content: Content, start: SourcePosition, end: SourcePosition, anchor: String? = nil, tag: String? = nil
+    ) {
+        self.tag = tag
         self.content = content
         self.start = start
         self.end = end
@@ -47,6 +52,11 @@ public struct Node: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var key: Node
         public var value: Node
+
+        public init(key: Node, value: Node) {
+            self.key = key
+            self.value = value
+        }
     }
 
     /// The scalar, or nil when the node is a list or a map.
@@ -94,6 +104,11 @@ public struct Scalar: Sendable, Equatable {
     public var style: Style
     /// Whether a tag such as `!!str` makes it text whatever it looks like.
     var isTaggedText = false
+
+    public init(text: String, style: Style) {
+        self.text = text
+        self.style = style
+    }
 
     /// How the scalar is written.
     public enum Style: Sendable, Equatable {

@@ -27,6 +27,15 @@ extension Diagnostic {
             hints: ["a buildspec is a few kilobytes; is this the file you meant?"])
     }
 
+    /// A mistake in JSON, of which CodeBuild has no words: no buildspec is read as JSON alone.
+    static func json(
+        _ message: String, at span: SourceSpan, hints: [String] = [], related: [Related] = []
+    ) -> Diagnostic {
+        Diagnostic(
+            rule: JSONRule.syntax, severity: .error, message: message, span: span, hints: hints,
+            related: related)
+    }
+
     static func outOfMemory(_ path: String) -> Diagnostic {
         .yaml(.syntax, "not enough memory to read the file", at: SourceSpan(path: path, start: .start, end: .start))
     }

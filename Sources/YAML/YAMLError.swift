@@ -32,6 +32,11 @@ public enum YAMLRule: String, Sendable, CaseIterable {
     case multipleDocuments = "multiple-documents"
 }
 
+/// The rule of texts that are read as JSON; a buildspec is never one.
+public enum JSONRule {
+    public static let syntax = "json-syntax"
+}
+
 /// How much a document may ask of its reader.
 public struct YAMLLimits: Sendable, Equatable {
     /// Bytes of the text.
@@ -54,10 +59,25 @@ public struct YAMLDocument: Sendable, Equatable {
     /// Reads the first document of a text.
     ///
     /// Works in time and memory proportional to the text, whatever it holds: the limits end the reading.
-    public init(_ source: SourceText, limits: YAMLLimits = YAMLLimits()) throws(YAMLError) {
+    ///
+    /// - Parameter keepsLocalTags: whether `!name` before a value stays with its node instead of being warned of.
+    public init(
+        _ source: SourceText, limits: YAMLLimits = YAMLLimits(), keepsLocalTags: Bool = false
+    ) throws(YAMLError) {
         try Preflight.check(source, limits: limits)
-        var composer = Composer(source: source, limits: limits)
+        var composer = Composer(source: source, limits: limits, keepsLocalTags: keepsLocalTags)
         root = try composer.compose()
         diagnostics = composer.diagnostics
+    }
+
+    /// Reads a text as JSON (RFC 8259), into the same tree.
+    ///
+    /// A reader of its own, because JSON is not quite YAML 1.1: libyaml knows no surrogate pairs (`\ud83d\ude00`), and
+    /// speaks of mistakes in words that fit no JSON.
+    public init(json source: SourceText, limits: YAMLLimits = YAMLLimits()) throws(YAMLError) {
+        try Preflight.check(source, limits: limits)
+        var reader = JSONReader(source: source, limits: limits)
+        root = try reader.read()
+        diagnostics = reader.diagnostics
     }
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Diagnostics
+import YAML
+
+/// Reads the values of one project: the same members under the names of the API (`timeoutInMinutes`) and of CloudFormation
+/// (`TimeoutInMinutes`).
+struct ProjectReader {
+    let path: String
+    let spelling: Spelling
+    /// Works out a template's functions; nil where values stand for themselves.
+    let evaluator: TemplateEvaluator?
+    let findings: Findings
+
+    enum Spelling: Sendable {
+        case api, cloudFormation
+    }
+
+    /// A member of a map, by its name in the API.
+    struct Member {
+        var name: String
+        var key: Node
+        /// Functions are worked out; its children are as they were written.
+        var value: Node
+    }
+
+    /// A member's name as the file writes it.
+    func written(_ name: String) -> String {
+        guard spelling == .cloudFormation else { return name }
+        return name == "buildspec" ? "BuildSpec" : name.prefix(1).uppercased() + name.dropFirst()
+    }
+
+    private func named(_ key: String) -> String {
+        guard spelling == .cloudFormation else { return key }
+        if key == "BuildSpec" { return "buildspec" }
+        // Such as `buildspec`, which CloudFormation does not know.
+        guard key.first?.isUppercase == true else { return "\0" + key }
+        return key.prefix(1).lowercased() + key.dropFirst()
+    }
+
+    /// The members of a map; those that are not known are warned of.
+    /// - Parameter unread: members that change nothing here, of which it only matters whether they are there.
+    func members(of node: Node, in section: String, known: [String], unread: Set<String> = []) -> [Member] {
+        guard let entries = node.entries else {
+            if !node.isNull, node.scalar?.text != "" {
+                reject(.wrongType(section.isEmpty ? "the project" : "`\(section)`", "a map", node, at: span(node)))
+            }
+            return []
+        }
+        var members: [Member] = []
+        for entry in entries {
+            let key = entry.key.scalar?.text ?? ""
+            let name = named(key)
+            guard known.contains(name) else {
+                warn(.unknownMember(key, in: section, known: known.map(written), at: span(entry.key)))
+                continue
+            }
+            let isRead = evaluator == nil || !unread.contains(name)
+            guard let value = isRead ? resolve(entry.value) : evaluator?.resolveQuietly(entry.value), !value.isNull
+            else { continue }
+            members.append(Member(name: name, key: entry.key, value: value))
+        }
+        return members
+    }
+
+    func resolve(_ node: Node) -> Node? { evaluator == nil ? node : evaluator?.resolve(node) }
+
+    // MARK: Values
+
+    /// Text that is not empty: skeletons of the AWS command line hold empty ones for what is not set.
+    func text(_ member: Member) -> Placed<String>? {
+        guard let scalar = member.value.scalar else {
+            reject(.wrongType("`\(written(member.name))`", "text", member.value, at: span(member.value)))
+            return nil
+        }
+        return scalar.text.isEmpty ? nil : Placed(scalar.text, span(member.value))
+    }
+
+    func boolean(_ member: Member) -> Placed<Bool>? {
+        switch member.value.scalar?.text {
+        case "true", "True": return Placed(true, span(member.value))
+        case "false", "False", "": return Placed(false, span(member.value))
+        default:
+            reject(.wrongType("`\(written(member.name))`", "`true` or `false`", member.value, at: span(member.value)))
+            return nil
+        }
+    }
+
+    func integer(_ member: Member, in range: ClosedRange<Int>) -> Placed<Int>? {
+        guard let text = member.value.scalar?.text, let value = Int(text) else {
+            reject(.wrongType("`\(written(member.name))`", "a whole number", member.value, at: span(member.value)))
+            return nil
+        }
+        guard range.contains(value) else {
+            reject(.outOfRange(written(member.name), value, range, at: span(member.value)))
+            return nil
+        }
+        return Placed(value, span(member.value))
+    }
+
+    /// One of a closed set of words.
+    func word<Word: RawRepresentable & CaseIterable & Sendable & Equatable>(
+        _ member: Member, as type: Word.Type
+    ) -> Placed<Word>? where Word.RawValue == String {
+        guard let text = text(member) else { return nil }
+        guard let word = Word(rawValue: text.value) else {
+            reject(.unknownWord(written(member.name), text.value, Word.allCases.map(\.rawValue), at: text.span))
+            return nil
+        }
+        return Placed(word, text.span)
+    }
+
+    /// The items of a list, functions worked out.
+    func items(_ member: Member, atMost maximum: Int) -> [Node] {
+        guard let items = member.value.items else {
+            if member.value.scalar?.text != "" {
+                reject(.wrongType("`\(written(member.name))`", "a list", member.value, at: span(member.value)))
+            }
+            return []
+        }
+        let values = items.compactMap(resolve)
+        if values.count > maximum {
+            reject(.tooMany(written(member.name), values.count, maximum, at: span(member.key)))
+        }
+        return values
+    }
+
+    // MARK: Findings
+
+    func span(_ node: Node) -> SourceSpan { node.span(in: path) }
+    func reject(_ diagnostic: Diagnostic) { findings.add(diagnostic) }
+    func warn(_ diagnostic: Diagnostic) { findings.add(diagnostic) }
+
+    /// Says that a member changes nothing here.
+    func ignore(_ member: Member, in section: String = "", _ reason: String) {
+        let name = (section.isEmpty ? "" : section + ".") + written(member.name)
+        // What a list or map holds is not underlined line by line: the key says it.
+        warn(.noLocalMeaning(name, reason, at: span(member.key)))
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Diagnostics
+
+/// A value with its place in a file, or on the command line.
+public struct Placed<Value: Sendable & Equatable>: Sendable, Equatable {
+    public var value: Value
+    public var span: SourceSpan
+
+    public init(_ value: Value, _ span: SourceSpan) {
+        self.value = value
+        self.span = span
+    }
+}
+
+/// A project as CodeBuild defines one, as far as it has a meaning on this machine.
+///
+/// Source: `CreateProject`, AWS CodeBuild API Reference; `AWS::CodeBuild::Project`, AWS CloudFormation User Guide. What
+/// has no meaning here stands in `ProjectFile.Selection.diagnostics` and nowhere else.
+public struct ProjectDefinition: Sendable, Equatable {
+    public var name: Placed<String>?
+    public var source = Source()
+    /// Overrides the version of the source.
+    public var sourceVersion: Placed<String>?
+    public var secondarySources: [Source] = []
+    /// Versions by the identifier of their source.
+    public var secondarySourceVersions: [SourceVersion] = []
+    public var artifacts = Artifacts()
+    public var secondaryArtifacts: [Artifacts] = []
+    public var environment = Environment()
+    public var timeoutMinutes: Placed<Int>?
+    /// A key's ARN, or `alias/…`.
+    public var encryptionKey: Placed<String>?
+
+    public init() {}
+
+    /// `ProjectSource`.
+    public struct Source: Sendable, Equatable {
+        public var type: Placed<SourceType>?
+        public var location: Placed<String>?
+        /// A path in the source, an S3 ARN, or the document itself.
+        public var buildspec: Placed<String>?
+        /// Nil for the primary source.
+        public var identifier: Placed<String>?
+
+        public init() {}
+    }
+
+    /// `SourceType`.
+    public enum SourceType: String, Sendable, CaseIterable {
+        case codeCommit = "CODECOMMIT"
+        case codePipeline = "CODEPIPELINE"
+        case gitHub = "GITHUB"
+        case gitHubEnterprise = "GITHUB_ENTERPRISE"
+        case gitLab = "GITLAB"
+        case gitLabSelfManaged = "GITLAB_SELF_MANAGED"
+        case bitbucket = "BITBUCKET"
+        case s3 = "S3"
+        case none = "NO_SOURCE"
+
+        /// Whether `location` is the URL of a git repository.
+        public var isGit: Bool {
+            switch self {
+            case .codeCommit, .gitHub, .gitHubEnterprise, .gitLab, .gitLabSelfManaged, .bitbucket: true
+            case .codePipeline, .s3, .none: false
+            }
+        }
+    }
+
+    /// `ProjectSourceVersion`.
+    public struct SourceVersion: Sendable, Equatable {
+        public var identifier: Placed<String>
+        public var version: Placed<String>
+    }
+
+    /// `ProjectArtifacts`.
+    public struct Artifacts: Sendable, Equatable {
+        public var type: Placed<ArtifactsType>?
+        public var name: Placed<String>?
+        /// Whether the artifact is one ZIP file; otherwise its files are a directory. Nil where nothing is said.
+        public var isZip: Placed<Bool>?
+        /// Whether the buildspec's `artifacts/name` counts.
+        public var overridesName: Placed<Bool>?
+        /// Nil for the primary artifact.
+        public var identifier: Placed<String>?
+
+        public init() {}
+    }
+
+    /// `ArtifactsType`.
+    public enum ArtifactsType: String, Sendable, CaseIterable {
+        case codePipeline = "CODEPIPELINE"
+        case s3 = "S3"
+        case none = "NO_ARTIFACTS"
+    }
+
+    /// `ProjectEnvironment`.
+    public struct Environment: Sendable, Equatable {
+        public var image: Placed<String>?
+        public var computeType: Placed<String>?
+        /// In file order; of equal names the last counts.
+        public var variables: [Variable] = []
+
+        public init() {}
+    }
+
+    /// `EnvironmentVariable`.
+    public struct Variable: Sendable, Equatable {
+        public var name: Placed<String>
+        public var value: Placed<String>
+        public var kind: Kind
+
+        public init(name: Placed<String>, value: Placed<String>, kind: Kind) {
+            self.name = name
+            self.value = value
+            self.kind = kind
+        }
+
+        /// `EnvironmentVariableType`.
+        public enum Kind: String, Sendable, CaseIterable {
+            case plaintext = "PLAINTEXT"
+            /// The value is the name of a parameter.
+            case parameterStore = "PARAMETER_STORE"
+            /// The value is a reference as in a buildspec's `env/secrets-manager`.
+            case secretsManager = "SECRETS_MANAGER"
+        }
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Diagnostics
+import Files
+public import SystemPackage
+import YAML
+
+/// A file that defines one or several projects: the input of create-project or update-project, the output of
+/// batch-get-projects, or a CloudFormation template; JSON or YAML.
+public struct ProjectFile {
+    /// The largest file that is read, in bytes: a template's limit is one million, and batch-get-projects may list a
+    /// hundred projects.
+    public static let maximumBytes = 2 << 20
+
+    public let source: SourceText
+    private let root: Node
+    private let readerFindings: [Diagnostic]
+    private let candidates: [Candidate]
+    private let isTemplate: Bool
+
+    private struct Candidate {
+        /// The logical id in a template.
+        var identifier: String?
+        var definition: Node
+        /// The whole resource of a template.
+        var resource: Node?
+    }
+
+    /// A project, and what there is to say of it.
+    public struct Selection: Sendable, Equatable {
+        public var definition: ProjectDefinition
+        /// The project's logical id in a template.
+        public var identifier: String?
+        /// Warnings, by place.
+        public var diagnostics: [Diagnostic]
+    }
+
+    /// Reads a file, whatever it is: never more than `maximumBytes` and one byte.
+    public static func load(_ path: FilePath) throws(ProjectsError) -> ProjectFile {
+        let bytes: [UInt8]
+        do {
+            bytes = try FileContents.read(path, limit: maximumBytes, regularOnly: false)
+        } catch {
+            if error.underlying == .noSuchFileOrDirectory { throw .missing(path.displayed) }
+            throw .unreadable(
+                path.displayed,
+                error.code == .tooLarge ? "it is larger than 2 MiB" : error.underlying?.words ?? "\(error)")
+        }
+        return try ProjectFile(SourceText(path: path.displayed, bytes: bytes))
+    }
+
+    public init(_ source: SourceText) throws(ProjectsError) {
+        var limits = YAMLLimits()
+        limits.bytes = Self.maximumBytes
+        let document: YAMLDocument
+        do {
+            document =
+                Self.isJSON(source)
+                ? try YAMLDocument(json: source, limits: limits)
+                : try YAMLDocument(source, limits: limits, keepsLocalTags: true)
+        } catch {
+            throw .invalid([error.diagnostic.withoutVerdict], in: source)
+        }
+        guard let root = document.root, let candidates = Self.candidates(in: root), !candidates.isEmpty else {
+            throw .invalid([.notAProject(document.root, in: source)], in: source)
+        }
+        self.source = source
+        self.root = root
+        self.candidates = candidates
+        isTemplate = Template.isTemplate(root)
+        readerFindings = document.diagnostics.map(\.withoutVerdict)
+    }
+
+    /// JSON by its name or by its first character.
+    private static func isJSON(_ source: SourceText) -> Bool {
+        let path = source.path.lowercased()
+        if path.hasSuffix(".json") { return true }
+        if path.hasSuffix(".yml") || path.hasSuffix(".yaml") { return false }
+        let first = source.bytes.first { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }
+        return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+    }
+
+    /// The projects of a document, or nil when it is nothing that holds any.
+    private static func candidates(in root: Node) -> [Candidate]? {
+        if Template.isTemplate(root) {
+            return Template(root: root, path: "").projects.map { entry in
+                Candidate(
+                    identifier: entry.key.scalar?.text,
+                    definition: entry.value["Properties"]
+                        ?? Node(content: .map([]), start: entry.key.start, end: entry.key.end),
+                    resource: entry.value)
+            }
+        }
+        let list = root.items ?? root["projects"]?.items ?? root["project"].map { [$0] } ?? [root]
+        let members = ["name", "source", "environment", "artifacts"]
+        guard list.allSatisfy({ item in members.contains { item[$0] != nil } }) else { return nil }
+        return list.map { Candidate(definition: $0) }
+    }
+
+    // MARK: Choosing
+
+    /// The project of a name, or the only one.
+    ///
+    /// - Parameters:
+    ///   - name: a project's name, or its logical id in a template.
+    ///   - parameters: values for a template's parameters; of equal names the last counts.
+    public func project(
+        _ name: String?, parameters: [ProjectParameter] = [], facts: StackFacts = StackFacts()
+    ) throws(ProjectsError) -> Selection {
+        if !isTemplate, !parameters.isEmpty { throw .parameterWithoutTemplate }
+        let candidate = try choose(name, parameters, facts)
+        let findings = Findings()
+        for finding in readerFindings { findings.add(finding) }
+        let evaluator = evaluator(parameters, facts, findings)
+        let reader = ProjectReader(
+            path: source.path, spelling: isTemplate ? .cloudFormation : .api, evaluator: evaluator, findings: findings)
+        let definition = reader.project(candidate.definition)
+        if let evaluator, let condition = candidate.resource?["Condition"], let words = condition.scalar?.text {
+            let call = TemplateCall(function: "Condition", argument: condition, node: condition)
+            if evaluator.condition(words, call) == false {
+                findings.add(
+                    .conditionDoesNotHold(
+                        candidate.identifier ?? "", words, at: condition.span(in: source.path)))
+            }
+        }
+        if findings.isRejected { throw .invalid(findings.sorted, in: source) }
+        if let evaluator { try checkNames(parameters, evaluator) }
+        return Selection(definition: definition, identifier: candidate.identifier, diagnostics: findings.sorted)
+    }
+
+    private func evaluator(
+        _ parameters: [ProjectParameter], _ facts: StackFacts, _ findings: Findings
+    ) -> TemplateEvaluator? {
+        guard isTemplate else { return nil }
+        return TemplateEvaluator(
+            Template(root: root, path: source.path), parameters: parameters, facts: facts, findings: findings)
+    }
+
+    private func choose(
+        _ name: String?, _ parameters: [ProjectParameter], _ facts: StackFacts
+    ) throws(ProjectsError) -> Candidate {
+        guard let name else {
+            guard candidates.count > 1 else { return candidates[0] }
+            throw .severalProjects(names(parameters, facts), in: source.path)
+        }
+        for candidate in candidates where candidate.identifier == name { return candidate }
+        for candidate in candidates where self.name(of: candidate, parameters, facts) == name { return candidate }
+        throw .noSuchProject(name, names(parameters, facts), in: source.path)
+    }
+
+    private func names(_ parameters: [ProjectParameter], _ facts: StackFacts) -> [String] {
+        candidates.compactMap { $0.identifier ?? name(of: $0, parameters, facts) }
+    }
+
+    /// A project's name; what is wrong with it is told when the project is chosen.
+    private func name(of candidate: Candidate, _ parameters: [ProjectParameter], _ facts: StackFacts) -> String? {
+        guard let node = candidate.definition[isTemplate ? "Name" : "name"] else { return nil }
+        guard let evaluator = evaluator(parameters, facts, Findings()) else { return node.scalar?.text }
+        return evaluator.resolve(node)?.scalar?.text
+    }
+
+    /// A parameter that nothing asked for is a mistake unless the template at least declares it.
+    private func checkNames(_ parameters: [ProjectParameter], _ evaluator: TemplateEvaluator) throws(ProjectsError) {
+        let template = evaluator.template
+        for parameter in parameters where !evaluator.usedNames.contains(parameter.name) {
+            let resource = String(parameter.name.prefix { $0 != "." })
+            if template.parameter(parameter.name) != nil || template.resource(resource) != nil { continue }
+            if StackFacts.pseudoParameters.contains(parameter.name) { continue }
+            throw .unknownParameter(parameter.name, known: template.keys("Parameters"))
+        }
+    }
+}
+
+extension Diagnostic {
+    /// CodeBuild never reads these files, so it says nothing to them.
+    fileprivate var withoutVerdict: Diagnostic {
+        var diagnostic = self
+        diagnostic.codeBuild = nil
+        if rule == YAMLRule.nestingTooDeep.rawValue || rule == YAMLRule.fileTooLarge.rawValue { diagnostic.hints = [] }
+        return diagnostic
+    }
+}
