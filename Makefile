@@ -15,7 +15,8 @@ DIRECTORIES = DESTDIR='$(DESTDIR)' prefix='$(prefix)' $(foreach name,bindir libe
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
 BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = gcc libc6-dev make uidmap unzip
-TEST_PACKAGES = git libarchive-tools patch procps python3 python3-pip python3-pytest python3-setuptools xz-utils
+TEST_PACKAGES = bash-completion fish git libarchive-tools man-db mandoc patch procps python3 python3-pip python3-pytest \
+	python3-setuptools xz-utils zsh
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test build release run test test-small test-sandbox test-e2e test-all third-party lint format \

@@ -17,6 +17,8 @@ struct FishCompletion {
             )
         }
         lines.append("complete -c \(program) -n '__fish_use_subcommand' -a help -d 'Show what there is'")
+        lines.append(
+            "complete -c \(program) -n '__fish_seen_subcommand_from help' -a '\(names.joined(separator: " "))'")
         for (path, syntax) in root.flattened() where path.count > 1 {
             var conditions = path.dropFirst().map { "__fish_seen_subcommand_from \($0)" }
             if !syntax.subcommands.isEmpty {

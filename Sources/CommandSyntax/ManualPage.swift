@@ -16,24 +16,29 @@ public struct ManualPage: CustomStringConvertible {
 
     private let root: CommandSyntax
     private let version: String
+    private let date: String
     private let sections: [Section]
 
-    public init(_ root: CommandSyntax, version: String, sections: [Section]) {
+    /// - Parameter date: of the version, as `2026-11-23`.
+    public init(_ root: CommandSyntax, version: String, date: String, sections: [Section]) {
         self.root = root
         self.version = version
+        self.date = date
         self.sections = sections
     }
 
     public var description: String {
         var lines = [
-            ".TH \(root.name.uppercased()) 1 \"\" \"\(root.name) \(version)\" \"User Commands\"",
+            ".TH \(root.name.uppercased()) 1 \"\(date)\" \"\(root.name) \(version)\" \"User Commands\"",
             ".SH NAME", "\(root.name) \\- \(Self.escaped(root.abstract))", ".SH SYNOPSIS",
         ]
         let commands = root.flattened().dropFirst()
-        for (path, syntax) in commands where syntax.subcommands.isEmpty {
+        for (index, (path, syntax)) in commands.filter(\.syntax.subcommands.isEmpty).enumerated() {
             let name = path.joined(separator: " ")
             let rest = HelpText(syntax, path: "").usage.drop { $0 == " " }
-            lines += [".br", "\\fB\(Self.escaped(name))\\fR \(Self.escaped(String(rest)))"]
+            let words = rest.isEmpty ? "" : " " + Self.escaped(String(rest))
+            if index > 0 { lines.append(".br") }
+            lines += ["\\fB\(Self.escaped(name))\\fR" + words]
         }
         lines += [".SH DESCRIPTION"] + Self.text(root.discussion) + [".SH COMMANDS"]
         for (path, syntax) in commands {
@@ -58,12 +63,26 @@ public struct ManualPage: CustomStringConvertible {
 
     private static func entry(_ term: String, _ text: String) -> [String] { [".TP", term] + self.text(text) }
 
+    /// Running text in lines of at most 80 bytes, what stands between backticks in bold.
     private static func text(_ text: String) -> [String] {
-        text.split(separator: "\n").map { line in
-            let escaped = escaped(String(line))
-            // A line that begins so would be a macro.
-            return escaped.hasPrefix(".") || escaped.hasPrefix("'") ? "\\&" + escaped : escaped
+        var lines: [String] = []
+        for paragraph in text.split(separator: "\n") {
+            var pieces = paragraph.split(separator: "`", omittingEmptySubsequences: false).map { escaped(String($0)) }
+            // A backtick without a second one stands for itself.
+            if pieces.count % 2 == 0, let last = pieces.popLast() { pieces[pieces.count - 1] += "`" + last }
+            let marked = pieces.enumerated().map { $0 % 2 == 0 ? $1 : "\\fB\($1)\\fR" }.joined()
+            var line = ""
+            for word in marked.split(separator: " ") {
+                if !line.isEmpty, line.utf8.count + 1 + word.utf8.count > 78 {
+                    lines.append(line)
+                    line = ""
+                }
+                line += (line.isEmpty ? "" : " ") + word
+            }
+            lines.append(line)
         }
+        // A line that begins so would be a macro.
+        return lines.map { $0.hasPrefix(".") || $0.hasPrefix("'") ? "\\&" + $0 : $0 }
     }
 
     /// A hyphen that is typed is not one that breaks words.

@@ -45,6 +45,12 @@ struct BashCompletion {
             _\(program)() {
                 local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word index
                 COMPREPLY=()
+                # readline takes `--name=value` for three words.
+                if [[ $current == = ]]; then
+                    current=''
+                elif [[ $previous == = ]]; then
+                    previous=${COMP_WORDS[COMP_CWORD-2]}
+                fi
                 for ((index = 1; index < COMP_CWORD; index++)); do
                     word=${COMP_WORDS[index]}
                     case "$command $word" in
@@ -56,6 +62,7 @@ struct BashCompletion {
             text += "            '\(before) \(path.last ?? "")') command='\(own)' ;;\n"
         }
         text += """
+                        ' help') command=help ;;
                     esac
                 done
                 case "$command" in
@@ -66,6 +73,7 @@ struct BashCompletion {
             text += "        '\(own)')\n" + body(syntax, isRoot: path.count == 1) + "            ;;\n"
         }
         return text + """
+                    help) mapfile -t COMPREPLY < <(compgen -W '\(root.subcommands.map(\.name).joined(separator: " "))' -- "$current") ;;
                 esac
             }
             complete -F _\(program) \(program)

@@ -36,6 +36,7 @@ struct ZshCompletion {
         for subcommand in syntax.subcommands {
             text += "        \(subcommand.name)) shift words; (( CURRENT-- )); \(name)_\(subcommand.name) ;;\n"
         }
+        if isRoot { text += "        help) _describe command commands ;;\n" }
         text += "        *) \(meant.map { "\(name)_\($0.name)" } ?? ":") ;;\n    esac\n}\n"
         return text
     }

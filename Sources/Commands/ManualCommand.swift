@@ -41,7 +41,9 @@ struct ManualCommand: Action {
     init(_ words: ParsedWords) {}
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
-        let page = ManualPage(Program.syntax, version: Program.version, sections: [Self.exitStatus, Self.files])
+        let page = ManualPage(
+            Program.syntax, version: Program.version, date: Program.versionDate,
+            sections: [Self.exitStatus, Self.files])
         terminal.print(page.description)
         return terminal.meaning()
     }

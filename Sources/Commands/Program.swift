@@ -10,6 +10,8 @@ internal import Sandbox
 /// The whole program: from the words of the command line to the exit code.
 public enum Program {
     public static let version = "0.1.0"
+    /// For the manual page.
+    public static let versionDate = "2026-11-23"
 
     /// Runs and ends the process.
     public static func main() -> Never {
