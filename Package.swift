@@ -107,7 +107,7 @@ let package = Package(
             dependencies: ["Diagnostics", "Projects", systemPackage]),
         .testTarget(
             name: "SandboxTests",
-            dependencies: ["Files", "Processes", "Sandbox", "TestSupport", systemPackage]),
+            dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "YAML"]),
     ],
     swiftLanguageModes: [.v6]

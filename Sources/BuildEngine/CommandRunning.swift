@@ -42,6 +42,7 @@ public final class SandboxMaker: CommandRunnerMaking {
     ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice]) {
         let prepared = try PreparedSandbox.prepare(settings, pending: pending)
         pending = nil
-        return (try Sandbox.start(prepared), prepared.notices)
+        let sandbox = try Sandbox.start(prepared)
+        return (sandbox, prepared.notices + sandbox.notices)
     }
 }

@@ -59,19 +59,11 @@ enum Caller {
         return access(installed.string, X_OK) == 0 ? installed : beside
     }
 
-    /// Where builds are kept: `--state-dir`, `XDG_STATE_HOME`, `~/.local/state` (XDG Base Directory Specification), or
-    /// `/var/lib` for root.
+    /// Where builds are kept: `--state-dir`, or where ``StateDirectory`` finds a place.
     static func stateDirectory(_ option: String?) throws(CommandFailure) -> FilePath {
-        if let option {
-            let path = Arguments.path(option)
-            return path.isAbsolute ? path : try currentDirectory().pushing(path)
-        }
-        // A relative path in a variable of the specification is to be ignored.
-        if let state = variable("XDG_STATE_HOME"), state.hasPrefix("/") { return FilePath(state).appending("drydock") }
-        if isRoot { return "/var/lib/drydock" }
-        guard let home = variable("HOME"), !home.isEmpty else { throw .noStateDirectory("HOME is not set") }
-        guard home.hasPrefix("/") else { throw .noStateDirectory("HOME is not an absolute path") }
-        return FilePath(home).appending(".local/state/drydock")
+        guard let option else { return try StateDirectory.find() }
+        let path = Arguments.path(option)
+        return path.isAbsolute ? path : try currentDirectory().pushing(path)
     }
 
     static func currentDirectory() throws(CommandFailure) -> FilePath {

@@ -112,10 +112,12 @@ extension CommandFailure {
 
     // MARK: Machine
 
-    static func noStateDirectory(_ reason: String) -> CommandFailure {
+    static func noStateDirectory(_ tried: [FilePath]) -> CommandFailure {
         CommandFailure(
-            .machineUnable, "there is no place to keep builds: \(reason)",
-            hints: ["set HOME or XDG_STATE_HOME to an absolute path, or choose a place with `--state-dir DIR`"])
+            .machineUnable,
+            "there is no place to keep builds: cannot write "
+                + tried.map { "`\($0.displayed)`" }.joined(separator: ", "),
+            hints: ["choose a directory that can be written, with `--state-dir DIR` or in XDG_STATE_HOME"])
     }
 
     static func cannotOpen(_ path: FilePath, _ reason: Errno) -> CommandFailure {

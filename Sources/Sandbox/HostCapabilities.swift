@@ -44,7 +44,7 @@ public struct HostCapabilities: Sendable {
         var findings = [kernel()]
         let identity = IdentityChoice.choose(slot: 0)
         findings.append(ids(identity))
-        findings.append(trial(launcher: launcher, sandboxes: sandboxes))
+        findings += trial(launcher: launcher, sandboxes: sandboxes)
         findings.append(packages(identity))
         let table = ControlGroupTable.read()
         for (name, controller) in [("memory limit", "memory"), ("cpu limit", "cpu")] {
@@ -74,7 +74,7 @@ public struct HostCapabilities: Sendable {
                 "user ids", .available,
                 "as root: ids from \(range?.outside ?? 0) on stand for the build's; the host's root is not among them")
         case .inherited:
-            return Finding("user ids", .available, "root of a container without the host's ids: they are passed on")
+            return Finding("user ids", .available, "as root of a container: its ids are the build's too")
         case .subordinate:
             return Finding(
                 "user ids", .available, "a range of \((range?.count ?? 0)) ids from \(range?.outside ?? 0) on")
@@ -91,11 +91,11 @@ public struct HostCapabilities: Sendable {
     }
 
     /// A real sandbox, made and removed: says more than any list of kernel options.
-    private static func trial(launcher: FilePath, sandboxes: FilePath) -> Finding {
+    private static func trial(launcher: FilePath, sandboxes: FilePath) -> [Finding] {
         let scratch = sandboxes.appending("trial-\(getpid())")
         let source = sandboxes.appending("trial-\(getpid())-source")
         guard source.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
-            return Finding("sandbox", .missing, "cannot write to `\(sandboxes)`: \(Errno(rawValue: errno))")
+            return [Finding("sandbox", .missing, "cannot write to `\(sandboxes)`: \(Errno(rawValue: errno))")]
         }
         defer { _ = source.withPlatformString { rmdir($0) } }
         do {
@@ -107,28 +107,14 @@ public struct HostCapabilities: Sendable {
                 CommandRequest(script: .isolated("exit 42")), deadline: .now() + 10, sink: Silence())
             try sandbox.close()
             guard outcome == .exited(42) else {
-                return Finding("sandbox", .missing, "a trial command ended with \(outcome)")
+                return [Finding("sandbox", .missing, "a trial command ended with \(outcome)")]
             }
-            return Finding("sandbox", .available, "a trial sandbox ran a command and left nothing")
+            let compromises = Compromise.all(sandbox.prepared.plan, sandbox.compromises)
+            return [Finding("sandbox", .available, "a trial sandbox ran a command and left nothing")]
+                + compromises.map { Finding("sandbox", .limited, $0.words, remedy: $0.remedy) }
         } catch {
-            return Finding("sandbox", .missing, error.message, remedy: remedy(for: error))
+            return [Finding("sandbox", .missing, error.message, remedy: error.hints.first)]
         }
-    }
-
-    private static func remedy(for error: SandboxError) -> String? {
-        guard error.code == .cannotIsolate else { return error.hints.first }
-        for (file, value, command) in [
-            ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
-            (
-                "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
-                "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
-            ),
-            ("/proc/sys/user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=15000"),
-        ] {
-            let text = SmallFile.read(FilePath(file)) ?? ""
-            if text.split(whereSeparator: \.isWhitespace).first.map(String.init) == value { return command }
-        }
-        return error.hints.first
     }
 
     /// Files of a root that is not mapped cannot be changed by anyone inside.

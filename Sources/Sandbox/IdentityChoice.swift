@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import CLinux
 internal import Glibc
 internal import SandboxPlan
 internal import SystemPackage
@@ -16,21 +17,60 @@ enum IdentityChoice {
     static func choose(slot: Int) -> SandboxPlan.Identity {
         let (user, group) = (geteuid(), getegid())
         if user == 0 {
-            guard ownsAllIds else { return inherited() }
+            guard ownsAllIds, canMapMounts else { return passedOn() }
             let base = rootBase + UInt32(slot) * rangeSize
             let range = SandboxPlan.Identity.Range(inside: 0, outside: base, count: rangeSize)
             return SandboxPlan.Identity(users: [range], groups: [range], method: .privileged)
         }
         let name = userName(user)
-        if mapperIsInstalled, let users = SubordinateRange.find("/etc/subuid", name: name, identifier: user),
-            let groups = SubordinateRange.find("/etc/subgid", name: name, identifier: user)
+        if mapperIsInstalled, mapperMayWork,
+            let users = SubordinateRange.find("/etc/subuid", name: name, identifier: user),
+            let groups = SubordinateRange.find("/etc/subgid", name: name, identifier: user),
+            ownsEveryId || hasIds(users, "/proc/self/uid_map") && hasIds(groups, "/proc/self/gid_map")
         {
             return SandboxPlan.Identity(
                 users: ranges(own: user, users), groups: ranges(own: group, groups), method: .subordinate)
         }
-        return SandboxPlan.Identity(
+        return single(user, group)
+    }
+
+    private static func single(_ user: UInt32, _ group: UInt32) -> SandboxPlan.Identity {
+        SandboxPlan.Identity(
             users: [.init(inside: 0, outside: user, count: 1)], groups: [.init(inside: 0, outside: group, count: 1)],
             method: .single)
+    }
+
+    /// Whether this root may show files under other ids, which takes a root's whole power over mounts and a file system that
+    /// can: overlayfs, which containers stand on, cannot.
+    static var canMapMounts: Bool {
+        linux_effective_capabilities() >> 21 & 1 == 1 && linux_file_system_type_at("/") != LINUX_OVERLAY_MAGIC
+    }
+
+    /// Root of a container: our ids become the build's, as far as we may hand them on.
+    private static func passedOn() -> SandboxPlan.Identity {
+        // SETGID and SETUID.
+        let handing: UInt64 = 1 << 6 | 1 << 7
+        return linux_effective_capabilities() & handing == handing ? inherited() : single(0, getegid())
+    }
+
+    /// Set-uid programs do nothing where a container forbids gaining privileges.
+    static var mapperMayWork: Bool { linux_may_gain_privileges(1 << 6 | 1 << 7) == 1 }
+
+    /// The machine's own user namespace, by the number that the kernel gives it (PROC_USER_INIT_INO).
+    private static var ownsEveryId: Bool {
+        var status = stat()
+        return stat("/proc/self/ns/user", &status) == 0 && status.st_ino == 0xEFFF_FFFD
+    }
+
+    /// Whether a range is among the ids that there are here; in a container there may be few.
+    private static func hasIds(_ range: SubordinateRange, _ file: FilePath) -> Bool {
+        let fields = (SmallFile.read(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { UInt32($0) }
+        let end = UInt64(range.start) + UInt64(range.count)
+        for index in stride(from: 0, to: fields.count - 2, by: 3) {
+            let limit = UInt64(fields[index]) + UInt64(fields[index + 2])
+            if fields[index] <= range.start, end <= limit { return true }
+        }
+        return false
     }
 
     private static func ranges(own: UInt32, _ range: SubordinateRange) -> [SandboxPlan.Identity.Range] {
@@ -79,6 +119,14 @@ enum IdentityChoice {
         }
         return nil
     }
+}
+
+extension SandboxPlan.Identity {
+    /// Whether the sandbox's root is the caller's root, or sees files as it does.
+    var readsRootFiles: Bool { method == .privileged || passesRootOn }
+
+    /// Whether the root that calls is the sandbox's too.
+    var passesRootOn: Bool { users.contains { $0.inside == 0 && $0.outside == 0 } }
 }
 
 /// A line of /etc/subuid or /etc/subgid (subuid(5)).

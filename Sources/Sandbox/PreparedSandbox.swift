@@ -48,7 +48,8 @@ public final class PreparedSandbox {
         let identity = place.identity
         var root = RootFileSystem(
             scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
-            showsRootFiles: identity.method == .privileged)
+            showsRootFiles: identity.readsRootFiles,
+            staysInMemory: !UpperFileSystem.canHoldUppers(settings.scratchDirectory.removingLastComponent()))
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         let plan = SandboxPlan(

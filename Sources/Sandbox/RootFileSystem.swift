@@ -12,12 +12,15 @@ struct RootFileSystem {
     let sharesNetwork: Bool
     /// Whether the sandbox's root may read what the host's root may.
     let showsRootFiles: Bool
+    /// All that changes has to stay in memory, because the scratch directory cannot hold an overlay's upper layer.
+    let staysInMemory: Bool
     private var overlays = 0
 
-    init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool) {
+    init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool, staysInMemory: Bool = false) {
         self.scratch = scratch
         self.sharesNetwork = sharesNetwork
         self.showsRootFiles = showsRootFiles
+        self.staysInMemory = staysInMemory
     }
 
     static let stateDirectory = "/codebuild/output/tmp"
@@ -228,7 +231,8 @@ struct RootFileSystem {
         return .overlay(
             .init(
                 lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
-                work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target)))
+                work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target),
+                staysInMemory: staysInMemory))
     }
 
     private func link(_ path: FilePath) -> KernelText? {

@@ -13,7 +13,10 @@ public final class Sandbox {
     let output: FileDescriptor
     let controlGroups: ControlGroups
     let timing: StopTiming
-    private let prepared: PreparedSandbox
+    private(set) var compromises: SetUpCompromises = []
+    /// What the user should know of this sandbox, beside what was known before it was made.
+    public var notices: [SandboxNotice] { Compromise.notice(prepared.plan, compromises).map { [$0] } ?? [] }
+    let prepared: PreparedSandbox
     private var openedTree: SandboxTree?
     var buffer = [UInt8](repeating: 0, count: 256 << 10)
 
@@ -55,11 +58,11 @@ public final class Sandbox {
 
     private func awaitReady() throws(SandboxError) {
         switch try connection.receive().reply {
-        case .ready: return
+        case .ready(let compromises): self.compromises = compromises
         case .failed(let step, let errno, let path):
             // The launcher cleans up before it ends.
             connection.close()
-            throw .setUp(step, Errno(rawValue: errno), path)
+            throw Refusal(step: step, errno: Errno(rawValue: errno), path: path).error
         default:
             connection.close()
             throw .launcherDied

@@ -119,12 +119,7 @@ extension SetUpStep {
     func hints(_ errno: Errno, _ path: KernelText) -> [String] {
         switch (self, errno) {
         case (.createNamespaces, .permissionDenied), (.createNamespaces, .notPermitted):
-            return [
-                "this machine forbids user namespaces to ordinary users; `drydock doctor` shows how to allow them",
-                "inside a container, its own filter may refuse them: try `--security-opt seccomp=unconfined`",
-            ]
-        case (.createNamespaces, .noSpace):
-            return ["no more user namespaces are allowed: raise `user.max_user_namespaces` with sysctl"]
+            return ["user namespaces are forbidden here, by a setting, a security module, a filter or a chroot"]
         case (.createNamespaces, .invalidArgument):
             return ["the kernel was built without one of the namespaces user, mount, pid, ipc, uts, cgroup"]
         case (.mapUsers, .noSuchFileOrDirectory), (.mapGroups, .noSuchFileOrDirectory):
@@ -156,8 +151,6 @@ extension SetUpStep {
                 "the file system of `\(path)` does not support id-mapped mounts; run drydock as an ordinary user, or "
                     + "put the directory on ext4, xfs or btrfs"
             ]
-        case (.mountProcesses, .notPermitted):
-            return ["inside a container, /proc is partly hidden and cannot be mounted anew: see `drydock doctor`"]
         case (.changeUser, .invalidArgument), (.changeUser, .notPermitted):
             return ["only a range of ids can hold another user: see `drydock doctor` for /etc/subuid and /etc/subgid"]
         case (.findShell, _), (.execute, .noSuchFileOrDirectory):

@@ -115,7 +115,7 @@ public struct CommandLaunch: Sendable, Equatable {
 /// What the launcher answers.
 public enum LauncherReply: Sendable, Equatable {
     /// The sandbox stands; requests are welcome.
-    case ready
+    case ready(SetUpCompromises)
     /// A step failed; nothing more follows but the end. `errno` is 0 where the kernel said nothing.
     case failed(step: SetUpStep, errno: Int32, path: KernelText)
     /// A command ended, with a status as `wait(2)` stores it.
@@ -131,7 +131,9 @@ public enum LauncherReply: Sendable, Equatable {
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
         switch self {
-        case .ready: wire.append(UInt8(0))
+        case .ready(let compromises):
+            wire.append(UInt8(0))
+            wire.append(compromises.rawValue)
         case .failed(let step, let errno, let path), .notStarted(let step, let errno, let path):
             if case .failed = self { wire.append(UInt8(1)) } else { wire.append(UInt8(3)) }
             wire.append(step.rawValue)
@@ -156,7 +158,7 @@ public enum LauncherReply: Sendable, Equatable {
     public init(_ bytes: [UInt8]) throws(WireDecoder.Malformed) {
         var wire = WireDecoder(bytes)
         switch try wire.number(UInt8.self) {
-        case 0: self = .ready
+        case 0: self = .ready(SetUpCompromises(rawValue: try wire.number()))
         case 1: self = .failed(step: try Self.step(&wire), errno: try wire.number(), path: try wire.text())
         case 2: self = .ended(status: try wire.number())
         case 3: self = .notStarted(step: try Self.step(&wire), errno: try wire.number(), path: try wire.text())
@@ -171,6 +173,20 @@ public enum LauncherReply: Sendable, Equatable {
         guard let step = SetUpStep(rawValue: try wire.number()) else { throw WireDecoder.Malformed() }
         return step
     }
+}
+
+/// What a sandbox inside a container has to do without, because the kernel lets the container's root do no more.
+public struct SetUpCompromises: OptionSet, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// `/proc` is the container's, read-only: a new one is refused where parts of the old one are hidden.
+    public static let sharedProcesses = SetUpCompromises(rawValue: 1)
+    /// `/sys` is the container's although the network is the build's own.
+    public static let sharedDevices = SetUpCompromises(rawValue: 2)
+    /// A system directory with other file systems mounted inside is shown as it is, and cannot be changed.
+    public static let wholeDirectories = SetUpCompromises(rawValue: 4)
 }
 
 /// The step of a set-up that failed: with the errno it decides which advice the user gets.

@@ -85,7 +85,7 @@ struct MappedTree {
 
     func open() throws(SetUpFailure) -> Int32 {
         // A directory itself comes with what is mounted in it; a lower layer is one file system.
-        let recursion = isLower || userNamespace < 0 ? 0 : LINUX_AT_RECURSIVE
+        let recursion = isLower ? 0 : LINUX_AT_RECURSIVE
         let tree = source.withCString {
             linux_open_tree(LINUX_AT_FDCWD, $0, LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | recursion)
         }

@@ -77,17 +77,23 @@ enum Launcher {
         let channel = Channel(socket: namespaces.handover)
         // The plan, then the trees that only real root can make.
         channel.send(encoded)
-        guard plan.identity.method == .privileged else { return }
+        let isMapped = plan.identity.method == .privileged
+        guard isMapped || plan.identity.method == .inherited else { return }
+        // Out here a directory may be shown without what is mounted in it; whoever may not mount gets what pid 1 can do.
+        guard isMapped || linux_effective_capabilities() >> 21 & 1 == 1 /* CAP_SYS_ADMIN */ else {
+            channel.send([UInt8](repeating: 0xff, count: 4))
+            return
+        }
+        let namespace = isMapped ? namespaces.user : -1
         for (index, operation) in plan.operations.enumerated() {
             guard let source = operation.hostSource else { continue }
-            let tree = try MappedTree(source: source, userNamespace: namespaces.user, isLower: operation.isOverlay)
-                .open()
+            let tree = try MappedTree(source: source, userNamespace: namespace, isLower: operation.isOverlay).open()
             var number = WireEncoder()
             number.append(UInt32(index))
             channel.send(number.bytes, descriptor: tree)
             close(tree)
         }
-        let scratch = try MappedTree(source: plan.scratch, userNamespace: -1, isLower: false).open()
+        let scratch = try MappedTree(source: plan.scratch, userNamespace: -1, isLower: true).open()
         var number = WireEncoder()
         number.append(UInt32.max)
         channel.send(number.bytes, descriptor: scratch)

@@ -143,7 +143,12 @@ struct DeviceTree {
     /// Nodes are the host's, bound one by one: making one needs a privilege that a user namespace does not have.
     static func openHostDevices() throws(SetUpFailure) -> DeviceTree {
         var trees: [(String, Int32)] = []
-        for name in names { trees.append((name, try Staging.clone(KernelText("/dev/" + name)))) }
+        for name in names {
+            do throws(SetUpFailure) { trees.append((name, try Staging.clone(KernelText("/dev/" + name)))) } catch {
+                // A container need not have a terminal's name.
+                guard name == "tty", error.errno == ENOENT else { throw error }
+            }
+        }
         return DeviceTree(trees: trees)
     }
 

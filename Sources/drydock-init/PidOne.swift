@@ -56,11 +56,11 @@ enum PidOne {
                 // Nobody is there any more, or a step outside failed and was told.
                 exit(1)
             }
-            try SetUp(plan: plan, handover: handover, groundwork: groundwork).perform()
+            let compromises = try SetUp(plan: plan, handover: handover, groundwork: groundwork).perform()
             close(DrydockInit.handover)
             let signals = linux_signal_descriptor(0)
             try check(signals, .startCommand)
-            control.send(.ready)
+            control.send(.ready(compromises))
             var service = CommandService(plan: plan, control: control, signals: signals)
             service.serve()
         } catch {

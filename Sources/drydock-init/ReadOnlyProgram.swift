@@ -61,10 +61,11 @@ enum ReadOnlyProgram {
             // whoever closes that waiting for milliseconds.
             let place: KernelText = "/etc/passwd"
             let moved = place.withCString { linux_move_mount(tree, LINUX_AT_FDCWD, $0) }
-            try check(moved, .readOnlyLauncher, place)
-            let program = place.withCString { Glibc.open($0, LINUX_O_PATH | O_CLOEXEC) }
             close(tree)
-            return try check(program, .readOnlyLauncher, place)
+            if moved == 0 {
+                let program = place.withCString { Glibc.open($0, LINUX_O_PATH | O_CLOEXEC) }
+                return try check(program, .readOnlyLauncher, place)
+            }
         }
         return try copy()
     }

@@ -15,12 +15,13 @@ struct SetUp {
     let handover: Channel
     let groundwork: Groundwork
 
-    func perform() throws(SetUpFailure) {
+    /// Gives what could not be had and was done without.
+    func perform() throws(SetUpFailure) -> SetUpCompromises {
         // Only now that pid 1 is in its control groups, so that the namespace begins there.
         let network = plan.hasOwnNetwork ? LINUX_CLONE_NEWNET : 0
         try check(linux_unshare(Int32(LINUX_CLONE_NEWCGROUP | network)), .createNamespaces)
         let mapped = try receiveTrees()
-        let staging = try Staging(plan: plan, mapped: mapped, groundwork: groundwork)
+        var staging = try Staging(plan: plan, mapped: mapped, groundwork: groundwork)
         let devices = groundwork.devices
         var detached: [Int32?] = []
         for (index, operation) in plan.operations.enumerated() {
@@ -31,19 +32,24 @@ struct SetUp {
             try attach(operation, tree: tree, devices: devices, emptyDirectory: groundwork.emptyDirectory)
         }
         if plan.hasOwnNetwork { try check(linux_bring_loopback_up(), .network) }
-        try check(plan.hostname.withCString { sethostname($0, plan.hostname.bytes.count) }, .hostname)
+        // A container's filter may refuse it to whoever is not root of the whole container; the name is worth no failure.
+        if plan.hostname.withCString({ sethostname($0, plan.hostname.bytes.count) }) < 0, errno != EPERM {
+            throw SetUpFailure(.hostname, errno: errno)
+        }
         try limit()
         try dropPrivileges()
+        return staging.compromises.union(groundwork.sharesProcesses ? .sharedProcesses : [])
     }
 
-    /// The trees that only real root could make, by operation; the scratch directory's under the largest number.
+    /// The trees that only the outside could make, by operation; the scratch directory's under the largest number.
     private func receiveTrees() throws(SetUpFailure) -> [UInt32: Int32] {
-        guard plan.identity.method == .privileged else { return [:] }
+        guard plan.identity.method == .privileged || plan.identity.method == .inherited else { return [:] }
         var trees: [UInt32: Int32] = [:]
         while trees[UInt32.max] == nil {
-            guard let message = handover.receive(), message.descriptor >= 0 else {
-                throw SetUpFailure(.protocolMismatch, errno: 0)
-            }
+            guard let message = handover.receive() else { throw SetUpFailure(.protocolMismatch, errno: 0) }
+            // Passed-on ids do without, where the outside may not mount.
+            if message.descriptor < 0, plan.identity.method == .inherited { return trees }
+            guard message.descriptor >= 0 else { throw SetUpFailure(.protocolMismatch, errno: 0) }
             var decoder = WireDecoder(message.bytes)
             guard let index = try? decoder.number(UInt32.self) else { throw SetUpFailure(.protocolMismatch, errno: 0) }
             trees[index] = message.descriptor

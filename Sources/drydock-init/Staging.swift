@@ -22,9 +22,13 @@ struct Staging {
     private let groundwork: Groundwork
     /// Opened before the tmpfs hides what may lie below it.
     private var sources: [UInt32: Int32] = [:]
-    /// System directories with other file systems mounted inside (a container's /etc). The kernel lets nobody but root
-    /// look beneath those, so such a directory is shown as it is, and cannot be changed.
+    /// System directories with other file systems mounted inside. The kernel lets nobody but root look beneath those, so
+    /// such a directory is shown as it is, and cannot be changed.
     private var wholes: Set<UInt32> = []
+    /// One of them is small and has to change for `useradd` and the like: a container's /etc is copied.
+    private var copies: Set<UInt32> = []
+    /// What could not be had.
+    private(set) var compromises: SetUpCompromises = []
 
     init(plan: SandboxPlan, mapped: [UInt32: Int32], groundwork: Groundwork) throws(SetUpFailure) {
         self.plan = plan
@@ -35,11 +39,18 @@ struct Staging {
             do throws(SetUpFailure) {
                 sources[UInt32(index)] = try Self.clone(source, recursively: !operation.isOverlay)
             } catch {
-                guard case .overlay(let view) = operation, view.staysInMemory, error.errno == EINVAL else {
-                    throw error
-                }
+                guard case .overlay(let view) = operation, view.lower == view.target, view.target != "/",
+                    error.errno == EINVAL
+                else { throw error }
+                // Where this program was executed again it lies over a file there (ReadOnlyProgram).
+                if view.target == "/etc" { umount2("/etc/passwd", Int32(MNT_DETACH)) }
                 sources[UInt32(index)] = try Self.clone(source, recursively: true)
-                wholes.insert(UInt32(index))
+                if view.target == "/etc" {
+                    copies.insert(UInt32(index))
+                } else {
+                    wholes.insert(UInt32(index))
+                    compromises.insert(.wholeDirectories)
+                }
             }
         }
         let scratchTree: Int32
@@ -61,13 +72,15 @@ struct Staging {
     }
 
     /// The operation's mount, attached nowhere; nil for an operation that mounts nothing.
-    func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
+    mutating func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
         switch operation {
         case .root: try buildRoot()
         case .scratchDirectory(let source, _, _): try scratchDirectory(source)
         case .overlay(let view):
             if wholes.contains(UInt32(index)) {
                 try bind(index, view.lower, .readOnly)
+            } else if copies.contains(UInt32(index)) {
+                try copyInMemory(try place(index, view.lower), named: view.lower, index: index)
             } else if view.staysInMemory {
                 try overlayInMemory(view, lower: try place(index, view.lower), index: index)
             } else {
@@ -128,11 +141,23 @@ struct Staging {
         _ view: SandboxPlan.Operation.Overlay, lower: KernelText, index: Int
     ) throws(SetUpFailure) -> Int32 {
         let (upper, work) = (Self.memory + "/upper-\(index)", Self.memory + "/work-\(index)")
+        // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
+        var status = stat()
+        try check(lower.withCString { stat($0, &status) }, .cloneTree, view.lower)
         for path in [upper, work] { try check(path.withCString { mkdir($0, 0o755) }, .makeMountPoint, path) }
+        _ = upper.withCString { chmod($0, status.st_mode & 0o1777) }
         for name in view.ownedDirectories {
             try makeDirectories(KernelText(upper.bytes + [UInt8(ascii: "/")] + name.bytes))
         }
         return try overlay(lower, upper: upper, work: work, named: view.lower)
+    }
+
+    private func copyInMemory(_ lower: KernelText, named: KernelText, index: Int) throws(SetUpFailure) -> Int32 {
+        let path = Self.memory + "/upper-\(index)"
+        try TreeCopy(limit: 64 << 20).copy(lower, to: path, named: named)
+        let tree = try Self.clone(path)
+        try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, named)
+        return tree
     }
 
     private func overlay(
@@ -177,10 +202,17 @@ struct Staging {
         return tree
     }
 
-    private func system() throws(SetUpFailure) -> Int32 {
+    private mutating func system() throws(SetUpFailure) -> Int32 {
         let attributes = LINUX_MOUNT_ATTR_RDONLY | noSuid | noDevices | noExecution
-        // A new one shows the devices of our own network; the kernel allows it only to the owner of that network.
-        if plan.hasOwnNetwork { return try Self.fileSystem("sysfs", .mountSystem, attributes: attributes) }
+        // A new one shows the devices of our own network; the kernel allows it only to the owner of that network, and where
+        // nothing of the old one is hidden.
+        if plan.hasOwnNetwork {
+            do throws(SetUpFailure) { return try Self.fileSystem("sysfs", .mountSystem, attributes: attributes) } catch
+            {
+                guard error.errno == EPERM || error.errno == EACCES else { throw error }
+                compromises.insert(.sharedDevices)
+            }
+        }
         let tree = try Self.clone("/sys", recursively: true)
         try check(linux_mount_setattr(tree, LINUX_AT_RECURSIVE, attributes, 0), .mountSystem, "/sys")
         return tree

@@ -41,8 +41,10 @@ int linux_lock_exclusive_wait(int descriptor);
 int linux_memfd_create(const char *name, unsigned flags);
 // The magic number of the file system a descriptor lies on, or -1.
 int64_t linux_file_system_type(int descriptor);
+int64_t linux_file_system_type_at(const char *path);
 static const int64_t LINUX_PROC_SUPER_MAGIC = 0x9fa0;
 static const int64_t LINUX_SYSFS_MAGIC = 0x62656572;
+static const int64_t LINUX_OVERLAY_MAGIC = 0x794c7630;
 
 // MARK: Namespaces and mounts
 
@@ -81,6 +83,10 @@ static const int32_t LINUX_PR_SET_DUMPABLE = 4, LINUX_PR_CAPBSET_DROP = 24,
                      LINUX_PR_SET_NO_NEW_PRIVS = 38;
 // Sets permitted and effective to `keep`, inheritable to none.
 int linux_set_capabilities(uint64_t keep);
+// What the process may do now; 0 where the kernel does not say.
+uint64_t linux_effective_capabilities(void);
+// Whether this process and its children may gain privileges by executing a set-uid program at all.
+int linux_may_gain_privileges(uint64_t capabilities);
 // setresuid through glibc signals every thread first; the raw call is the same for one thread and cheaper.
 int linux_setresuid(uid_t id);
 int linux_setresgid(gid_t id);
