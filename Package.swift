@@ -64,7 +64,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "CommandSyntax", "Console", "Diagnostics", "Files", "Processes", "Sandbox", systemPackage,
+                "CommandSyntax", "Console", "Diagnostics", "Files", "Processes", "Sandbox", "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file

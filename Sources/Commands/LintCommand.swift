@@ -59,7 +59,7 @@ struct LintCommand: Action {
     }
 
     /// The other spelling only where the right one is missing: CodeBuild does not look for it.
-    private static var standardFile: String {
+    static var standardFile: String {
         let names = ["buildspec.yml", "buildspec.yaml"]
         return names.first { access($0, F_OK) == 0 } ?? names[0]
     }

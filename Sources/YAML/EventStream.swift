@@ -39,7 +39,7 @@ final class EventStream {
         var end: SourcePosition
     }
 
-    enum Kind {
+    enum Kind: Equatable {
         case streamStart, streamEnd, documentStart, documentEnd, listEnd, mapEnd
         case alias(String)
         case scalar(Scalar, anchor: String?, tag: String?)

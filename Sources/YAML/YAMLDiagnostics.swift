@@ -122,6 +122,20 @@ extension Diagnostic {
             hints: ["remove the `---` and what follows it"])
     }
 
+    /// A construct that the formatter leaves alone, and the file with it.
+    static func noLayout(_ what: String, at span: SourceSpan?) -> Diagnostic {
+        Diagnostic(
+            rule: "no-layout", severity: .error, message: "\(what) is not formatted, nor is the file", span: span,
+            hints: ["write it in the common way, or leave this file out"])
+    }
+
+    static func layoutChangesMeaning(_ path: String) -> Diagnostic {
+        Diagnostic(
+            rule: "layout-changes-meaning", severity: .error,
+            message: "the new layout of `\(path)` would not mean the same, so the file is left as it is",
+            hints: ["this is a fault of drydock; please report the file"])
+    }
+
     private static func hexadecimal(_ value: UInt32, digits: Int) -> String {
         let text = String(value, radix: 16, uppercase: true)
         return String(repeating: "0", count: max(0, digits - text.count)) + text

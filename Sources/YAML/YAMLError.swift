@@ -7,9 +7,12 @@ public import Diagnostics
 public struct YAMLError: Error, Sendable, Equatable {
     /// The finding to show; it names the rule, the place and CodeBuild's verdict.
     public var diagnostic: Diagnostic
+    /// Whether the fault is this program's and not the text's.
+    public var isFault = false
 
-    init(_ diagnostic: Diagnostic) {
+    init(_ diagnostic: Diagnostic, isFault: Bool = false) {
         self.diagnostic = diagnostic
+        self.isFault = isFault
     }
 }
 
