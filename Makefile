@@ -20,7 +20,7 @@ TEST_PACKAGES = bash-completion fish git libarchive-tools man-db mandoc patch pr
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test build release run test test-small test-sandbox test-e2e test-all third-party lint format \
-	bench install uninstall check ci clean
+	bench install uninstall deb test-deb check ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,13 @@ install: ## Install what `make release` built (DESTDIR, prefix)
 
 uninstall: ## Remove what `make install` put there
 	@$(DIRECTORIES) Sources/drydock/Packaging/install --uninstall
+
+deb: release ## Debian package of what was built, in .build
+	Sources/drydock/Packaging/make-deb .build
+
+test-deb: release ## Install, use and remove the package in a fresh Debian root
+	@REQUIRE_SANDBOX= .ci/install-packages --optional lintian mmdebstrap
+	.ci/try-deb "$$(Sources/drydock/Packaging/make-deb .build)"
 
 check: lint test-small ## What a commit must pass
 

@@ -78,6 +78,36 @@ struct InstallationTests {
         }
     }
 
+    @Test("make deb makes the same bytes, whoever calls it and where")
+    func packages() throws {
+        guard Checkout.requireRelease(for: "make deb"), requireTool("dpkg-deb", for: "make deb") else { return }
+        try TemporaryTree.with { tree in
+            // Packing takes seconds, and what is packed is what matters here.
+            var environment = [
+                "PATH": "/usr/bin:/bin", "DPKG_DEB_COMPRESSOR_TYPE": "none", "SOURCE_DATE_EPOCH": "1700000000",
+            ]
+            let script = "umask \"$1\" && exec \"$2\" \"$3\""
+            let maker = Checkout.root.appending("Sources/drydock/Packaging/make-deb").string
+            for (directory, mask) in [("one", "022"), ("another place", "077")] {
+                let output = try tree.directory(FilePath(directory)).string
+                let made = try runTool(
+                    "sh", ["-c", script, "sh", mask, maker, output], environment: environment, in: tree.path)
+                #expect(made.status == 0 && made.errors.isEmpty, "\(made.errors)")
+                #expect(made.output.hasPrefix(output + "/drydock_"))
+                environment.merge(["TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "TMPDIR": output, "bindir": "/opt"]) { $1 }
+            }
+            let names = try tree.listing("one")
+            #expect(names == (try tree.listing("another place")) && names.count == 1)
+            let name = FilePath(names.first ?? "")
+            let one = tree.path("one").pushing(name).string
+            let compared = try runTool("cmp", [one, tree.path("another place").pushing(name).string])
+            #expect(compared.status == 0, "\(compared.output)")
+            let control = try runTool("dpkg-deb", ["--field", one]).output
+            #expect(control.contains("\nVersion: \(try Drydock(in: tree)("--version").output)"))
+            #expect(!control.contains("\nDepends:"), "the programs are static")
+        }
+    }
+
     @Test("the manual pages are without a warning", arguments: ["drydock", "codebuild_build.sh"])
     func manualPages(name: String) throws {
         guard requireTool("man", for: "the manual page"), requireTool("mandoc", for: "the manual page") else { return }
