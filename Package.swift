@@ -100,7 +100,7 @@ let package = Package(
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CommandSyntaxTests", dependencies: ["CommandSyntax"]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["Files", "TestSupport", systemPackage]),
+        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "ProjectsTests",

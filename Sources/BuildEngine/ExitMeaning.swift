@@ -17,6 +17,8 @@ public enum ExitMeaning: Sendable, Equatable {
     case internalFault
     /// Ended by a signal to drydock (or by the end of whoever read its output, which is SIGPIPE).
     case interrupted(signal: Int32)
+    /// What a shell or a command that drydock ran for the user ended with (`drydock shell`, `drydock attach`).
+    case command(status: Int32)
 
     public var code: Int32 {
         switch self {
@@ -28,6 +30,7 @@ public enum ExitMeaning: Sendable, Equatable {
         case .timedOut: 124
         case .internalFault: 125
         case .interrupted(let signal): 128 + signal
+        case .command(let status): status
         }
     }
 }

@@ -16,6 +16,9 @@ public enum BuildEvent: Sendable, Equatable {
     case commandEnded(CommandReference, CommandEnd, milliseconds: Int)
     case phaseEnded(PhaseRecord)
     case artifactPacked(ArtifactRecord)
+    /// The build waits, and time goes on.
+    case paused(BuildPause)
+    case resumed(milliseconds: Int)
     /// The build will run again from the start in a fresh sandbox (`on-failure: RETRY`).
     case retrying(attempt: Int, limit: Int, phase: PhaseType)
     case buildEnded(BuildOutcome)
@@ -90,6 +93,37 @@ public struct CommandReference: Sendable, Equatable, Codable {
             self.endLine = endLine
             self.endColumn = endColumn
         }
+    }
+}
+
+/// Where a build waits, and how it goes on.
+public struct BuildPause: Sendable, Equatable {
+    public var reason: Reason
+    public var command: CommandReference?
+    /// What is left of the build's time, in milliseconds; it runs down at a breakpoint, as in CodeBuild.
+    public var remaining: Int
+
+    public enum Reason: Sendable, Equatable {
+        /// The running command called `codebuild-breakpoint`; this many is the build's number for `drydock attach`.
+        case breakpoint(build: Int)
+        /// The command failed, and the user has a shell in the place where it did.
+        case shell
+    }
+
+    public init(reason: Reason, command: CommandReference?, remaining: Int) {
+        self.reason = reason
+        self.command = command
+        self.remaining = remaining
+    }
+
+    /// In a sentence's words; nil where the user needs none, sitting in the shell.
+    public var words: (message: String, hint: String)? {
+        guard case .breakpoint(let build) = reason else { return nil }
+        return (
+            "paused at a breakpoint; the build's time goes on, and \(CodeBuildLog.durationText(remaining)) are left of it",
+            "`drydock attach \(build)` opens a shell there, and `codebuild-resume` in it goes on; so does "
+                + "`drydock attach --resume \(build)`"
+        )
     }
 }
 

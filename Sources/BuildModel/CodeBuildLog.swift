@@ -31,6 +31,11 @@ public enum CodeBuildLog {
             let files = artifact.fileCount == 1 ? "1 file" : "\(artifact.fileCount) files"
             let name = artifact.artifactIdentifier.map { "artifact `\($0)`" } ?? "artifact"
             return note("\(name) written: \(artifact.location) (\(files))", at: time)
+        case .paused(let pause):
+            guard let words = pause.words else { return note("a shell was opened where the command failed", at: time) }
+            return note(words.message, at: time) + note("hint: " + words.hint, at: time)
+        case .resumed(let milliseconds):
+            return note("the build goes on after \(durationText(milliseconds))", at: time)
         case .retrying(let attempt, let limit, let phase):
             return note("retrying the build because \(phase.rawValue) failed (\(attempt) of \(limit))", at: time)
         case .buildEnded(let outcome):

@@ -44,6 +44,8 @@ extension TimedEvent {
         case .commandEnded: "command-ended"
         case .phaseEnded: "phase-ended"
         case .artifactPacked: "artifact-packed"
+        case .paused: "paused"
+        case .resumed: "resumed"
         case .retrying: "retrying"
         case .buildEnded: "build-ended"
         }
@@ -85,6 +87,17 @@ extension BuildEvent {
             }
         case .artifactPacked(let artifact):
             writer.object("artifact") { artifact.write(to: &$0) }
+        case .paused(let pause):
+            switch pause.reason {
+            case .breakpoint(let build):
+                writer.member("reason", "breakpoint")
+                writer.member("build", build)
+            case .shell: writer.member("reason", "shell")
+            }
+            writer.member("remainingMilliseconds", pause.remaining)
+            pause.command?.write("command", to: &writer)
+        case .resumed(let milliseconds):
+            writer.member("milliseconds", milliseconds)
         case .retrying(let attempt, let limit, let phase):
             writer.member("attempt", attempt)
             writer.member("limit", limit)

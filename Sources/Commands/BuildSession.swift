@@ -123,7 +123,7 @@ struct BuildPreview {
 
     func remove() { Self.remove(checkouts) }
 
-    private static func remove(_ path: FilePath) {
+    static func remove(_ path: FilePath) {
         guard let name = path.lastComponent else { return }
         try? Directory(path.removingLastComponent()).removeTree(FilePath(root: nil, [name]))
     }

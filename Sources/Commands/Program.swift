@@ -48,7 +48,7 @@ public enum Program {
     /// Whether the words look like a build that will run.
     private static func meansBuild(_ arguments: [String]) -> Bool {
         guard let first = arguments.first else { return true }
-        guard first == "run" || first.utf8.first == UInt8(ascii: "-") else { return false }
+        guard first == "run" || first == "shell" || first.utf8.first == UInt8(ascii: "-") else { return false }
         let other = ["-h", "--help", "--version", "--dry-run", "--print-sandbox"]
         return !arguments.contains { word in other.contains { $0 == word } }
     }

@@ -31,6 +31,11 @@ final class Terminal {
         errors.write(text)
     }
 
+    /// Says what is done, where standard output belongs to something else.
+    func say(_ message: String) {
+        errors.write("\(style(isTerminal: errorsAreTerminal).dim("drydock:")) \(DisplayText.escaped(message))\n")
+    }
+
     func show(_ diagnostics: [Diagnostic], in sources: [SourceText]) {
         let style = style(isTerminal: errorsAreTerminal)
         errors.write(DiagnosticRenderer.text.render(diagnostics, in: sources, colour: style.hasColour))

@@ -12,6 +12,8 @@ final class LauncherConnection {
     let socket: Int32
     private let child: ChildProcess
     private var isOpen = true
+    /// What came while another answer was waited for.
+    private var early: [(reply: LauncherReply, descriptor: FileDescriptor?)] = []
 
     private init(socket: Int32, child: ChildProcess) {
         self.socket = socket
@@ -54,8 +56,27 @@ final class LauncherConnection {
         }
     }
 
+    /// Whether a reply can be had without waiting for the socket.
+    var hasReply: Bool { !early.isEmpty }
+
     /// Waits for the next reply. Throws when the launcher is gone.
     func receive() throws(SandboxError) -> (reply: LauncherReply, descriptor: FileDescriptor?) {
+        early.isEmpty ? try receiveNew() : early.removeFirst()
+    }
+
+    /// Waits for the answer to a request. What comes in between (shells end, commands pause) is kept for `receive()`.
+    func receive(
+        _ isAnswer: (LauncherReply) -> Bool
+    ) throws(SandboxError) -> (reply: LauncherReply, descriptor: FileDescriptor?) {
+        while true {
+            let message = try receiveNew()
+            if isAnswer(message.reply) { return message }
+            if case .finished = message.reply { throw .launcherDied }
+            early.append(message)
+        }
+    }
+
+    private func receiveNew() throws(SandboxError) -> (reply: LauncherReply, descriptor: FileDescriptor?) {
         var descriptor: Int32 = -1
         var header = WireDecoder(try read(4, &descriptor))
         guard let count = try? header.number(UInt32.self) else { throw .launcherDied }

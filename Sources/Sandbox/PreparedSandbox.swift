@@ -57,7 +57,7 @@ public final class PreparedSandbox {
             scratch: kernelText(settings.scratchDirectory), controlGroups: groups.directories.map(kernelText),
             operations: root.operations(image: settings.image, sources: settings.sources), openFilesLimit: 65_536,
             processesLimit: UInt64(settings.limits.processes ?? 16_384), capabilities: capabilities,
-            environment: settings.environment.map { KernelText($0.name + "=" + $0.value) },
+            environment: settings.environment.map { KernelText($0.name + "=" + BreakpointPrograms.findable($0)) },
             workingDirectory: settings.sources.first.map { kernelText($0.path) } ?? "/",
             stateDirectory: KernelText(RootFileSystem.stateDirectory))
         let notices = groups.notices + SourceCheck(identity: identity).notices(of: settings.sources)

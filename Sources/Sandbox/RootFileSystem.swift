@@ -42,13 +42,14 @@ struct RootFileSystem {
         if image == .host { operations += Self.pythonMarkers.map { .mask(target: KernelText($0)) } }
         if image == .host, showsRootFiles { operations += hostSecrets() }
         if image == .host, sources.contains(where: belongsToAnother) { operations.append(trustingGit()) }
-        for path in ["/codebuild/output", "/codebuild/readonly", "/codebuild/user/bin", "/codebuild/output/tmp"] {
+        for path in ["/codebuild/output", "/codebuild/readonly", Breakpoint.programs, "/codebuild/output/tmp"] {
             operations.append(.directory(target: KernelText(path), mode: 0o755))
         }
         // In memory, because a shell's saved state holds its secrets; writable to whomever `run-as` names.
         operations.append(
             .temporaryFileSystem(target: KernelText(Self.stateDirectory), size: 256 << 20, mode: 0o1777))
         operations.append(.file(target: KernelText(Self.stateDirectory + "/env.sh"), contents: "", mode: 0o644))
+        operations += BreakpointPrograms.operations(stateDirectory: Self.stateDirectory)
         for source in sources {
             operations.append(mount(source))
             operations += ownState(in: source)

@@ -66,14 +66,17 @@ extension Sandbox {
             if ready.output { receiveOutput(sink) }
             if ready.sink { sink.resume() }
             if ready.control {
-                switch try connection.receive().reply {
+                let message = try connection.receive()
+                switch message.reply {
                 case .ended(let status) where !isQuiescing: return status
                 case .quiesced: return nil
                 case .notStarted(let step, let errno, let path): throw .setUp(step, Errno(rawValue: errno), path)
                 case .finished: throw .launcherDied
-                default: break
+                case let reply:
+                    if let event = SandboxEvent(reply) { companion?.received(event, from: self) }
                 }
             }
+            if ready.companion { companion?.attend(self) }
             sink.tick()
             switch stop.advance(at: .now(), request: sink.stopRequest) {
             case .terminate: connection.send(.signal(SIGTERM))
@@ -109,9 +112,11 @@ extension Sandbox {
         var control = false
         var output = false
         var sink = false
+        var companion = false
     }
 
     private func poll(for milliseconds: Int32, sink: any OutputSink, includingControl: Bool) -> Readiness {
+        if includingControl, connection.hasReply { return Readiness(control: true) }
         let blocked = sink.blockedDescriptor
         let input = Int16(POLLIN)
         var polled = [
@@ -121,9 +126,12 @@ extension Sandbox {
             pollfd(fd: blocked ?? -1, events: Int16(POLLOUT), revents: 0),
             pollfd(fd: sink.stopDescriptor ?? -1, events: input, revents: 0),
         ]
+        let visitors = includingControl ? companion?.descriptors ?? [] : []
+        for descriptor in visitors { polled.append(pollfd(fd: descriptor, events: input, revents: 0)) }
         guard Glibc.poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return Readiness() }
         return Readiness(
-            control: polled[0].revents != 0, output: polled[1].revents != 0, sink: polled[2].revents != 0)
+            control: polled[0].revents != 0, output: polled[1].revents != 0, sink: polled[2].revents != 0,
+            companion: polled[4...].contains { $0.revents != 0 })
     }
 
     /// Gives one piece of output to the sink; its size, or 0 or less when there was none.

@@ -17,6 +17,9 @@ public final class Sandbox {
     /// What the user should know of this sandbox, beside what was known before it was made.
     public var notices: [SandboxNotice] { Compromise.notice(prepared.plan, compromises).map { [$0] } ?? [] }
     let prepared: PreparedSandbox
+    /// Served while a command runs.
+    public weak var companion: (any SandboxCompanion)?
+    var shellCount: UInt32 = 0
     private var openedTree: SandboxTree?
     var buffer = [UInt8](repeating: 0, count: 256 << 10)
 
@@ -72,18 +75,14 @@ public final class Sandbox {
     /// Kills every process of the build; after this nothing inside changes any more.
     public func quiesce() throws(SandboxError) {
         connection.send(.quiesce)
-        while true {
-            let reply = try connection.receive().reply
-            if reply == .quiesced { return }
-            if case .finished = reply { throw .launcherDied }
-        }
+        _ = try connection.receive { $0 == .quiesced }
     }
 
     /// The sandbox's root, to read what the build left.
     public func tree() throws(SandboxError) -> any TreeOpener {
         if let openedTree { return openedTree }
         connection.send(.open(path: "/", directory: true))
-        let (reply, descriptor) = try connection.receive()
+        let (reply, descriptor) = try connection.receive(\.isOpened)
         guard case .opened(let error) = reply, let descriptor else {
             if case .opened(let error) = reply { throw .setUp(.cloneTree, Errno(rawValue: error), "/") }
             throw .launcherDied
@@ -153,10 +152,16 @@ final class SandboxTree: TreeOpener {
         do throws(FilesError) { return try own.open(path, directory: directory) } catch { refusal = error }
         guard refusal.underlying == .permissionDenied || refusal.underlying == .notPermitted else { throw refusal }
         connection.send(.open(path: kernelText(path), directory: directory))
-        guard let (reply, descriptor) = try? connection.receive(), case .opened(let error) = reply else {
+        guard let (reply, descriptor) = try? connection.receive(\.isOpened), case .opened(let error) = reply else {
             throw refusal
         }
         guard let descriptor else { throw FilesError(.open, path: path, underlying: Errno(rawValue: error)) }
         return descriptor
+    }
+}
+
+extension LauncherReply {
+    fileprivate var isOpened: Bool {
+        if case .opened = self { true } else { false }
     }
 }

@@ -68,7 +68,7 @@ extension SandboxError {
         let reason = errno.rawValue == 0 ? "" : ": \(errno)"
         let code: Code =
             switch step {
-            case .findShell, .execute, .changeUser, .startCommand, .changeDirectory: .command
+            case .findShell, .execute, .changeUser, .startCommand, .changeDirectory, .openTerminal: .command
             case .protocolMismatch: .fault
             default: .cannotIsolate
             }
@@ -112,6 +112,7 @@ extension SetUpStep {
         case .changeDirectory: "enter the source directory"
         case .changeUser: "become the user that `run-as` names"
         case .execute: "run the shell"
+        case .openTerminal: "open a terminal in the sandbox at"
         }
     }
 

@@ -18,6 +18,16 @@ public enum LauncherRequest: Sendable, Equatable {
     case quiesce
     /// Open a path of the sandbox for reading; the descriptor travels with the reply.
     case open(path: KernelText, directory: Bool)
+    /// Keep the descriptor that comes with this for the next shell: its standard input, output and error, in this order.
+    case lend
+    /// Start a shell for a person, beside whatever runs.
+    case openShell(ShellLaunch)
+    /// Send a signal to a shell and what runs in its foreground's stead: to the process group that it leads.
+    case signalShell(number: UInt32, signal: Int32)
+    /// From now on `codebuild-breakpoint` pauses.
+    case watchBreakpoints
+    /// Let every paused command go on.
+    case resume
 
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
@@ -44,6 +54,19 @@ public enum LauncherRequest: Sendable, Equatable {
         case .enter(let identity):
             wire.append(UInt8(6))
             identity.encode(to: &wire)
+        case .lend:
+            wire.append(UInt8(7))
+        case .openShell(let launch):
+            wire.append(UInt8(8))
+            launch.encode(to: &wire)
+        case .signalShell(let number, let signal):
+            wire.append(UInt8(9))
+            wire.append(number)
+            wire.append(signal)
+        case .watchBreakpoints:
+            wire.append(UInt8(10))
+        case .resume:
+            wire.append(UInt8(11))
         }
         return wire.bytes
     }
@@ -58,6 +81,11 @@ public enum LauncherRequest: Sendable, Equatable {
         case 4: self = .quiesce
         case 5: self = .open(path: try wire.text(), directory: try wire.flag())
         case 6: self = .enter(identity: try SandboxPlan.Identity(from: &wire))
+        case 7: self = .lend
+        case 8: self = .openShell(try ShellLaunch(from: &wire))
+        case 9: self = .signalShell(number: try wire.number(), signal: try wire.number())
+        case 10: self = .watchBreakpoints
+        case 11: self = .resume
         default: throw WireDecoder.Malformed()
         }
         guard wire.isAtEnd else { throw WireDecoder.Malformed() }
@@ -127,6 +155,15 @@ public enum LauncherReply: Sendable, Equatable {
     case opened(errno: Int32)
     /// The sandbox's processes, mounts and control groups are gone; or, after `remove`, the directory, and if not, why.
     case finished(status: Int32, errno: Int32, path: KernelText)
+    /// A shell runs; with a terminal, the descriptor of its master side comes with this.
+    case shellStarted(number: UInt32)
+    case shellNotStarted(number: UInt32, step: SetUpStep, errno: Int32, path: KernelText)
+    /// A shell ended, with a status as `wait(2)` stores it.
+    case shellEnded(number: UInt32, status: Int32)
+    /// A command stands at a breakpoint. Not said again before it was asked to resume.
+    case paused
+    /// `codebuild-resume` ran in the sandbox. Said once a pause.
+    case resumeAsked
 
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
@@ -151,6 +188,21 @@ public enum LauncherReply: Sendable, Equatable {
             wire.append(status)
             wire.append(errno)
             wire.append(path)
+        case .shellStarted(let number):
+            wire.append(UInt8(7))
+            wire.append(number)
+        case .shellNotStarted(let number, let step, let errno, let path):
+            wire.append(UInt8(8))
+            wire.append(number)
+            wire.append(step.rawValue)
+            wire.append(errno)
+            wire.append(path)
+        case .shellEnded(let number, let status):
+            wire.append(UInt8(9))
+            wire.append(number)
+            wire.append(status)
+        case .paused: wire.append(UInt8(10))
+        case .resumeAsked: wire.append(UInt8(11))
         }
         return wire.bytes
     }
@@ -165,6 +217,13 @@ public enum LauncherReply: Sendable, Equatable {
         case 4: self = .quiesced
         case 5: self = .opened(errno: try wire.number())
         case 6: self = .finished(status: try wire.number(), errno: try wire.number(), path: try wire.text())
+        case 7: self = .shellStarted(number: try wire.number())
+        case 8:
+            self = .shellNotStarted(
+                number: try wire.number(), step: try Self.step(&wire), errno: try wire.number(), path: try wire.text())
+        case 9: self = .shellEnded(number: try wire.number(), status: try wire.number())
+        case 10: self = .paused
+        case 11: self = .resumeAsked
         default: throw WireDecoder.Malformed()
         }
     }
@@ -222,4 +281,5 @@ public enum SetUpStep: UInt8, Sendable, CaseIterable {
     case changeDirectory
     case changeUser
     case execute
+    case openTerminal
 }

@@ -13,12 +13,15 @@ struct CommandService {
     /// Where the next command starts; the last one may have left another.
     private var directory: KernelText
     private var current: Running?
+    private var shells: ShellService
+    private var breakpoints: BreakpointService?
 
     init(plan: SandboxPlan, control: Channel, signals: Int32) {
         self.plan = plan
         self.control = control
         self.signals = signals
         directory = plan.workingDirectory
+        shells = ShellService(plan: plan, control: control)
     }
 
     struct Running {
@@ -26,6 +29,19 @@ struct CommandService {
         /// Closed by a successful exec; otherwise tells which step failed.
         var failure: Int32
         var launch: CommandLaunch
+
+        /// Why it never ran, once it has ended; nil when it did run.
+        func takeFailure() -> SetUpFailure? {
+            defer { close(failure) }
+            var report = [UInt8](repeating: 0, count: 5)
+            guard read(failure, &report, 5) == 5 else { return nil }
+            var decoder = WireDecoder(report)
+            let step = (try? decoder.number(UInt8.self)).flatMap(SetUpStep.init) ?? .execute
+            let saved = (try? decoder.number(Int32.self)) ?? 0
+            // Only these two are about the shell.
+            let path = step == .execute || step == .findShell ? launch.shell : ""
+            return SetUpFailure(step, errno: saved, path: path)
+        }
     }
 
     mutating func serve() -> Never {
@@ -33,8 +49,9 @@ struct CommandService {
             var polled = [
                 pollfd(fd: control.socket, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: breakpoints?.requests ?? -1, events: Int16(POLLIN), revents: 0),
             ]
-            if poll(&polled, 2, -1) < 0 { continue }
+            if poll(&polled, 3, -1) < 0 { continue }
             if polled[1].revents != 0 {
                 // Other signals mean nothing to pid 1; they are read so that they do not wake us again.
                 while linux_next_signal(signals) != 0 {}
@@ -42,8 +59,9 @@ struct CommandService {
             }
             if polled[0].revents != 0 {
                 guard let message = control.receive(), let request = try? LauncherRequest(message.bytes) else { end() }
-                perform(request)
+                perform(request, descriptor: message.descriptor)
             }
+            if polled[2].revents != 0 { breakpoints?.receive() }
         }
     }
 
@@ -56,7 +74,7 @@ struct CommandService {
         exit(0)
     }
 
-    private mutating func perform(_ request: LauncherRequest) {
+    private mutating func perform(_ request: LauncherRequest, descriptor: Int32) {
         switch request {
         case .run(let launch): start(launch)
         case .signal(let number):
@@ -67,8 +85,17 @@ struct CommandService {
             kill(-1, SIGKILL)
             while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
             current = nil
+            shells.allEnded()
+            breakpoints?.forget()
             control.send(.quiesced)
         case .open(let path, let directory): open(path, directory)
+        case .lend: shells.lend(descriptor)
+        case .openShell(let launch): shells.start(launch, directory: directory)
+        case .signalShell(let number, let signal): shells.signal(number, signal)
+        case .watchBreakpoints:
+            // One that cannot be made is one that nobody pauses at; the build goes on.
+            if breakpoints == nil { breakpoints = BreakpointService(plan: plan, control: control) }
+        case .resume: breakpoints?.resume()
         case .enter, .setUp, .remove: exit(1)
         }
     }
@@ -88,6 +115,7 @@ struct CommandService {
         while true {
             let process = waitpid(-1, &status, WNOHANG)
             if process <= 0 { return }
+            if let left = shells.ended(process, status: status) { directory = left }
             guard let running = current, running.process == process else { continue }
             current = nil
             finish(running, status: status)
@@ -95,15 +123,8 @@ struct CommandService {
     }
 
     private mutating func finish(_ running: Running, status: Int32) {
-        defer { close(running.failure) }
-        var report = [UInt8](repeating: 0, count: 5)
-        if read(running.failure, &report, 5) == 5 {
-            var decoder = WireDecoder(report)
-            let step = (try? decoder.number(UInt8.self)).flatMap(SetUpStep.init) ?? .execute
-            let saved = (try? decoder.number(Int32.self)) ?? 0
-            // Only these two are about the shell.
-            let path = step == .execute || step == .findShell ? running.launch.shell : ""
-            control.send(.notStarted(step: step, errno: saved, path: path))
+        if let failure = running.takeFailure() {
+            control.send(.notStarted(step: failure.step, errno: failure.errno, path: failure.path))
             return
         }
         if running.launch.carriesState, let next = ShellState(plan.stateDirectory).commit() { directory = next }

@@ -10,17 +10,36 @@ struct CommandStart {
     let plan: SandboxPlan
     let launch: CommandLaunch
     let directory: KernelText
+    var scriptName = "script.sh"
+    var streams = Streams.build
+    var extraEnvironment: [KernelText] = []
+    /// Between the shell's name and the script's; without the script's where nil.
+    var options: [KernelText] = []
+    var namesScript = true
+
+    /// What a command's standard descriptors are.
+    enum Streams {
+        /// Nothing to read, and the build's output.
+        case build
+        /// Input, output and error.
+        case descriptors([Int32])
+        /// A terminal's slave side, which becomes the session's.
+        case terminal(Int32)
+    }
+
+    var script: KernelText { plan.stateDirectory + "/" + scriptName }
 
     func perform() throws(SetUpFailure) -> CommandService.Running {
-        let script = plan.stateDirectory + "/script.sh"
-        ShellState(plan.stateDirectory).discard()
+        // Only the build's own commands and a shell that is to leave its state are the ones that may save it.
+        if launch.carriesState || scriptName == "script.sh" { ShellState(plan.stateDirectory).discard() }
         // A new file each time: a shell left in the background may still be reading the last one.
         try MountPoint.write(script, launch.script, mode: 0o644)
         let shell = try findShell()
         var ends: [Int32] = [-1, -1]
         try check(linux_pipe2(&ends, O_CLOEXEC), .startCommand)
         let environment = environmentPointers()
-        let arguments = [launch.shell, script].map { $0.withCString { strdup($0) } } + [nil]
+        let words = [launch.shell] + options + (namesScript ? [script] : [])
+        let arguments = words.map { $0.withCString { strdup($0) } } + [nil]
         defer {
             for pointer in environment + arguments { free(pointer) }
             close(ends[1])
@@ -50,11 +69,7 @@ struct CommandStart {
     ) -> SetUpFailure {
         do throws(SetUpFailure) {
             setsid()
-            let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-            // Standard input is at its end from the start: a command that reads it must not wait for ever.
-            if null >= 0 { dup2(null, 0) }
-            dup2(DrydockInit.output, 1)
-            dup2(DrydockInit.output, 2)
+            try connectStreams()
             // The way to report a failure stays open until the exec closes it, as the first after the standard ones.
             if report != 3 { report = try check(dup2(report, 3), .startCommand) }
             try check(fcntl(report, F_SETFD, FD_CLOEXEC), .startCommand)
@@ -79,10 +94,28 @@ struct CommandStart {
         }
     }
 
+    private func connectStreams() throws(SetUpFailure) {
+        switch streams {
+        case .build:
+            let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            // Standard input is at its end from the start: a command that reads it must not wait for ever.
+            if null >= 0 { dup2(null, 0) }
+            dup2(DrydockInit.output, 1)
+            dup2(DrydockInit.output, 2)
+        case .descriptors(let descriptors):
+            for (number, descriptor) in descriptors.prefix(3).enumerated() {
+                try check(dup2(descriptor, Int32(number)), .startCommand)
+            }
+        case .terminal(let terminal):
+            try check(linux_take_terminal(terminal), .openTerminal)
+            for number in Int32(0)...2 { try check(dup2(terminal, number), .openTerminal) }
+        }
+    }
+
     /// What a shell says when `cd` fails; the command then runs all the same, as it does in CodeBuild.
     private func complain(_ what: String, _ path: KernelText, _ error: Int32) {
         let reason = strerror(error).map { String(cString: $0) } ?? ""
-        let line = plan.stateDirectory + "/script.sh" + what + path.description + ": \(reason)\n"
+        let line = script + what + path.description + ": \(reason)\n"
         _ = write(2, line.bytes, line.bytes.count)
     }
 
@@ -100,9 +133,12 @@ struct CommandStart {
         throw SetUpFailure(.findShell, errno: ENOENT, path: launch.shell)
     }
 
+    var canFindShell: Bool { (try? findShell()) != nil }
+
     private func environmentPointers() -> [UnsafeMutablePointer<CChar>?] {
         // A shell that finds PWD right keeps it, links in the path and all.
-        let variables = plan.environment + [KernelText(Array("PWD=".utf8) + directory.bytes)]
+        let variables =
+            plan.environment + extraEnvironment + [KernelText(Array("PWD=".utf8) + directory.bytes)]
         return variables.map { $0.withCString { strdup($0) } } + [nil]
     }
 }

@@ -35,13 +35,13 @@ struct Drydock {
     /// Runs it to its end. `--state-dir` is added behind the verbs that have it.
     func callAsFunction(_ arguments: String...) throws -> ToolResult { try run(arguments) }
 
-    func run(_ arguments: [String]) throws -> ToolResult {
+    func run(_ arguments: [String], input: String = "") throws -> ToolResult {
         let (program, words) = user.command(Self.program, Self.withState(arguments, tree.path("state")))
-        return try runTool(program, words, environment: environment, in: directory)
+        return try runTool(program, words, environment: environment, in: directory, input: Array(input.utf8))
     }
 
     static func withState(_ arguments: [String], _ state: FilePath) -> [String] {
-        let verbs = ["run", "env", "doctor", "history", "show", "logs"]
+        let verbs = ["run", "env", "doctor", "history", "show", "logs", "shell", "attach"]
         guard let verb = arguments.first, verbs.contains(verb) else { return arguments }
         return [verb, "--state-dir", state.string] + arguments.dropFirst()
     }

@@ -117,5 +117,20 @@ ssize_t linux_send(int socket, const void *bytes, size_t count, int descriptor);
 ssize_t linux_receive(int socket, void *bytes, size_t count, int *descriptor);
 int linux_socket_pair(int ends[2]);
 int linux_set_pipe_size(int descriptor, int size);
+// A listening Unix socket that only its owner may connect to; non-blocking. Socket addresses are not to be had in Swift
+// without unsafe casts.
+int linux_listen(const char *path);
+int linux_connect(const char *path);
+int linux_accept(int descriptor);
+// The user at the other end of a Unix socket, or -1.
+int64_t linux_peer_user(int descriptor);
+
+// MARK: Terminal
+
+// A new terminal of the devpts at /dev/pts: its master and its slave side.
+int linux_open_terminal(int ends[2], uint16_t rows, uint16_t columns);
+// Makes a terminal the controlling one of the caller's session, which it leads.
+int linux_take_terminal(int terminal);
+int linux_set_window_size(int terminal, uint16_t rows, uint16_t columns);
 
 #endif

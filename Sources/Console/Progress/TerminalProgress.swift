@@ -76,6 +76,10 @@ public final class TerminalProgress: BuildObserver {
             phaseEnded(record)
         case .artifactPacked(let artifact):
             artifacts.append(artifact)
+        case .paused(let pause):
+            // A shell has the screen from here on.
+            if let words = pause.words { show(warning(words.message, words.hint), at: event.time) }
+        case .resumed: break
         case .retrying(let attempt, let limit, let type):
             failedTail = nil
             artifacts = []

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import CommandSyntax
+internal import Sandbox
+
+/// `drydock shell`.
+struct ShellCommand: Action {
+    static let name = "shell"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Open a shell where a build would run",
+            discussion: """
+                Opens a shell in a fresh sandbox before any phase: source in place, environment resolved, in \
+                CODEBUILD_SRC_DIR. A command behind the options, or a text after `-c`, is run instead; without a terminal \
+                the shell reads standard input. The exit code is the shell's.
+                """,
+            operands: Operands("command", help: "A command to run, with its arguments.", count: Operands.anyNumber),
+            endsAtOperand: true,
+            groups: [SourceOptions.group, SandboxOptions.group, ShellOptions.group, StateOptions.group])
+    }
+
+    private let source: SourceOptions
+    private let sandbox: SandboxOptions
+    private let shell: ShellOptions
+    private let state: StateOptions
+
+    init(_ words: ParsedWords) throws {
+        source = SourceOptions(words)
+        sandbox = SandboxOptions(words)
+        shell = try ShellOptions(words)
+        state = StateOptions(words)
+    }
+
+    func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
+        var request = try source.request()
+        try sandbox.apply(to: &request)
+        let session = ShellSession(
+            request: request, options: shell, store: try state.store(), terminal: terminal, launcher: launcher)
+        return try session.run()
+    }
+}
+
+/// What kind of shell, and for whom.
+struct ShellOptions {
+    static var group: OptionGroup { OptionGroup("Shell", [command, user]) }
+
+    static let command = ValueOption(
+        "command", short: "c", placeholder: "text", help: "Run this text, as a command of a buildspec would be.")
+    static let user = ValueOption(
+        "user", placeholder: "name", help: "Whom the shell runs as; by default the buildspec's `run-as`, or root.")
+
+    let text: String?
+    let user: String?
+
+    init(_ words: ParsedWords) throws {
+        guard words.operands.isEmpty || words[Self.command] == nil else {
+            throw CommandFailure.conflict("--command", "COMMAND")
+        }
+        text =
+            words[Self.command] ?? (words.operands.isEmpty ? nil : ShellWords.text(words.operands))
+        user = words[Self.user]
+    }
+
+    /// What the shell is to do, on a terminal or without one.
+    func script(onTerminal: Bool) -> ShellRequest.Script {
+        if let text { return .command(text) }
+        return onTerminal ? .prompt : .standardInput
+    }
+}
+
+/// Words of a command line as one text that a shell reads as the same words.
+enum ShellWords {
+    static func text(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
+
+    static func quoted(_ word: String) -> String {
+        let isPlain =
+            !word.isEmpty
+            && word.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                    UInt8(ascii: "/"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "+"):
+                    true
+                default: false
+                }
+            }
+        return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+    }
+}
