@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// `codebuild_build.sh`, started as AWS's script would be.
-private struct LocalAgent {
+struct LocalAgent {
     let drydock: Drydock
     var environment: [String: String]
 
@@ -151,6 +151,31 @@ struct LocalAgentTests {
         }
     }
 
+    @Test("every command of its page builds, and every letter stands there")
+    func page() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        let path = Checkout.root.appending("docs/coming-from-aws-local.md").string
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        for letter in "iasbecpmrldh" { #expect(lines.contains { $0.hasPrefix("| `-\(letter)") }, "\(letter)") }
+        let commands = lines.filter { $0.hasPrefix("    ") }.map { $0.split(separator: " ").map(String.init) }
+        #expect(commands.count >= 4)
+        try TemporaryTree.with { tree in
+            let agent = try LocalAgent(in: tree)
+            try tree.write("source/buildspec.yml", Self.buildspec("echo $NAME >x") + "artifacts:\n  files: x\n")
+            try tree.write("source/env.txt", "NAME=\"quoted\"\n")
+            for command in commands {
+                let words = Array(command.dropFirst())
+                let result =
+                    command[0] == "drydock"
+                    ? try runTool(
+                        Drydock.program.string, words, environment: agent.environment, in: agent.drydock.directory)
+                    : try agent.run(words)
+                #expect(result.status == 0, "\(command)\n\(result.errors)")
+                #expect(words[0] == "lint" || tree.exists("source/artifacts/artifacts.zip"))
+            }
+        }
+    }
+
     @Test("the usage is what is asked for with -h")
     func usage() throws {
         try TemporaryTree.with { tree in
@@ -158,129 +183,6 @@ struct LocalAgentTests {
             #expect(result.status == 0 && result.errors.isEmpty)
             #expect(result.output.hasPrefix("usage: codebuild_build.sh -i IMAGE -a DIRECTORY [options]\n"))
             for letter in "iaseblcmdrph" { #expect(result.output.contains("-\(letter) "), "\(letter)") }
-        }
-    }
-}
-
-@Suite("Credentials of the drop-in")
-struct LocalAgentCredentialsTests {
-    private static let secret = "wJalrXUtnFEMIbPxRfiCYEXAMPLEKEY"
-    private static let buildspec = """
-        version: 0.2
-        phases:
-          build:
-            commands:
-              - env | grep ^AWS_ | sort
-              - 'test "$AWS_SECRET_ACCESS_KEY" = "$WANTED" && echo the key is right'
-
-        """
-    private static let files = [
-        "home/.aws/credentials": """
-        # keys
-        [default]
-        aws_access_key_id = AKIDEFAULT00000
-        aws_secret_access_key = \(secret)
-        [work]
-        aws_access_key_id=AKIWORK00000000
-        aws_secret_access_key=work+\(secret)  # yes
-        aws_session_token = tokentokentoken
-
-        """,
-        "home/.aws/config": """
-        [default]
-        region = eu-west-3
-        [profile work]
-        region=eu-central-1
-        [profile "single sign-on"]
-        sso_session = x
-
-        """,
-    ]
-
-    /// A build with `-c` and more.
-    private func build(
-        _ words: [String] = [], environment: [String: String] = [:], wanted: String = secret,
-        files: [String: String] = files,
-        check: (ToolResult, TemporaryTree) throws -> Void
-    ) throws {
-        guard Drydock.requireSandbox(TestUser()) else { return }
-        try TemporaryTree.with("credentials") { tree in
-            var agent = try LocalAgent(in: tree)
-            try tree.write("source/buildspec.yml", Self.buildspec)
-            for (path, text) in files { try tree.write(FilePath(path), text, mode: 0o755) }
-            try tree.write("env.txt", "WANTED=\(wanted)\nAWS_PAGER=file\n")
-            agent.environment.merge(environment) { $1 }
-            let result = try agent.run(["-i", "host", "-a", "../artifacts", "-e", "../env.txt", "-c"] + words)
-            try check(result, tree)
-            let kept = try runTool("grep", ["-r", "--", Self.secret, tree.path("state").string])
-            #expect(kept.output.isEmpty, "nothing that is kept shows the key")
-            #expect(!result.output.contains(Self.secret) && !result.errors.contains(Self.secret))
-        }
-    }
-
-    @Test("-c gives the caller's AWS variables, keys masked; what the file sets counts more")
-    func fromTheCaller() throws {
-        try build(environment: [
-            "AWS_ACCESS_KEY_ID": "AKIMINE0000000", "AWS_SECRET_ACCESS_KEY": Self.secret,
-            "AWS_DEFAULT_REGION": "ap-east-1",
-            "AWS_PAGER": "less", "AWS_PROFILE": "work", "AWS_CONFIG_FILE": "/nowhere", "AWS_ODD": "two\nlines",
-            "AWS_NO": "",
-        ]) { result, _ in
-            #expect(result.status == 0 && result.lines.contains("the key is right"), "\(result.output)\(result.errors)")
-            #expect(
-                result.output.contains(
-                    "\nAWS_ACCESS_KEY_ID=***\nAWS_DEFAULT_REGION=ap-east-1\nAWS_ODD=two\nAWS_PAGER=file\n"
-                        + "AWS_REGION=ap-east-1\nAWS_SECRET_ACCESS_KEY=***\n"), "\(result.output)")
-        }
-    }
-
-    @Test("-c gives the keys of the profile where the caller has none, and its region")
-    func fromTheDefaultProfile() throws {
-        try build { result, _ in
-            #expect(result.status == 0 && result.lines.contains("the key is right"), "\(result.output)\(result.errors)")
-            #expect(
-                result.lines.contains("AWS_REGION=eu-west-3") && result.lines.contains("AWS_DEFAULT_REGION=eu-west-3"))
-            #expect(!result.output.contains("AKIDEFAULT"))
-        }
-    }
-
-    @Test("-p wins over the caller's own keys")
-    func fromTheProfile() throws {
-        let mine = [
-            "AWS_ACCESS_KEY_ID": "AKIMINE0000000", "AWS_SECRET_ACCESS_KEY": "mine", "AWS_SECURITY_TOKEN": "old-one",
-        ]
-        try build(["-p", "work"], environment: mine, wanted: "work+" + Self.secret) { result, _ in
-            #expect(result.status == 0 && result.lines.contains("the key is right"), "\(result.output)\(result.errors)")
-            #expect(result.lines.contains("AWS_REGION=eu-central-1") && result.lines.contains("AWS_SESSION_TOKEN=***"))
-            #expect(!result.output.contains("AWS_SECURITY_TOKEN"))
-        }
-    }
-
-    @Test("keys that only the AWS CLI can make are asked of it")
-    func fromTheCLI() throws {
-        let cli = """
-            #!/bin/sh
-            [ "$*" = "configure export-credentials --profile single sign-on --format env-no-export" ] || exit 9
-            echo AWS_ACCESS_KEY_ID=AKISSO00000000
-            echo AWS_SECRET_ACCESS_KEY=\(Self.secret)
-            echo PATH=/nowhere
-
-            """
-        try build(["-p", "single sign-on"], files: Self.files.merging(["tools/aws": cli]) { $1 }) { result, _ in
-            #expect(result.status == 0 && result.lines.contains("the key is right"), "\(result.output)\(result.errors)")
-        }
-    }
-
-    @Test("a profile that is named and has no keys is an error, and none at all is a note")
-    func missing() throws {
-        try build(["-p", "nobody"]) { result, tree in
-            #expect(result.status == 3 && result.errors.contains("the profile `nobody`"), "\(result.errors)")
-            let kept = try tree.listing("state")
-            #expect(kept.isEmpty, "nothing was built")
-        }
-        try build(wanted: "", files: [:]) { result, _ in
-            #expect(
-                result.status == 0 && result.errors.contains("-c finds no keys"), "\(result.output)\(result.errors)")
         }
     }
 }
