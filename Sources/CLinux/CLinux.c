@@ -67,6 +67,15 @@ int linux_may_gain_privileges(uint64_t capabilities) {
     return 1;
 }
 
+void linux_die_of_signal(int number) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    signal(number, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+}
+
 int linux_signal_descriptor(uint64_t mask) {
     sigset_t set;
     if (mask == 0) {

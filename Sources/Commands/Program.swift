@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import BuildEngine
+internal import CLinux
 internal import CommandSyntax
 internal import Console
 internal import Glibc
@@ -65,14 +66,7 @@ public enum Program {
     /// Ends the process so that its parent learns the meaning. A signal is raised again: a shell stops its script after
     /// Ctrl-C only when the program died of it.
     private static func end(_ meaning: ExitMeaning) -> Never {
-        if case .interrupted(let number) = meaning {
-            signal(number, SIG_DFL)
-            var mask = sigset_t()
-            sigemptyset(&mask)
-            sigaddset(&mask, number)
-            sigprocmask(SIG_UNBLOCK, &mask, nil)
-            raise(number)
-        }
+        if case .interrupted(let number) = meaning { linux_die_of_signal(number) }
         // Nothing of ours waits for the end of the process, and static destructors only cost time.
         _exit(meaning.code)
     }

@@ -98,6 +98,8 @@ static const int32_t LINUX_RLIMIT_NOFILE = 7, LINUX_RLIMIT_CORE = 4, LINUX_RLIMI
 static const int16_t LINUX_POSIX_SPAWN_SETSID = 0x80;
 int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path);
+// Ends the process by a signal, so that its parent sees which. Here because sigset_t has no one home for Swift.
+void linux_die_of_signal(int number);
 // A descriptor that reads signals (all of them, or those of the mask), which are blocked first.
 int linux_signal_descriptor(uint64_t mask);
 // The next pending signal of a signal descriptor, 0 when there is none.
