@@ -48,14 +48,16 @@ let package = Package(
         .target(name: "Checkout", dependencies: ["Processes", "Files", systemPackage]),
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
+        .target(
+            name: "ImageStore",
+            dependencies: ["Archives", "BuildModel", "CLinux", "Diagnostics", "Files", "YAML", systemPackage]),
 
         // Floor 5 · the engine: plans a build, drives the phase machine, performs its actions through floor 4.
         .target(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files",
-                "Processes",
-                "Sandbox", systemPackage,
+                "ImageStore", "Processes", "Sandbox", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -64,7 +66,8 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "CommandSyntax", "Console", "Diagnostics", "Files", "Processes", "Sandbox", "YAML", systemPackage,
+                "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Sandbox", "YAML",
+                systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
@@ -103,8 +106,9 @@ let package = Package(
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(
-            name: "ProjectsTests",
-            dependencies: ["Diagnostics", "Projects", systemPackage]),
+            name: "ImageStoreTests",
+            dependencies: ["BuildModel", "Diagnostics", "Files", "ImageStore", "TestSupport", systemPackage]),
+        .testTarget(name: "ProjectsTests", dependencies: ["Diagnostics", "Projects", systemPackage]),
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),

@@ -7,6 +7,7 @@ public import BuildModel
 public import Buildspec
 public import Diagnostics
 import Files
+import ImageStore
 public import Sandbox
 public import SystemPackage
 
@@ -27,6 +28,8 @@ public struct BuildPlan: Sendable {
     public var environment: ResolvedEnvironment
     public var shell: String
     public var image: SandboxSettings.Image
+    /// Runtimes of the image that the buildspec chose, by name and version.
+    var runtimes: [ImageRuntime] = []
     public var network: SandboxSettings.Network
     public var limits: SandboxSettings.Limits
     public var computeType: ComputeType?
@@ -184,7 +187,8 @@ extension SandboxSettings.Image {
     var words: String {
         switch self {
         case .host: "host"
-        case .directory(let path): "dir:\(path.displayed)"
+        case .directory(let path), .unfinished(let path): "dir:\(path.displayed)"
+        case .named(let name, _): name
         }
     }
 }

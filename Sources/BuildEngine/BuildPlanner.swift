@@ -75,12 +75,14 @@ public struct BuildPlanner {
         var advice = found.warnings
         let phases = planPhases(buildspec, advice: &advice)
         let environment = try resolveEnvironment(buildspec, sources: sources, text: found.text)
+        let runtimes = try runtimes(for: buildspec, environment, source: found.text)
         return BuildPlan(
             identity: identifiers.identity(
                 region: request.region, source: primary.displayed, buildspecPath: found.text.path),
             buildspec: buildspec, buildspecText: found.text, buildspecLocation: found.location, sources: sources,
             phases: phases, environment: environment, shell: buildspec.environment.shell?.value ?? "sh",
-            image: request.image, network: request.network, limits: limits, computeType: request.computeType,
+            image: request.image, runtimes: runtimes, network: request.network, limits: limits,
+            computeType: request.computeType,
             timeoutMinutes: request.timeoutMinutes, artifactsDirectory: request.artifactsDirectory,
             packaging: request.packaging, warnings: diagnostics + environment.warnings, advice: advice)
     }
@@ -219,7 +221,8 @@ public struct BuildPlanner {
             for path in request.environmentFiles {
                 files.append(try EnvironmentFile.read(path, format: request.environmentFileFormat))
             }
-            let resolver = EnvironmentResolver(builtIns: builtIns.variables, files: files, flags: request.variables)
+            let resolver = EnvironmentResolver(
+                image: imageVariables, builtIns: builtIns.variables, files: files, flags: request.variables)
             return try resolver.resolve(buildspec.environment)
         } catch {
             throw .environment(error, source: text)

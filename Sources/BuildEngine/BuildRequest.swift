@@ -4,6 +4,7 @@
 public import Artifacts
 public import BuildEnvironment
 public import BuildModel
+public import ImageStore
 public import Sandbox
 public import SystemPackage
 
@@ -25,6 +26,8 @@ public struct BuildRequest: Sendable {
     public var artifactsDirectory: FilePath?
     public var packaging = ArtifactRequest.Packaging.zip
     public var image: SandboxSettings.Image = .host
+    /// The stored image that `image` names, kept as long as this is; nil for any other.
+    public var storedImage: StoredImage?
     public var network: SandboxSettings.Network = .host
     public var limits = SandboxSettings.Limits()
     public var computeType: ComputeType?

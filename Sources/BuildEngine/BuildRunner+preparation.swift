@@ -7,6 +7,7 @@ import Buildspec
 import Checkout
 import Diagnostics
 import Files
+import ImageStore
 import Sandbox
 import SystemPackage
 
@@ -139,7 +140,7 @@ extension BuildRunner {
         notice("YAML location is \(plan.buildspecLocation)")
         if let block = Self.unknownKeys(plan.buildspec.unknownKeys) { notice(block) }
         notice("Processing environment variables")
-        announceRuntimes(plan.buildspec)
+        announceRuntimes(plan)
         notice("Moving to directory \(plan.sources[0].path)")
         if plan.buildspec.cache == nil {
             notice("Cache is not defined in the buildspec")
@@ -156,10 +157,17 @@ extension BuildRunner {
         if !plan.buildspec.reports.isEmpty { warn(.reportsNotCollected) }
     }
 
-    private func announceRuntimes(_ buildspec: Buildspec) {
-        let versions = buildspec.phases[.install]?.runtimeVersions ?? []
+    private func announceRuntimes(_ plan: BuildPlan) {
+        let versions = plan.buildspec.phases[.install]?.runtimeVersions ?? []
         guard !versions.isEmpty else {
             notice("No runtime version selected in buildspec.")
+            return
+        }
+        guard plan.runtimes.isEmpty else {
+            for runtime in plan.runtimes {
+                let version = runtime.versions.first ?? ""
+                notice("Selecting '\(runtime.name)' runtime version '\(version)' based on manual selections...")
+            }
             return
         }
         let table: FilePath = "/codebuild/image/config/runtimes.yml"

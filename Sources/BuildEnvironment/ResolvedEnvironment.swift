@@ -25,6 +25,11 @@ public struct ResolvedEnvironment: Sendable {
         variables.map { ($0.name, $0.value) }
     }
 
+    /// A text with `$NAME` and `${NAME}` replaced by the variables' values; one without a value stays as it is written.
+    public func expanded(_ text: String) -> String {
+        VariableExpansion.expand(text) { self[$0] }
+    }
+
     /// A mask for every secret of the build.
     public func makeMask() -> SecretMask {
         SecretMask(secrets: variables.filter(\.isSecret).map { ($0.name, $0.value) })

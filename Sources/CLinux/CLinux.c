@@ -160,6 +160,15 @@ int linux_lock_exclusive_wait(int descriptor) {
     return fcntl(descriptor, 38 /* F_OFD_SETLKW */, &lock);
 }
 
+int linux_lock_shared(int descriptor) {
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+
+int linux_sync_file_system(int descriptor) {
+    return (int)syscall(SYS_syncfs, descriptor);
+}
+
 int linux_memfd_create(const char *name, unsigned flags) {
     return (int)syscall(SYS_memfd_create, name, flags);
 }

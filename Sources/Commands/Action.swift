@@ -42,7 +42,8 @@ extension Program {
         [
             RunCommand.self, ShellCommand.self, LintCommand.self, FormatCommand.self, ListCommand.self,
             EnvironmentCommand.self, DoctorCommand.self,
-            HistoryCommand.self, ShowCommand.self, LogsCommand.self, CompletionCommand.self, ManualCommand.self,
+            HistoryCommand.self, ShowCommand.self, LogsCommand.self, ImageCommand.self, CompletionCommand.self,
+            ManualCommand.self,
         ]
     }
 

@@ -45,6 +45,12 @@ enum Caller {
         return names.reduce(into: [:]) { result, name in result[name] = variable(name) }
     }
 
+    /// The way to the network, for programs that fetch packages.
+    static var proxies: [(name: String, value: String)] {
+        ["http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"]
+            .compactMap { name in variable(name).map { (name, $0) } }
+    }
+
     /// The directory that holds this program.
     static var programDirectory: FilePath {
         let program = (try? Directory("/proc/self").readLink("exe")) ?? FilePath()

@@ -79,8 +79,8 @@ extension CommandFailure {
 
     static func imageByName(_ value: String) -> CommandFailure {
         CommandFailure(
-            .wrongUse, "`--image` takes `host` or `dir:PATH`, not `\(Arguments.displayed(value))`",
-            hints: ["an unpacked root file system is given as `--image dir:PATH`"])
+            .wrongUse, "`--image` takes `host`, an image's name or `dir:PATH`, not `\(Arguments.displayed(value))`",
+            hints: ["`drydock image ls` lists the images; an unpacked root file system is given as `dir:PATH`"])
     }
 
     static let secondPrimary = CommandFailure(

@@ -15,21 +15,28 @@ struct EnvironmentCommand: Action {
         CommandSyntax(
             name, abstract: "Show the variables a build starts with, and where they come from",
             discussion: "Values of secrets are shown as `***`.",
-            groups: [SourceOptions.group, OptionGroup("Output", [OutputOptions.json]), StateOptions.group])
+            groups: [
+                SourceOptions.group, OptionGroup("Sandbox", [ImageOption.option]),
+                OptionGroup("Output", [OutputOptions.json]), StateOptions.group,
+            ])
     }
 
     private let source: SourceOptions
+    private let image: ImageOption
     private let state: StateOptions
     private let json: Bool
 
     init(_ words: ParsedWords) {
         source = SourceOptions(words)
+        image = ImageOption(words)
         state = StateOptions(words)
         json = words[OutputOptions.json]
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
-        let preview = try BuildPreview(request: try source.request(), store: try state.store())
+        var request = try source.request()
+        try image.apply(to: &request)
+        let preview = try BuildPreview(request: request, store: try state.store())
         defer { preview.remove() }
         let environment = preview.plan.environment
         terminal.show(environment.warnings, in: [preview.plan.buildspecText])

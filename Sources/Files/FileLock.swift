@@ -8,7 +8,7 @@ public import SystemPackage
 /// An exclusive lock on a file, held until this object goes or the process ends, however it ends.
 ///
 /// It is an open file description lock (fcntl(2)): two of one process exclude each other too.
-public final class FileLock {
+public final class FileLock: Sendable {
     private let descriptor: FileDescriptor
 
     /// Takes the lock, or returns nil when somebody holds it and `waiting` is false.
@@ -30,6 +30,22 @@ public final class FileLock {
             default: throw FilesError(.lock, path: path, underlying: Errno(rawValue: reason))
             }
         }
+    }
+
+    /// Takes a lock that any number share and that excludes an exclusive one, or returns nil when there is such a one.
+    ///
+    /// The file must exist: it says that what it protects is there.
+    public static func acquireShared(_ path: FilePath) throws(FilesError) -> FileLock? {
+        let lock = FileLock(descriptor: try openHost(path, flags: O_RDONLY | O_NOFOLLOW))
+        while linux_lock_shared(lock.descriptor.rawValue) != 0 {
+            let reason = errno
+            switch reason {
+            case EINTR: continue
+            case EAGAIN, EACCES: return nil
+            default: throw FilesError(.lock, path: path, underlying: Errno(rawValue: reason))
+            }
+        }
+        return lock
     }
 
     private init(descriptor: FileDescriptor) {

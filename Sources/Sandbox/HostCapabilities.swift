@@ -79,14 +79,13 @@ public struct HostCapabilities: Sendable {
             return Finding(
                 "user ids", .available, "a range of \((range?.count ?? 0)) ids from \(range?.outside ?? 0) on")
         case .single:
-            let name = IdentityChoice.userName(getuid()) ?? String(getuid())
             let detail = "a single id: `run-as` and `chown` to another user cannot work"
             if !IdentityChoice.mapperIsInstalled {
                 return Finding("user ids", .limited, detail, remedy: "sudo apt-get install uidmap")
             }
             return Finding(
                 "user ids", .limited, detail,
-                remedy: "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(name)")
+                remedy: IdentityChoice.rangeRemedy)
         }
     }
 
@@ -127,7 +126,7 @@ public struct HostCapabilities: Sendable {
             return Finding(
                 "system files", .limited,
                 "with `--image host` they belong to the host's root, so a build cannot change them: no `apt-get install`",
-                remedy: "unshare --map-root-user --map-auto tar -xpf ROOT.tar -C DIRECTORY, then --image dir:DIRECTORY")
+                remedy: "drydock image build images/debian, then --image debian")
         }
     }
 

@@ -106,6 +106,14 @@ enum IdentityChoice {
             method: .inherited)
     }
 
+    /// The command that gives this user a range, above every range that is given out already.
+    static var rangeRemedy: String {
+        let name = userName(getuid()) ?? String(getuid())
+        let start = max(SubordinateRange.end(of: "/etc/subuid"), SubordinateRange.end(of: "/etc/subgid"))
+        let range = "\(start)-\(start + rangeSize - 1)"
+        return "sudo usermod --add-subuids \(range) --add-subgids \(range) \(name)"
+    }
+
     static var mapperIsInstalled: Bool {
         let places: [FilePath] = ["/usr/bin/newuidmap", "/bin/newuidmap", "/usr/local/bin/newuidmap"]
         return places.contains { $0.withPlatformString { access($0, X_OK) } == 0 }
@@ -136,16 +144,25 @@ struct SubordinateRange: Equatable {
 
     static func find(_ file: FilePath, name: String?, identifier: UInt32?) -> SubordinateRange? {
         for line in (SmallFile.read(file) ?? "").split(separator: "\n") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            guard fields.count == 3, let start = UInt32(fields[1]), let count = UInt32(fields[2]), count > 0,
-                start.addingReportingOverflow(count).overflow == false
-            else { continue }
-            let owner = String(fields[0])
-            if owner == name || (identifier.map { owner == String($0) } ?? false) {
-                return SubordinateRange(start: start, count: count)
-            }
+            guard let (owner, range) = parse(line) else { continue }
+            if owner == name || (identifier.map { owner == String($0) } ?? false) { return range }
         }
         return nil
+    }
+
+    /// Where the ids begin that the file gives to nobody; 100000 at least, as useradd(8) has it.
+    static func end(of file: FilePath) -> UInt32 {
+        let ranges = (SmallFile.read(file) ?? "").split(separator: "\n").compactMap { parse($0)?.range }
+        // Ranges beyond what distributions hand out leave room below.
+        return ranges.map { $0.start + $0.count }.filter { $0 < 1 << 30 }.reduce(100_000, max)
+    }
+
+    private static func parse(_ line: Substring) -> (owner: String, range: SubordinateRange)? {
+        let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+        guard fields.count == 3, let start = UInt32(fields[1]), let count = UInt32(fields[2]), count > 0,
+            start.addingReportingOverflow(count).overflow == false
+        else { return nil }
+        return (String(fields[0]), SubordinateRange(start: start, count: count))
     }
 }
 

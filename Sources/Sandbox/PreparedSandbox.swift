@@ -38,7 +38,7 @@ public final class PreparedSandbox {
         for source in settings.sources {
             try requireDirectory(source.hostPath, code: .source, what: "source directory")
         }
-        if case .directory(let path) = settings.image { try requireDirectory(path, code: .image, what: "image") }
+        if let path = settings.image.root { try requireDirectory(path, code: .image, what: "image") }
         let place: PendingSandbox
         if let pending, pending.fits(settings) {
             place = pending
@@ -139,10 +139,14 @@ struct Leftover {
     let launcher: FilePath
 
     /// By the launcher, as the ids that the files belong to. A failure is left for the next run: this build can go on.
-    func remove() {
-        guard let connection = try? LauncherConnection.start(launcher, output: nil) else { return }
+    /// - Returns: whether nothing is left.
+    @discardableResult
+    func remove() -> Bool {
+        guard let connection = try? LauncherConnection.start(launcher, output: nil) else { return false }
         connection.send(.remove(identity: IdentityChoice.choose(slot: slot), directory: kernelText(directory)))
-        _ = try? connection.receive()
+        let answer = try? connection.receive().reply
         connection.close()
+        if case .finished(_, let errno, _) = answer { return errno == 0 }
+        return false
     }
 }

@@ -30,12 +30,9 @@ struct RootFileSystem {
         var operations =
             switch image {
             case .host: host()
-            // An image may lack what every build needs.
-            case .directory(let path):
-                [
-                    overlay(lower: path, target: "/"), .directory(target: "/root", mode: 0o700),
-                    .directory(target: "/tmp", mode: 0o1777),
-                ]
+            case .directory(let path), .named(_, let path): [overlay(lower: path, target: "/")] + Self.needed
+            case .unfinished(let path):
+                [.bind(source: kernelText(path), target: "/", access: .readWrite)] + Self.needed
             }
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
@@ -58,6 +55,11 @@ struct RootFileSystem {
     }
 
     typealias Operation = SandboxPlan.Operation
+
+    /// What every build needs and an image may lack.
+    private static let needed: [Operation] = [
+        .directory(target: "/root", mode: 0o700), .directory(target: "/tmp", mode: 0o1777),
+    ]
 
     // MARK: The host as an image
 

@@ -36,6 +36,18 @@ public struct SandboxSettings: Sendable {
         case host
         /// An unpacked root file system.
         case directory(FilePath)
+        /// An unpacked root file system that has a name.
+        case named(String, root: FilePath)
+        /// An unpacked root file system that is being made: what is done in the sandbox stays.
+        case unfinished(FilePath)
+
+        /// The directory of the host that holds it; nil for the host itself.
+        public var root: FilePath? {
+            switch self {
+            case .host: nil
+            case .directory(let root), .named(_, let root), .unfinished(let root): root
+            }
+        }
     }
 
     public enum Network: String, Sendable, CaseIterable {

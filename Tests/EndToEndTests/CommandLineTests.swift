@@ -46,9 +46,22 @@ struct CommandLineTests {
                 "run --timeout 1e9", "error: `--timeout` takes a number of minutes such as `30` or `0.5`, not `1e9`"),
             WrongUse("run --network bridge", "error: `--network` takes `host`, `none`, not `bridge`"),
             WrongUse(
+                "run --image aws/codebuild/standard:7.0",
+                "error: `--image` takes `host`, an image's name or `dir:PATH`, not `aws/codebuild/standard:7.0`\n"
+                    + "hint: `drydock image ls` lists the images; an unpacked root file system is given as `dir:PATH`"),
+            WrongUse(
                 "run --image ubuntu",
-                "error: `--image` takes `host` or `dir:PATH`, not `ubuntu`\n"
-                    + "hint: an unpacked root file system is given as `--image dir:PATH`"),
+                "error: there is no image `ubuntu`\nhint: an image is built from a recipe: `drydock image build images/",
+                status: 3),
+            WrongUse("env --image ubuntu", "error: there is no image `ubuntu`", status: 3),
+            WrongUse("image inspect ubuntu", "error: there is no image `ubuntu`", status: 3),
+            WrongUse("image rm ubuntu", "error: there is no image `ubuntu`", status: 3),
+            WrongUse("image rm a/b", "error: `a/b` cannot be an image's name"),
+            WrongUse("image build . --name host", "error: `host` cannot be an image's name"),
+            WrongUse(
+                "image build .",
+                "error: there is no recipe `image.yml`\nhint: `drydock image build DIR` takes a directory that holds"),
+            WrongUse("image bild", "error: `drydock image` has no command `bild`"),
             WrongUse(
                 "run --compute SMALLEST",
                 "error: `--compute` takes `BUILD_GENERAL1_SMALL`, `BUILD_GENERAL1_MEDIUM`, `BUILD_GENERAL1_LARGE`, "

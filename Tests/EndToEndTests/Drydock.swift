@@ -10,6 +10,8 @@ import Testing
 struct Drydock {
     let tree: TemporaryTree
     let user: TestUser
+    /// Where it keeps builds and images.
+    var state: FilePath
     /// Where it is started.
     var directory: FilePath
     var environment: [String: String]
@@ -23,6 +25,7 @@ struct Drydock {
         self.tree = tree
         self.user = user
         directory = try tree.directory("source")
+        state = tree.path("state")
         environment = [
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
             "HOME": try tree.directory("home").string,
@@ -36,12 +39,15 @@ struct Drydock {
     func callAsFunction(_ arguments: String...) throws -> ToolResult { try run(arguments) }
 
     func run(_ arguments: [String], input: String = "") throws -> ToolResult {
-        let (program, words) = user.command(Self.program, Self.withState(arguments, tree.path("state")))
+        let (program, words) = user.command(Self.program, Self.withState(arguments, state))
         return try runTool(program, words, environment: environment, in: directory, input: Array(input.utf8))
     }
 
     static func withState(_ arguments: [String], _ state: FilePath) -> [String] {
         let verbs = ["run", "env", "doctor", "history", "show", "logs", "shell", "attach"]
+        if arguments.first == "image", arguments.count > 1 {
+            return arguments.prefix(2) + ["--state-dir", state.string] + arguments.dropFirst(2)
+        }
         guard let verb = arguments.first, verbs.contains(verb) else { return arguments }
         return [verb, "--state-dir", state.string] + arguments.dropFirst()
     }

@@ -43,7 +43,7 @@ final class DrydockOnTerminal {
         defer { posix_spawnattr_destroy(&attributes) }
         posix_spawnattr_setflags(&attributes, LINUX_POSIX_SPAWN_SETSID)
         let (program, rest) = drydock.user.command(
-            Drydock.program, Drydock.withState(arguments, drydock.tree.path("state")))
+            Drydock.program, Drydock.withState(arguments, drydock.state))
         let words =
             ["sh", "-c", "cd -- \"$1\" && shift && exec \"$@\"", "sh", drydock.directory.string, program] + rest
         var environment = drydock.environment

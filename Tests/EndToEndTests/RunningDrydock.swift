@@ -34,7 +34,7 @@ final class RunningDrydock {
                 "sh", "-c", "cd -- \"$1\" && shift && exec \"$@\"", "sh", drydock.directory.string,
                 Drydock.program.string,
             ]
-            + Drydock.withState(arguments, drydock.tree.path("state"))
+            + Drydock.withState(arguments, drydock.state)
         var argv = words.map { strdup($0) } + [nil]
         var envp = drydock.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }

@@ -38,6 +38,9 @@ static const int32_t LINUX_SEEK_DATA = 3, LINUX_SEEK_HOLE = 4;
 // Open file description locks: held by the descriptor, not by the process, so a child that inherits it keeps the lock.
 int linux_lock_exclusive(int descriptor);
 int linux_lock_exclusive_wait(int descriptor);
+int linux_lock_shared(int descriptor);
+// Waits until the disk has all that the file system of the descriptor was given.
+int linux_sync_file_system(int descriptor);
 int linux_memfd_create(const char *name, unsigned flags);
 // The magic number of the file system a descriptor lies on, or -1.
 int64_t linux_file_system_type(int descriptor);

@@ -9,15 +9,12 @@ internal import SystemPackage
 /// What the build runs in.
 struct SandboxOptions {
     static var group: OptionGroup {
-        OptionGroup("Sandbox", [mountSource, image, network, memory, cpus, pids, compute, timeout])
+        OptionGroup("Sandbox", [mountSource, ImageOption.option, network, memory, cpus, pids, compute, timeout])
     }
 
     private static let mountSource = Flag(
         "mount-source", short: "m",
         help: "Let the build write into the source directory itself instead of a copy-on-write view.")
-    private static let image = ValueOption(
-        "image", placeholder: "image",
-        help: "The root file system: `host` (the default), or `dir:PATH` for an unpacked one.")
     private static let network = ValueOption(
         "network", placeholder: "network", words: SandboxSettings.Network.allCases.map(\.rawValue),
         help: "The network of the build: `host` (the default) or `none`.")
@@ -34,7 +31,7 @@ struct SandboxOptions {
         help: "The build's time, in minutes; fractions are allowed (default: 60).")
 
     private let mountSource: Bool
-    private let image: String
+    private let image: ImageOption
     private let network: SandboxSettings.Network
     private let memory: String?
     private let cpus: String?
@@ -44,7 +41,7 @@ struct SandboxOptions {
 
     init(_ words: ParsedWords) {
         mountSource = words[Self.mountSource]
-        image = words[Self.image] ?? "host"
+        image = ImageOption(words)
         network = words[Self.network].flatMap(SandboxSettings.Network.init) ?? .host
         memory = words[Self.memory]
         cpus = words[Self.cpus]
@@ -60,7 +57,7 @@ struct SandboxOptions {
             }
             request.mountsSource = true
         }
-        request.image = try parsedImage()
+        try image.apply(to: &request)
         request.network = network
         request.limits.memoryBytes = try memory.map(Self.size)
         request.limits.cpus = try cpus.map {
@@ -77,13 +74,6 @@ struct SandboxOptions {
             request.timeoutMinutes = try Self.number(
                 timeout, "--timeout", in: 0.0001...525_600, expected: "a number of minutes such as `30` or `0.5`")
         }
-    }
-
-    private func parsedImage() throws -> SandboxSettings.Image {
-        if image == "host" { return .host }
-        guard image.hasPrefix("dir:"), image != "dir:" else { throw CommandFailure.imageByName(image) }
-        let path = Arguments.path(String(image.dropFirst(4)))
-        return .directory(path.isAbsolute ? path : try Caller.currentDirectory().pushing(path))
     }
 
     private static func number(

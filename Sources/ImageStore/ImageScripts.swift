@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+/// What is run to make an image: texts for `sh`, whose every word that a recipe brought in is quoted.
+public struct ImageScripts: Sendable {
+    private let recipe: ImageRecipe
+    private let sources: AptSources
+
+    public init(_ recipe: ImageRecipe, sources: AptSources) {
+        self.recipe = recipe
+        self.sources = sources
+    }
+
+    /// Makes the smallest system that has apt, from the host's programs.
+    ///
+    /// mmdebstrap neither mounts nor makes devices here: package scripts of this first step need neither, and the rest is
+    /// installed inside, where both are.
+    /// - Parameters:
+    ///   - root: the empty directory for it, inside the sandbox.
+    ///   - files: where the recipe's files are, or nil where it has none.
+    public func bootstrap(root: String, files: String?) -> String {
+        var archives: [String] = []
+        if let mirror = recipe.mirror {
+            archives = [mirror]
+        } else if !sources.lines.isEmpty {
+            archives = sources.lines
+        }
+        let components = recipe.components.joined(separator: ",")
+        let words = [recipe.suite, root] + archives
+        var script = """
+            set -e
+            umask 022
+            # The machine's way to its archives is the image's too.
+            set --
+            proxies=$(apt-config dump --format '%F "%v";%n' Acquire::http::Proxy Acquire::https::Proxy | grep -v '""' || :)
+            IFS='
+            '
+            for option in $proxies; do set -- "$@" "--aptopt=$option"; done
+            unset IFS
+            mmdebstrap --mode=root --variant=apt --format=directory \\
+                --skip=chroot/mount,output/dev,check/empty,check/qemu,cleanup/apt/lists \\
+                --components=\(Self.quoted(components)) "$@" \(words.map(Self.quoted).joined(separator: " ")) \\
+                </dev/null
+            # A device directory that is none yet was written to as to any other.
+            rm -rf \(Self.quoted(root))/dev/*
+
+            """
+        for keyring in recipe.mirror == nil ? sources.keyrings : [] {
+            let place = Self.quoted(root + keyring)
+            script += """
+                [ -e \(place) ] || { mkdir -p "$(dirname \(place))"; cp \(Self.quoted(keyring)) \(place); }
+
+                """
+        }
+        if let files {
+            // Everyone may read them and root alone change them, whoever checked the recipe out and how.
+            script += """
+                tar -C \(Self.quoted(files)) --owner=0 --group=0 --mode=u=rwX,go=rX -cf - . \\
+                    | tar -C \(Self.quoted(root)) --no-overwrite-dir --keep-directory-symlink -xf -
+
+                """
+        }
+        return script
+    }
+
+    /// Makes the image of the small system, run in it as root.
+    public func furnish() -> String {
+        var script = """
+            set -e
+            umask 022
+            export DEBIAN_FRONTEND=noninteractive
+            # Nothing that a package brings is started: there is nobody to start it for.
+            printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
+            chmod 755 /usr/sbin/policy-rc.d
+
+            """
+        if !recipe.packages.isEmpty {
+            script += "apt-get -q -y --no-install-recommends install \(Self.list(recipe.packages))\n"
+        }
+        for user in recipe.users { script += command(for: user) }
+        if !recipe.runtimes.isEmpty {
+            script += "mkdir -p /codebuild/image/config\n"
+            script += "cat >/codebuild/image/config/runtimes.yml <<'end of runtimes'\n\(runtimes)end of runtimes\n"
+        }
+        for command in recipe.commands { script += "sh -ec \(Self.quoted(command))\n" }
+        script += """
+            rm -f /usr/sbin/policy-rc.d
+            apt-get clean
+            rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt/* /var/log/dpkg.log /var/log/alternatives.log
+            rm -rf /var/cache/ldconfig/aux-cache /tmp/* /tmp/.[!.]* /var/tmp/* /run/* 2>/dev/null || :
+            : >/etc/machine-id
+
+            """
+        return script
+    }
+
+    private func command(for user: ImageRecipe.User) -> String {
+        var words = ["useradd", "--create-home", "--shell", user.shell ?? "/bin/bash"]
+        if let identifier = user.identifier { words += ["--uid", String(identifier)] }
+        if let home = user.home { words += ["--home-dir", home] }
+        if !user.groups.isEmpty { words += ["--groups", user.groups.joined(separator: ",")] }
+        return Self.list(words + [user.name]) + "\n"
+    }
+
+    /// The table that CodeBuild's images have. Source: the runtimes.yml of aws/aws-codebuild-docker-images.
+    private var runtimes: String {
+        var text = "version: 0.1\nruntimes:\n"
+        for runtime in recipe.runtimes {
+            text += "  \(runtime.name):\n    versions:\n"
+            for version in runtime.versions { text += "      \(version):\n        commands: []\n" }
+        }
+        return text
+    }
+
+    private static func list(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
+
+    static func quoted(_ word: String) -> String { "'" + word.replacing("'", with: "'\\''") + "'" }
+}

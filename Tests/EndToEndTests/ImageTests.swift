@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Files
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Images made from the recipe in images/debian, and builds in them.
+@Suite("Images", .enabled(if: Drydock.canRun(TestUser()) || Drydock.sandboxIsRequired))
+struct ImageTests {
+    private static let recipe = FilePath(#filePath).removingLastComponent().removingLastComponent()
+        .removingLastComponent().appending("images/debian")
+
+    /// What a build may do in an image and may not on the host's files without root.
+    private static let buildspec = """
+        version: 0.2
+        phases:
+          install:
+            runtime-versions:
+              python: 3.x
+            commands:
+              - apt-get update -q && apt-get install -q -y --no-install-recommends ed
+              - ed --version | head -n 1
+              - useradd --create-home builder
+              - mkdir /srv/app && touch /srv/app/file && chown -R builder:www-data /srv/app
+              - stat -c 'owner %U:%G' /srv/app/file
+          build:
+            commands:
+              - su builder -c 'echo "su $(id -un)"'
+              - sudo -u builder sh -c 'echo "sudo $(id -un)"'
+              - python --version
+              - echo "locale $LC_CTYPE image $CODEBUILD_BUILD_IMAGE"
+              - mv /usr/share/doc /usr/share/moved && mkdir /usr/share/doc
+              - stat -c '%n %U:%G %a' /etc/shadow /usr/bin/sudo /root/.ssh/config
+              - printf 'int main(void) { return 0; }' >main.c && make -s main CFLAGS=-O1 && ./main && echo compiled
+          post_build:
+            run-as: codebuild-user
+            commands:
+              - echo "run-as $(id -un)"
+        artifacts:
+          files: main.c
+
+        """
+
+    /// The state directory that keeps a user's images from one run of the tests to the next.
+    private static func cache(of user: TestUser) throws -> FilePath {
+        let environment = ProcessInfo.processInfo.environment
+        if user.name == nil, let cache = environment["DRYDOCK_TEST_CACHE"] {
+            return FilePath(cache).appending("images")
+        }
+        let name = user.name ?? NSUserName()
+        let home = try runTool("getent", ["passwd", name]).output.split(
+            separator: ":", omittingEmptySubsequences: false)
+        return FilePath(home.count > 5 ? String(home[5]) : "/tmp").appending(".cache/drydock-tests/images")
+    }
+
+    /// Whether images can be made here: said loudly when not, and a failure where nothing may be skipped.
+    private static func requireBootstrap() -> Bool {
+        if (try? runTool("mmdebstrap", ["--version"]).status) == 0 { return true }
+        if Drydock.sandboxIsRequired {
+            Issue.record("mmdebstrap is not installed")
+        } else {
+            _ = try? FileDescriptor.standardError.writeAll("SKIPPED: mmdebstrap is not installed\n".utf8)
+        }
+        return false
+    }
+
+    private func copyRecipe(_ tree: TemporaryTree, for user: TestUser = TestUser()) throws -> FilePath {
+        let copy = tree.path("source/debian")
+        #expect(try runTool("cp", ["-R", Self.recipe.string, copy.string]).status == 0)
+        try user.own(copy)
+        return copy
+    }
+
+    @Test(
+        "a build in an image installs packages, adds users and gives files away",
+        .timeLimit(.minutes(15)), arguments: TestUser.all.filter(\.hasRange))
+    func buildsInAnImage(user: TestUser) throws {
+        guard Drydock.requireSandbox(user), Self.requireBootstrap() else { return }
+        try TemporaryTree.with("image") { tree in
+            try tree.write("source/buildspec.yml", Self.buildspec)
+            _ = try copyRecipe(tree, for: user)
+            var drydock = try Drydock(in: tree, user: user)
+            drydock.state = try Self.cache(of: user)
+
+            // In continuous integration an image that was left over proves nothing.
+            let force = ProcessInfo.processInfo.environment["CI"] == nil ? [] : ["--force"]
+            let built = try drydock.run(["image", "build", "debian"] + force)
+            try #require(built.status == 0, "\(built.output)\(built.errors)")
+            let again = try drydock("image", "build", "debian")
+            #expect(again.output == "image `debian` is up to date\n")
+
+            let run = try drydock("run", "--image", "debian", "-a", tree.path("artifacts").string)
+            #expect(run.status == 0, "\(run.output)\(run.errors)")
+            for line in [
+                "Selecting 'python' runtime version '3.11' based on manual selections...", "GNU ed",
+                "owner builder:www-data", "su builder", "sudo builder", "Python 3.11", "locale C.UTF-8 image debian",
+                "/etc/shadow root:shadow 640", "/usr/bin/sudo root:root 4755", "/root/.ssh/config root:root 644",
+                "compiled", "run-as codebuild-user",
+            ] {
+                #expect(
+                    run.output.contains("\n\(line)") || run.output.contains(" \(line)\n"), "no `\(line)`: \(run.output)"
+                )
+            }
+            #expect(try tree.listing("artifacts") == ["artifacts.zip"])
+
+            // What a build did is its own: the next one finds the image as it was.
+            try tree.write(
+                "source/buildspec.yml", Self.command("! command -v ed && ! id builder && ls /usr/share/doc/bash"))
+            let next = try drydock("run", "--image", "debian")
+            #expect(next.status == 0, "\(next.output)\(next.errors)")
+
+            let shown = try drydock("image", "inspect", "debian", "--json")
+            let facts = try JSONSerialization.jsonObject(with: Data(shown.standardOutput)) as? [String: Any]
+            let packages = (facts?["packages"] as? [[String: String]] ?? []).compactMap { $0["name"] }
+            #expect(Set(packages).isSuperset(of: ["apt", "git", "make", "gcc", "python3", "curl", "zip"]))
+            #expect((facts?["size"] as? Int ?? 0) > 100 << 20)
+            #expect(try drydock("image", "ls").output.contains("\ndebian  bookworm"))
+        }
+    }
+
+    private static func command(_ text: String) -> String {
+        "version: 0.2\nphases:\n  build:\n    commands:\n      - '\(text)'\n"
+    }
+
+    @Test("a runtime that the image has not ends the build before its first command", .timeLimit(.minutes(15)))
+    func unknownRuntime() throws {
+        guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }
+        try TemporaryTree.with { tree in
+            _ = try copyRecipe(tree)
+            var drydock = try Drydock(in: tree)
+            drydock.state = try Self.cache(of: TestUser())
+            #expect(try drydock("image", "build", "debian").status == 0)
+            let text =
+                "version: 0.2\nphases:\n  install:\n    runtime-versions:\n      python: 2.7\n    commands: [ls]\n"
+            try tree.write("source/buildspec.yml", text)
+            let result = try drydock("run", "--image", "debian")
+            #expect(result.status == 2)
+            #expect(result.errors.contains("buildspec.yml:5:15"), "\(result.errors)")
+            #expect(result.errors.contains("the image has no version `2.7` of `python`"), "\(result.errors)")
+            let message =
+                "YAML_FILE_ERROR Message: Unknown runtime version named '2.7' of python. "
+                + "This build image has the following versions: 3.11"
+            #expect(result.output.contains(message), "\(result.output)")
+
+            try tree.write("source/buildspec.yml", text.replacingOccurrences(of: "python: 2.7", with: "pyhton: 3.11"))
+            #expect(try drydock("run", "--image", "debian").errors.contains("did you mean `python`?"))
+        }
+    }
+
+    @Test("an image that a build uses stays, and a recipe that fails leaves it as it was", .timeLimit(.minutes(15)))
+    func keepsImages() throws {
+        guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }
+        try TemporaryTree.with { tree in
+            let recipe = try copyRecipe(tree)
+            var drydock = try Drydock(in: tree)
+            drydock.state = try Self.cache(of: TestUser())
+            #expect(try drydock("image", "build", "debian").status == 0)
+            let before = try runTool("ls", [drydock.state.appending("images/debian").string]).output
+
+            try tree.write("source/buildspec.yml", Self.command("echo started; sleep 600"))
+            let running = try RunningDrydock(drydock, ["run", "--image", "debian"])
+            #expect(running.wait(for: "\nstarted\n"), "\(running.text)\(running.errors)")
+            let removal = try drydock("image", "rm", "debian")
+            #expect(removal.status == 2)
+            #expect(removal.errors.hasPrefix("error: the image `debian` is used by a running build\n"))
+            running.signal(SIGINT)
+            #expect(running.end() == -Int(SIGINT))
+
+            // Another suite is another recipe, and there is none of that name.
+            try tree.write("source/debian/image.yml", "suite: nosuchsuite\n")
+            let failed = try drydock.run(["image", "build", recipe.string])
+            #expect(failed.status == 3, "\(failed.output)\(failed.errors)")
+            #expect(failed.errors.contains("error: the image `debian` could not be built\n"), "\(failed.errors)")
+            #expect(failed.errors.contains("  │ E: "), "the words of mmdebstrap are shown: \(failed.errors)")
+            #expect(try runTool("ls", [drydock.state.appending("images/debian").string]).output == before)
+            try tree.write("source/buildspec.yml", Self.command("git --version"))
+            #expect(try drydock("run", "--image", "debian").status == 0)
+        }
+    }
+
+    @Test("an image's build that is interrupted leaves nothing", .timeLimit(.minutes(5)), arguments: [SIGINT, SIGKILL])
+    func interruption(number: Int32) throws {
+        guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }
+        try TemporaryTree.with { tree in
+            try tree.write("source/small/image.yml", "suite: bookworm\n")
+            let drydock = try Drydock(in: tree)
+            let running = try RunningDrydock(drydock, ["image", "build", "small"])
+            #expect(running.wait(for: "making a small Debian"), "\(running.text)\(running.errors)")
+            let deadline = Date().addingTimeInterval(60)
+            let directory = tree.path("state/images/small").string
+            while try runTool("find", [directory, "-path", "*/root/var/lib/apt/lists/*"]).output.isEmpty {
+                guard Date() < deadline else { break }
+                usleep(50_000)
+            }
+            running.signal(number)
+            #expect(running.end() == -Int(number), "\(running.text)\(running.errors)")
+            if number == SIGKILL {
+                // The launcher takes a moment to see that drydock is gone, and the next command clears the rest.
+                while try !runTool("pgrep", ["-f", "mmdebstrap.* /image"]).output.isEmpty, Date() < deadline {
+                    usleep(50_000)
+                }
+                #expect(try drydock("image", "ls").status == 0)
+            }
+            #expect(try tree.listing("state/images") == ["lock"])
+            #expect(try runTool("pgrep", ["-f", "mmdebstrap.* /image"]).output.isEmpty)
+        }
+    }
+
+    @Test("with a single id one message says why there is no image and how to get a range")
+    func singleIdentifier() throws {
+        for user in TestUser.all where !user.hasRange {
+            guard Drydock.requireSandbox(user) else { continue }
+            try TemporaryTree.with("single") { tree in
+                try tree.write("source/buildspec.yml", Self.command("true"))
+                _ = try copyRecipe(tree, for: user)
+                let drydock = try Drydock(in: tree, user: user)
+                for words in [["image", "build", "debian"], ["run", "--image", "debian"]] {
+                    let result = try drydock.run(words)
+                    #expect(result.status == 4)
+                    #expect(result.errors.hasPrefix("error: an image needs a range of user ids"), "\(result.errors)")
+                    #expect(result.errors.components(separatedBy: "error:").count == 2)
+                    let name = user.name ?? NSUserName()
+                    let command = try #require(
+                        result.errors.firstMatch(
+                            of: /sudo usermod --add-subuids ([0-9]+)-[0-9]+ --add-subgids \S+ (\S+)`/))
+                    #expect(String(command.2) == name)
+                    // The range that is offered belongs to nobody yet.
+                    let start = try #require(Int(command.1))
+                    let ranges = try String(contentsOfFile: "/etc/subuid", encoding: .utf8).split(separator: "\n")
+                    for range in ranges.map({ $0.split(separator: ":").compactMap { Int($0) } }) where range.count == 2
+                    {
+                        #expect(start >= range[0] + range[1] || range[0] > start + 65_536)
+                    }
+                }
+                #expect(try tree.listing("state").filter { $0.hasPrefix("images") }.isEmpty)
+            }
+        }
+    }
+}
