@@ -15,7 +15,7 @@ DIRECTORIES = DESTDIR='$(DESTDIR)' prefix='$(prefix)' $(foreach name,bindir libe
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
 BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = gcc libc6-dev make uidmap unzip
-TEST_PACKAGES = bash-completion fish git libarchive-tools man-db mandoc patch procps python3 python3-pip python3-pytest \
+TEST_PACKAGES = bash-completion fish git libarchive-tools mmdebstrap man-db mandoc patch procps python3 python3-pip python3-pytest \
 	python3-setuptools xz-utils zsh
 
 .DEFAULT_GOAL := help
@@ -64,7 +64,7 @@ define run-tests
 	programs=$$(mktemp -d /tmp/drydock-programs.XXXXXX); trap 'rm -rf "$$programs"' EXIT; chmod 755 "$$programs"; \
 	$(MAKE) --no-print-directory install DESTDIR="$$programs" prefix= >/dev/null; \
 	DRYDOCK_TEST_USERS="$$users" DRYDOCK_PROGRAM="$$programs/bin/drydock" \
-	DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" \
+	DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" DRYDOCK_TEST_CACHE="$(DRYDOCK_TEST_CACHE)" \
 	$(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))')
 endef
 
