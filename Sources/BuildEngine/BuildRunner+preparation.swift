@@ -78,6 +78,7 @@ extension BuildRunner {
             surroundings.didPlan(plan)
         } catch {
             planned = .failure(error)
+            surroundings.didFailToPlan(error)
         }
     }
 

@@ -37,6 +37,8 @@ public final class BuildRunner {
         public var keep: (BuildRecord) -> Void = { _ in }
         /// Told the plan as soon as there is one.
         public var didPlan: (BuildPlan) -> Void = { _ in }
+        /// Told why there is none, before the phase that this ends.
+        public var didFailToPlan: (EngineError) -> Void = { _ in }
 
         public init(
             identifiers: BuildIdentifiers, checkouts: FilePath, scratch: FilePath, launcher: FilePath,
@@ -243,11 +245,13 @@ public final class BuildRunner {
             let minutes = BuildPlan.number(request.timeoutMinutes)
             failure = BuildOutcome.Failure(
                 phase: phase, context: .timedOut, command: command, end: command == nil ? nil : .timedOut,
+                directory: command == nil ? nil : directoryAtEnd,
                 message: "the build was not done within \(minutes) minute\(minutes == "1" ? "" : "s")",
                 hints: ["`--timeout MINUTES` gives it more time"])
         case .stopped:
             failure = BuildOutcome.Failure(
                 phase: phase, context: PhaseContext(), command: command, end: command == nil ? nil : .stopped,
+                directory: command == nil ? nil : directoryAtEnd,
                 message: "the build was stopped")
         default: break
         }
@@ -264,8 +268,15 @@ public final class BuildRunner {
         guard failure == nil else { return }
         failureMeaning = meaning
         failure = BuildOutcome.Failure(
-            phase: phase, context: context, command: command, end: end, message: message.map(masked),
-            hints: hints.map(masked))
+            phase: phase, context: context, command: command, end: end,
+            directory: end == nil ? nil : directoryAtEnd, message: message.map(masked), hints: hints.map(masked))
+    }
+
+    /// Where the command that just ended left the shell.
+    private var directoryAtEnd: String? {
+        guard let plan, let sandbox else { return nil }
+        let saved = plan.buildspec.version == .v0_1 ? nil : sandbox.savedDirectory
+        return masked(saved ?? plan.sources[0].path)
     }
 
     // MARK: Telling

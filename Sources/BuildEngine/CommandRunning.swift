@@ -16,8 +16,14 @@ public protocol CommandRunning: AnyObject {
     func quiesce() throws(SandboxError)
     /// The build's whole file system, to look users up in and to take artifacts from.
     func tree() throws(SandboxError) -> any TreeOpener
+    /// The directory in which the next command would begin; nil where it is not known.
+    var savedDirectory: String? { get }
     /// Ends the sandbox; when this returns nothing of the build runs any more.
     func close() throws(SandboxError)
+}
+
+extension CommandRunning {
+    public var savedDirectory: String? { nil }
 }
 
 extension Sandbox: CommandRunning {}

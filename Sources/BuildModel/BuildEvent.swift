@@ -160,14 +160,17 @@ public struct BuildOutcome: Sendable, Equatable {
         public var context: PhaseContext
         public var command: CommandReference?
         public var end: CommandEnd?
+        /// The directory that the command left, inside the sandbox; nil where it is not known.
+        public var directory: String?
         /// Our better words for it, with advice.
         public var message: String?
         public var hints: [String]
 
         public init(
             phase: PhaseType, context: PhaseContext, command: CommandReference? = nil, end: CommandEnd? = nil,
-            message: String? = nil, hints: [String] = []
+            directory: String? = nil, message: String? = nil, hints: [String] = []
         ) {
+            self.directory = directory
             self.phase = phase
             self.context = context
             self.command = command

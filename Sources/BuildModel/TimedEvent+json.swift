@@ -117,6 +117,7 @@ extension BuildOutcome.Failure {
             writer.object("context") { context.write(to: &$0) }
             command?.write("command", to: &writer)
             end?.write("end", to: &writer)
+            writer.member("directory", ifPresent: directory)
             writer.member("message", ifPresent: message)
             writer.array("hints", of: hints)
         }

@@ -17,6 +17,8 @@ struct BuildSession {
     var store: BuildStore
     var progress: ProgressOptions
     var terminal: Terminal
+    /// `--state-dir`, for commands that are shown to the user.
+    var stateDirectory: String?
     /// Started before the command line was read; nil when that did not work, which is told later.
     var launcher: SandboxLauncher?
 
@@ -50,12 +52,21 @@ struct BuildSession {
         } catch {
             throw CommandFailure(error)
         }
-        let view = try progress.view(terminal, logCommand: "drydock logs \(number)")
+        let view = try progress.view(
+            terminal, signals,
+            nextCommands: NextCommands(
+                number: number, buildspec: request.buildspecToLint, stateDirectory: stateDirectory
+            ).after,
+            lastTimes: { store.durations(project: $0.project) })
         let events = try progress.eventsFile()
         surroundings.observers = [writer, view.observer]
         if let events { surroundings.observers.append(events.observer) }
         surroundings.keep = { writer.write($0) }
         surroundings.didPlan = { view.take($0.buildspecText) }
+        surroundings.didFailToPlan = { error in
+            // Findings are drawn with their places; the same reason in the face's own words would only be said twice.
+            if error.diagnostics.contains(where: { $0.severity == .error }) { view.leaveReason() }
+        }
 
         let result = BuildRunner(request: request, surroundings: surroundings).run()
         writer.flush()
@@ -81,8 +92,8 @@ struct BuildSession {
     ) -> ExitMeaning {
         var meaning = result.meaning
         if let error = result.planningError, meaning != .succeeded {
-            if !error.diagnostics.isEmpty || !view.showsFailure { terminal.show(CommandFailure(error)) }
-        } else if !view.showsFailure,
+            if !error.diagnostics.isEmpty || !view.hasShownFailure { terminal.show(CommandFailure(error)) }
+        } else if !view.hasShownFailure,
             meaning == .machineUnable || meaning == .internalFault || meaning == .inputUnavailable,
             let failure = result.outcome.failure
         {

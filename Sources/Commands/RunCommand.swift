@@ -69,7 +69,8 @@ struct RunCommand: Action {
         let store = try state.store()
         if dryRun || printSandbox { return try preview(request, store, terminal) }
         return try BuildSession(
-            request: request, store: store, progress: progress, terminal: terminal, launcher: launcher
+            request: request, store: store, progress: progress, terminal: terminal,
+            stateDirectory: state.stateDir.map(Arguments.displayed), launcher: launcher
         ).run()
     }
 

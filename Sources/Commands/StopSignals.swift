@@ -16,10 +16,12 @@ final class StopSignals: StopSource {
     private let output: DescriptorWriter
     private var first: Int32?
     private var isRepeated = false
+    private var wasContinued = false
 
     init(output: DescriptorWriter) {
         self.output = output
-        var wanted = [SIGINT, SIGTERM]
+        // The last two end nothing: the one tells that others may have written to the terminal, both wake the engine's wait.
+        var wanted = [SIGINT, SIGTERM, SIGCONT, SIGWINCH]
         // Started by nohup, a build outlives its terminal.
         var hangUp = sigaction()
         if sigaction(SIGHUP, nil, &hangUp) != 0 || hangUp.__sigaction_handler.sa_handler == nil {
@@ -35,10 +37,19 @@ final class StopSignals: StopSource {
         while signals >= 0 {
             let number = linux_next_signal(signals)
             guard number > 0 else { break }
+            if number == SIGCONT { wasContinued = true }
+            if number == SIGCONT || number == SIGWINCH { continue }
             if first == nil { first = number } else { isRepeated = true }
         }
         if isRepeated { return .atOnce }
         return first != nil || output.failure != nil ? .politely : nil
+    }
+
+    /// Whether drydock was suspended and goes on, since this was last asked.
+    func takeContinuation() -> Bool {
+        _ = request
+        defer { wasContinued = false }
+        return wasContinued
     }
 
     var meaning: ExitMeaning {

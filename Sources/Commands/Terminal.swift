@@ -14,6 +14,21 @@ final class Terminal {
     var outputIsTerminal: Bool { isatty(1) != 0 }
     var errorsAreTerminal: Bool { isatty(2) != 0 }
 
+    /// Whether output and messages go to the same place, as with `2>&1`.
+    var outputsAreOne: Bool {
+        var one = stat()
+        var other = stat()
+        guard fstat(1, &one) == 0, fstat(2, &other) == 0 else { return false }
+        return one.st_dev == other.st_dev && one.st_ino == other.st_ino
+    }
+
+    /// Whether the terminal behind a descriptor listens to this program; in the background it belongs to the shell. A
+    /// terminal that is not the controlling one belongs to nobody.
+    static func isForeground(_ descriptor: Int32) -> Bool {
+        let group = tcgetpgrp(descriptor)
+        return group < 0 || group == getpgrp()
+    }
+
     func style(isTerminal: Bool) -> Style { Style(isTerminal: isTerminal, environment: Caller.variable) }
     var outputStyle: Style { style(isTerminal: outputIsTerminal) }
 

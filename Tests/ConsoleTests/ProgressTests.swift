@@ -107,16 +107,19 @@ struct PlainProgressTests {
 
 @Suite("Progress on a terminal")
 struct TerminalProgressTests {
+    private func surface(columns: Int = 80, rows: Int = 24) -> TerminalSurface {
+        TerminalSurface(size: { TerminalSize(columns: columns, rows: rows) })
+    }
+
     private func shown(
         fails: Bool, style: Style = .plain, columns: Int = 80, verbosity: Verbosity = .normal,
         output: [String] = ["one\n", "two\n"], ticks: Bool = false
     ) -> String {
         let stage = Stage()
-        let progress = TerminalProgress(writer: stage.writer, style: style, verbosity: verbosity) {
-            TerminalSize(columns: columns, rows: 24)
-        }
+        let progress = TerminalProgress(
+            writer: stage.writer, style: style, verbosity: verbosity, surface: surface(columns: columns))
         progress.source = stage.source
-        progress.logCommand = "drydock logs 12"
+        progress.nextCommands = { _ in [NextCommand("drydock logs 12", "the whole output")] }
         stage.play(progress, output: output, fails: fails, ticks: ticks)
         return Screen.after(stage.pipe.text, columns: columns)
     }
@@ -150,7 +153,7 @@ struct TerminalProgressTests {
                   hint: `BUCKET` is empty
 
                 build 12 failed after 3.2s
-                full log: drydock logs 12
+                next: drydock logs 12  the whole output
 
                 """)
     }
@@ -158,7 +161,7 @@ struct TerminalProgressTests {
     @Test("what the build prints cannot steer the terminal")
     func hostileOutput() {
         let stage = Stage()
-        let progress = TerminalProgress(writer: stage.writer, style: .plain) { TerminalSize(columns: 80, rows: 24) }
+        let progress = TerminalProgress(writer: stage.writer, style: .plain, surface: surface())
         let hostile =
             "\u{1B}]0;title\u{7}\u{1B}[2J\u{9B}31m\u{1B}[31mred\u{8}\u{8}x\u{202E}\u{1B}(B\u{1B}Pq\u{1B}\\\n10%\r20%\n\u{0}\u{7}end\n"
         stage.play(progress, output: [hostile], fails: true, ticks: true)
@@ -172,12 +175,10 @@ struct TerminalProgressTests {
         "narrow, unknown and huge windows are drawn without wrapping", arguments: [1, 2, 5, 10, 20, 30, 40, 0, 10_000])
     func widths(columns: Int) {
         let stage = Stage()
-        let progress = TerminalProgress(writer: stage.writer, style: .plain) {
-            TerminalSize(columns: columns, rows: 24)
-        }
+        let progress = TerminalProgress(writer: stage.writer, style: .plain, surface: surface(columns: columns))
         stage.play(progress, output: [String(repeating: "long ", count: 100)], fails: false, ticks: true)
         for line in stage.pipe.text.split(separator: "\n") where line.contains("long") || line.hasPrefix("o ") {
-            #expect(line.replacing("\u{1B}[2A\u{1B}[J", with: "").count <= max(columns == 0 ? 80 : columns, 7))
+            #expect(line.replacing(/\u{1B}\[[?0-9]*[A-Za-z]/, with: "").count <= max(columns == 0 ? 80 : columns, 7))
         }
     }
 
@@ -185,8 +186,7 @@ struct TerminalProgressTests {
     func noColour() {
         let stage = Stage()
         stage.play(
-            TerminalProgress(writer: stage.writer, style: .plain) { TerminalSize(columns: 80, rows: 24) }, fails: true,
-            ticks: true)
+            TerminalProgress(writer: stage.writer, style: .plain, surface: surface()), fails: true, ticks: true)
         #expect(!stage.pipe.text.contains("m\u{1B}") && !stage.pipe.text.contains("\u{1B}[0m"))
         #expect(stage.pipe.text.utf8.allSatisfy { $0 < 0x80 } || stage.pipe.text.contains("…"))
     }
@@ -217,7 +217,8 @@ struct TerminalProgressTests {
     func longOutput() {
         let lines = (1...100_000).map { "line \($0)\n" }.joined()
         let text = shown(fails: true, output: [lines])
-        #expect(text.contains("| line 100000\n") && text.contains("| line 99801\n") && !text.contains("line 99800\n"))
+        #expect(text.contains("| line 100000\n") && text.contains("| line 99951\n") && !text.contains("line 99950\n"))
+        #expect(text.contains("| > what came before is in the log: drydock logs 12\n"))
     }
 }
 
@@ -234,6 +235,12 @@ struct StyleTests {
         #expect(!style(["TERM": "xterm", "NO_COLOR": "1"]).hasColour)
         #expect(!style(["TERM": "dumb"]).hasColour && !style([:]).hasColour)
         #expect(!style(["TERM": "xterm"], isTerminal: false).hasColour)
+        #expect(!style(["TERM": "xterm", "CLICOLOR": "0"]).hasColour)
+        for name in ["CLICOLOR_FORCE", "FORCE_COLOR"] {
+            #expect(style([name: "1"], isTerminal: false).hasColour)
+            #expect(!style([name: "0"], isTerminal: false).hasColour)
+            #expect(!style([name: "1", "NO_COLOR": "1"], isTerminal: false).hasColour)
+        }
     }
 
     @Test("signs need a UTF-8 locale")

@@ -38,8 +38,11 @@ struct ProgressOptions {
         if quiet, verbose { throw CommandFailure.conflict("--quiet", "--verbose") }
     }
 
-    /// The observer of a build, and what to tell it once the buildspec has been read.
-    func view(_ terminal: Terminal, logCommand: String) throws -> BuildView {
+    /// The observer of a build, and what to tell it on the way.
+    func view(
+        _ terminal: Terminal, _ signals: StopSignals, nextCommands: @escaping (BuildOutcome) -> [NextCommand],
+        lastTimes: @escaping (BuildIdentity) -> BuildDurations?
+    ) throws -> BuildView {
         let form = form.resolved(isTerminal: terminal.outputIsTerminal, environment: Caller.variable)
         let verbosity: Verbosity = quiet ? .quiet : verbose ? .verbose : .normal
         let style = terminal.outputStyle
@@ -49,18 +52,31 @@ struct ProgressOptions {
         case .auto, .plain, .tty:
             if quiet {
                 let quiet = QuietProgress(writer: terminal.output, style: style) { TerminalSize.of(1) }
-                quiet.logCommand = logCommand
-                return BuildView(observer: quiet, showsFailure: true) { quiet.source = $0 }
+                quiet.nextCommands = nextCommands
+                return BuildView(
+                    observer: quiet, hasShownFailure: true, take: { quiet.source = $0 },
+                    leaveReason: { quiet.isExplainedElsewhere = true })
             }
-            guard form == .tty else {
-                return BuildView(observer: PlainProgress(writer: terminal.output, verbosity: verbosity))
-            }
-            let progress = TerminalProgress(writer: terminal.output, style: style, verbosity: verbosity) {
-                TerminalSize.of(1)
-            }
-            progress.logCommand = logCommand
-            return BuildView(observer: progress, showsFailure: true) { progress.source = $0 }
+            guard form == .tty else { return plainView(terminal, verbosity) }
+            let surface = TerminalSurface(
+                size: { TerminalSize.of(1) }, wasLeft: signals.takeContinuation,
+                isForeground: { Terminal.isForeground(1) }, reflows: TerminalSurface.reflows(Caller.variable))
+            let progress = TerminalProgress(
+                writer: terminal.output, style: style, verbosity: verbosity, surface: surface)
+            progress.nextCommands = nextCommands
+            progress.lastTimes = lastTimes
+            return BuildView(
+                observer: progress, hasShownFailure: true, take: { progress.source = $0 },
+                leaveReason: { progress.isExplainedElsewhere = true })
         }
+    }
+
+    /// A log that goes where messages go too says everything once.
+    private func plainView(_ terminal: Terminal, _ verbosity: Verbosity) -> BuildView {
+        let progress = PlainProgress(writer: terminal.output, verbosity: verbosity)
+        guard terminal.outputsAreOne else { return BuildView(observer: progress) }
+        return BuildView(
+            observer: progress, hasShownFailure: true, leaveReason: { progress.isExplainedElsewhere = true })
     }
 
     /// The file of `--events`, opened; nil when there is none.
@@ -73,10 +89,12 @@ struct ProgressOptions {
 /// A build as one face shows it.
 struct BuildView {
     var observer: any BuildObserver
-    /// Whether the face itself says at the end what failed, and where.
-    var showsFailure = false
+    /// Whether the user has seen, when the build is over, what failed, and need not be told again.
+    var hasShownFailure = false
     /// Takes the buildspec's text, to draw places in it.
     var take: (SourceText) -> Void = { _ in }
+    /// Told that the reason of a failure will be drawn with its place, and need not be said.
+    var leaveReason: () -> Void = {}
 }
 
 /// A file of events.

@@ -8,7 +8,7 @@ enum SafeText {
     /// The visible text of one line of output.
     ///
     /// Escape sequences (ECMA-48) vanish, a carriage return starts the line anew as a progress bar means it, a backspace
-    /// takes one character back, tabs become blanks, and bytes that are not UTF-8 become U+FFFD.
+    /// takes one character back, tabs become blanks to the next eighth column, and bytes that are not UTF-8 become U+FFFD.
     static func line(_ bytes: some Sequence<UInt8>, unicode: Bool) -> String {
         var kept: [Unicode.Scalar] = []
         // What stands before a carriage return is gone only when something is written over it.
@@ -19,7 +19,9 @@ enum SafeText {
             switch scalar {
             case "\r": isReturned = true
             case "\u{8}": _ = kept.popLast()
-            case "\t": kept += [" ", " "]
+            case "\t":
+                let width = kept.reduce(0) { $0 + DisplayText.width(of: $1) }
+                kept += repeatElement(" ", count: 8 - width % 8)
             case "\n": break
             default:
                 guard !DisplayText.isUnsafe(scalar) else { continue }
@@ -119,6 +121,8 @@ enum SafeText {
 struct OutputTail {
     private let byteLimit: Int
     private var bytes: [UInt8] = []
+    /// Whether the beginning of the output was let go.
+    private(set) var isCut = false
 
     init(byteLimit: Int = 65_536) { self.byteLimit = byteLimit }
 
@@ -127,16 +131,23 @@ struct OutputTail {
 
     mutating func append(_ chunk: UnsafeRawBufferPointer) {
         if chunk.count >= byteLimit {
+            isCut = isCut || !bytes.isEmpty || chunk.count > byteLimit
             bytes.removeAll(keepingCapacity: true)
             bytes.append(contentsOf: chunk.suffix(byteLimit))
             return
         }
         // Trimmed once it is twice as long, so that each byte moves at most once.
-        if bytes.count + chunk.count > 2 * byteLimit { bytes.removeFirst(bytes.count + chunk.count - byteLimit) }
+        if bytes.count + chunk.count > 2 * byteLimit {
+            bytes.removeFirst(bytes.count + chunk.count - byteLimit)
+            isCut = true
+        }
         bytes.append(contentsOf: chunk)
     }
 
-    mutating func clear() { bytes.removeAll(keepingCapacity: true) }
+    mutating func clear() {
+        bytes.removeAll(keepingCapacity: true)
+        isCut = false
+    }
 
     /// The last lines, without their line ends; an empty one at the end is left out.
     func lines(_ limit: Int) -> [ArraySlice<UInt8>] {

@@ -20,12 +20,15 @@ public struct Style: Sendable, Equatable {
 
     /// What suits a descriptor.
     ///
-    /// `NO_COLOR` (https://no-color.org) and a `TERM` that is missing or `dumb` turn colour off; signs need a UTF-8
-    /// locale, by the precedence of locale(7).
+    /// `NO_COLOR` (https://no-color.org) forbids colour; `CLICOLOR_FORCE` (https://bixense.com/clicolors) and `FORCE_COLOR`
+    /// (https://force-color.org) ask for it wherever output goes; a `TERM` that is missing or `dumb` and `CLICOLOR=0` turn
+    /// it off. Signs need a UTF-8 locale, by the precedence of locale(7).
     public init(isTerminal: Bool, environment: (String) -> String?) {
+        func isSet(_ name: String) -> Bool { !["", "0", "false"].contains(environment(name) ?? "") }
         let terminal = environment("TERM") ?? ""
         let forbids = !(environment("NO_COLOR") ?? "").isEmpty
-        hasColour = isTerminal && !forbids && !terminal.isEmpty && terminal != "dumb"
+        let canColour = isTerminal && !terminal.isEmpty && terminal != "dumb" && environment("CLICOLOR") != "0"
+        hasColour = !forbids && (canColour || isSet("CLICOLOR_FORCE") || isSet("FORCE_COLOR"))
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environment).first { !$0.isEmpty } ?? ""
         let lower = locale.lowercased()
         hasUnicode = lower.contains("utf-8") || lower.contains("utf8")

@@ -10,24 +10,34 @@ struct BuildReport {
     var columns: Int
     /// The buildspec, to draw the failing command's place.
     var source: SourceText?
-    /// How to see the whole output: `drydock logs 12`.
-    var logCommand: String?
+    /// What to type next, after a build that ended like this.
+    var nextCommands: [NextCommand] = []
+    /// How often the build began anew.
+    var retries = 0
+    /// Whether the reason is drawn by somebody else, with its place in the user's file.
+    var isExplainedElsewhere = false
 
-    private static let tailLines = 200
+    /// More would push the phases out of a window.
+    static let tailLines = 50
 
     /// - Parameter tail: the failing command's output; nil when it is on the screen already.
     func text(_ outcome: BuildOutcome, build: BuildIdentity?, tail: OutputTail?) -> String {
         var text = ""
-        if let failure = outcome.failure {
+        if let failure = outcome.failure, !isExplainedElsewhere {
             if let tail, failure.command != nil { text += output(tail) }
             text += self.failure(failure)
         }
-        let name = build.map { "build \($0.number)" } ?? "build"
-        let duration = CodeBuildLog.durationText(outcome.milliseconds)
-        let result = "\(name) \(words(outcome.status)) after \(duration)"
+        let result = resultLine(outcome, build: build)
         text += "\n" + (outcome.status == .succeeded ? style.green(result) : style.red(result)) + "\n"
-        if outcome.status != .succeeded, let logCommand { text += style.dim("full log: \(logCommand)") + "\n" }
+        if outcome.status != .succeeded { text += NextCommand.list(nextCommands, columns: columns, style) }
         return text
+    }
+
+    /// `build 12 failed after 3.2s and 1 retry`.
+    func resultLine(_ outcome: BuildOutcome, build: BuildIdentity?) -> String {
+        let name = build.map { "build \($0.number)" } ?? "build"
+        let again = retries == 0 ? "" : " and \(retries) \(retries == 1 ? "retry" : "retries")"
+        return "\(name) \(words(outcome.status)) after \(CodeBuildLog.durationText(outcome.milliseconds))\(again)"
     }
 
     private func words(_ status: BuildStatus) -> String {
@@ -42,9 +52,14 @@ struct BuildReport {
     }
 
     private func output(_ tail: OutputTail) -> String {
-        let lines = tail.lines(Self.tailLines)
+        var lines = tail.lines(Self.tailLines + 1)
         guard !lines.isEmpty else { return "" }
         var text = "\n"
+        if lines.count > Self.tailLines || tail.isCut {
+            lines = lines.suffix(Self.tailLines)
+            let place = nextCommands.first.map { ": \($0.words)" } ?? ""
+            text += "  \(style.dim("\(style.gutter) \(style.ellipsis) what came before is in the log\(place)"))\n"
+        }
         for line in lines {
             let shown = SafeText.line(line, unicode: style.hasUnicode)
             text += shown.isEmpty ? "\n" : "  \(style.dim(style.gutter)) \(shown)\n"
@@ -54,13 +69,16 @@ struct BuildReport {
 
     private func failure(_ failure: BuildOutcome.Failure) -> String {
         var text = "\n"
-        let end = failure.end.map(Self.words)
+        let end = failure.end.map(\.words)
         let message = failure.message ?? (failure.command == nil || end == nil ? contextText(failure.context) : nil)
         if let message {
             let safe = message.split(separator: "\n").map { SafeText.line($0.utf8, unicode: style.hasUnicode) }
             text += "  \(style.red("error:")) \(safe.joined(separator: "\n         "))\n"
         }
         if let command = failure.command { text += place(of: command, label: end) }
+        if let directory = failure.directory {
+            text += "  \(style.dim("cwd:")) \(SafeText.line(directory.utf8, unicode: style.hasUnicode))\n"
+        }
         for hint in failure.hints {
             text += "  \(style.cyan("hint:")) \(SafeText.line(hint.utf8, unicode: style.hasUnicode))\n"
         }
@@ -103,41 +121,5 @@ struct BuildReport {
 
     private func shown(_ text: String) -> String {
         style.hasUnicode ? text : SafeText.line(text.utf8, unicode: false)
-    }
-
-    /// How a command ended, as a label below it.
-    static func words(_ end: CommandEnd) -> String {
-        switch end {
-        case .exited(let status): "command exited with \(status)"
-        case .signaled: "command was ended by a signal (\(end.reason ?? ""))"
-        case .timedOut: "the build's time was up"
-        case .stopped: "stopped here"
-        case .outOfMemory(let limit, _):
-            "out of memory" + (limit.map { " (limit \(sizeText($0)))" } ?? "")
-        }
-    }
-
-    /// How a command ended, in the few words of a phase's line.
-    static func shortWords(_ end: CommandEnd) -> String {
-        switch end {
-        case .exited(let status): "exit \(status)"
-        case .signaled: end.reason ?? "signal"
-        case .timedOut: "timed out"
-        case .stopped: "stopped"
-        case .outOfMemory: "out of memory"
-        }
-    }
-
-    /// `512 MiB`, `4 GiB`, `123 bytes`.
-    static func sizeText(_ bytes: Int) -> String {
-        let units = ["KiB", "MiB", "GiB", "TiB"]
-        guard bytes >= 1024 else { return bytes == 1 ? "1 byte" : "\(bytes) bytes" }
-        var tenths = bytes * 10 / 1024
-        var unit = 0
-        while tenths >= 10_240, unit + 1 < units.count {
-            tenths /= 1024
-            unit += 1
-        }
-        return (tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)") + " " + units[unit]
     }
 }

@@ -5,6 +5,9 @@ public import BuildModel
 
 /// CodeBuild's own log lines, and the output of commands as it comes: for pipes and CI.
 public final class PlainProgress: BuildObserver {
+    /// Whether the reason of a failure is drawn by somebody else, where this log goes too.
+    public var isExplainedElsewhere = false
+
     private let writer: DescriptorWriter
     private let verbosity: Verbosity
     private var endsInNewline = true
@@ -16,6 +19,11 @@ public final class PlainProgress: BuildObserver {
     }
 
     public func handle(_ event: TimedEvent) {
+        var event = event
+        if isExplainedElsewhere, case .buildEnded(var outcome) = event.event {
+            outcome.failure = nil
+            event.event = .buildEnded(outcome)
+        }
         var text = CodeBuildLog.text(of: event)
         if case .commandEnded(_, _, let milliseconds) = event.event {
             if verbosity == .verbose {

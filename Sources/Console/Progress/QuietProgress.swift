@@ -8,8 +8,10 @@ public import Diagnostics
 public final class QuietProgress: BuildObserver {
     /// The buildspec, to draw the place of a command that failed; set once it is read.
     public var source: SourceText?
-    /// How to see the whole log, for the end of a failed build.
-    public var logCommand: String?
+    /// What to type next, after a build that ended like this.
+    public var nextCommands: (BuildOutcome) -> [NextCommand] = { _ in [] }
+    /// Whether the reason of a failure is drawn by somebody else.
+    public var isExplainedElsewhere = false
 
     private let writer: DescriptorWriter
     private let style: Style
@@ -17,6 +19,7 @@ public final class QuietProgress: BuildObserver {
     private var build: BuildIdentity?
     private var tail = OutputTail()
     private var failedTail: OutputTail?
+    private var retries = 0
 
     public init(writer: DescriptorWriter, style: Style, size: @escaping () -> TerminalSize) {
         self.writer = writer
@@ -30,10 +33,13 @@ public final class QuietProgress: BuildObserver {
         case .commandStarted: tail.clear()
         case .commandEnded(_, let end, _):
             if !end.succeeded, failedTail == nil { failedTail = tail }
-        case .retrying: failedTail = nil
+        case .retrying:
+            failedTail = nil
+            retries += 1
         case .buildEnded(let outcome):
             let report = BuildReport(
-                style: style, columns: size().usable.columns, source: source, logCommand: logCommand)
+                style: style, columns: size().usable.columns, source: source, nextCommands: nextCommands(outcome),
+                retries: retries, isExplainedElsewhere: isExplainedElsewhere)
             let text = report.text(outcome, build: build, tail: failedTail)
             writer.write(String(text.drop { $0 == "\n" }))
         default: break

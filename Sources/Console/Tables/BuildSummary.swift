@@ -25,7 +25,7 @@ public enum BuildSummary {
         let artifacts = (record.artifacts.map { [$0] } ?? []) + record.secondaryArtifacts
         if !artifacts.isEmpty { text += "\n" }
         for artifact in artifacts {
-            let size = BuildReport.sizeText(artifact.byteCount)
+            let size = SizeText.of(artifact.byteCount)
             text += row(
                 artifact.artifactIdentifier.map(safe) ?? "artifact",
                 "\(safe(artifact.location)) (\(artifact.fileCount) files, \(size))")

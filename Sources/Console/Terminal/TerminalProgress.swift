@@ -11,16 +11,26 @@ public import Diagnostics
 public final class TerminalProgress: BuildObserver {
     /// The buildspec, to draw the place of a command that failed; set once it is read.
     public var source: SourceText?
-    /// How to see the whole log, for the end of a failed build.
-    public var logCommand: String?
+    /// What to type next, after a build that ended like this.
+    public var nextCommands: (BuildOutcome) -> [NextCommand] = { _ in [] }
+    /// Whether the reason of a failure is drawn by somebody else.
+    public var isExplainedElsewhere = false
+    /// How long the project's last successful build took; asked once, and only when a build takes a second.
+    public var lastTimes: (BuildIdentity) -> BuildDurations? = { _ in nil }
 
     private let writer: DescriptorWriter
     private let style: Style
     private let verbosity: Verbosity
-    private let size: () -> TerminalSize
+    private let surface: TerminalSurface
     private var area = LiveArea()
+    private var lastDrawn: Timestamp?
+    private var lastSize: TerminalSize?
 
     private var build: BuildIdentity?
+    private var start: Timestamp?
+    private var durations: BuildDurations?
+    private var hasAsked = false
+    private var retries = 0
     private var phase: RunningPhase?
     private var command: (reference: CommandReference, start: Timestamp)?
     private var tail = OutputTail()
@@ -37,15 +47,14 @@ public final class TerminalProgress: BuildObserver {
     }
 
     /// - Parameters:
-    ///   - size: asked at each drawing, so that a change of the window is seen.
     ///   - verbosity: `verbose` shows all output instead of the last lines; for `quiet` use `QuietProgress`.
     public init(
-        writer: DescriptorWriter, style: Style, verbosity: Verbosity = .normal, size: @escaping () -> TerminalSize
+        writer: DescriptorWriter, style: Style, verbosity: Verbosity = .normal, surface: TerminalSurface
     ) {
         self.writer = writer
         self.style = style
         self.verbosity = verbosity
-        self.size = size
+        self.surface = surface
     }
 
     // MARK: Events
@@ -54,6 +63,7 @@ public final class TerminalProgress: BuildObserver {
         switch event.event {
         case .buildStarted(let identity):
             build = identity
+            start = event.time
         case .notice(let text):
             if verbosity == .verbose { show(style.dim(text), at: event.time) }
         case .warning(let message, let hint):
@@ -82,6 +92,7 @@ public final class TerminalProgress: BuildObserver {
         case .resumed: break
         case .retrying(let attempt, let limit, let type):
             failedTail = nil
+            retries += 1
             artifacts = []
             show(
                 style.yellow("retrying the build because \(label(type)) failed (\(attempt) of \(limit))"),
@@ -99,8 +110,20 @@ public final class TerminalProgress: BuildObserver {
     }
 
     public func tick(at time: Timestamp) {
-        guard verbosity != .verbose else { return }
+        guard verbosity != .verbose, isDue(at: time) else { return }
+        if !hasAsked, let build, let start, time.milliseconds - start.milliseconds >= 1000 {
+            hasAsked = true
+            durations = lastTimes(build)
+        }
         redraw(at: time)
+    }
+
+    /// Ten drawings a second are enough, however often there is something new; a window of another size has to be met at
+    /// once.
+    private func isDue(at time: Timestamp) -> Bool {
+        guard let lastDrawn, surface.size().usable == lastSize else { return true }
+        // The clock may have been set back.
+        return abs(time.milliseconds - lastDrawn.milliseconds) >= 100
     }
 
     public var blockedDescriptor: Int32? { writer.blockedDescriptor }
@@ -134,7 +157,7 @@ public final class TerminalProgress: BuildObserver {
 
     private func detail(of record: PhaseRecord, _ running: RunningPhase?) -> String {
         if let failure = running?.failure {
-            return BuildReport.shortWords(failure.end) + style.separator + failure.text
+            return failure.end.shortWords + style.separator + failure.text
         }
         if let context = record.contexts?.first, !context.message.isEmpty {
             return SafeText.firstLine(context.message, unicode: style.hasUnicode, ellipsis: style.ellipsis)
@@ -154,7 +177,8 @@ public final class TerminalProgress: BuildObserver {
 
     private func buildEnded(_ outcome: BuildOutcome) {
         let report = BuildReport(
-            style: style, columns: size().usable.columns, source: source, logCommand: logCommand)
+            style: style, columns: surface.size().usable.columns, source: source, nextCommands: nextCommands(outcome),
+            retries: retries, isExplainedElsewhere: isExplainedElsewhere)
         let isOnScreen = verbosity == .verbose
         writer.write(begin() + report.text(outcome, build: build, tail: isOnScreen ? nil : failedTail))
     }
@@ -171,61 +195,65 @@ public final class TerminalProgress: BuildObserver {
     }
 
     private func redraw(at time: Timestamp) {
-        let text = area.redrawn(liveLines(at: time), columns: size().usable.columns)
+        let text = live(at: time)
         if !text.isEmpty { writer.write(text) }
     }
 
     /// What takes the cursor to where a line may stand.
     private func begin() -> String {
-        let text = area.erased(columns: size().usable.columns) + (endsInNewline ? "" : "\n")
+        leaveWhatOthersCovered()
+        let text = area.erased(surface.size().usable, reflows: surface.reflows) + (endsInNewline ? "" : "\n")
         endsInNewline = true
         return text
     }
 
+    /// A shell wrote below the live lines while drydock was suspended: they stay, and new ones begin below.
+    private func leaveWhatOthersCovered() {
+        if surface.wasLeft() { area.abandon() }
+    }
+
     private func live(at time: Timestamp) -> String {
-        verbosity == .verbose ? "" : area.redrawn(liveLines(at: time), columns: size().usable.columns)
+        leaveWhatOthersCovered()
+        let size = surface.size().usable
+        (lastDrawn, lastSize) = (time, size)
+        guard verbosity != .verbose, surface.isForeground() else { return "" }
+        return area.redrawn(liveLines(at: time, size), size, reflows: surface.reflows)
     }
 
     // MARK: Drawing
 
-    private static let nameWidth = 15
-    private static let tailLines = 3
-
     /// The phase at hand, and the last lines that its command printed.
-    private func liveLines(at time: Timestamp) -> [LiveArea.Line] {
-        guard let phase, verbosity != .verbose else { return [] }
-        let size = size().usable
-        let start = command?.start ?? phase.start
-        let elapsed = Int(min(max(0, time.seconds - start.seconds), 1e9) * 1000)
-        let detail =
-            command == nil ? (phase.type == .downloadSource ? build?.source ?? "" : "") : phase.commands.last ?? ""
-        let shownDetail = SafeText.line(detail.utf8, unicode: style.hasUnicode)
-        var lines = [
-            LiveArea.Line(
-                text: phaseLine(style.running, phase.type, shownDetail, milliseconds: elapsed), width: size.columns - 1)
-        ]
-        // The last row of a small window belongs to the cursor.
-        let room = min(Self.tailLines, size.rows - 3)
-        guard command != nil, room > 0 else { return lines }
-        for line in tail.lines(room) {
-            let text = SafeText.line(line.suffix(4096), unicode: style.hasUnicode)
-            let cut = SafeText.cut(text, to: size.columns - 5, ellipsis: style.ellipsis)
-            lines.append(LiveArea.Line(text: "    " + style.dim(cut), width: 4 + SafeText.width(cut)))
+    private func liveLines(at time: Timestamp, _ size: TerminalSize) -> [LiveArea.Line] {
+        guard let phase else { return [] }
+        func elapsed(since start: Timestamp) -> Int { min(max(0, time.milliseconds - start.milliseconds), 1 << 40) }
+        let source = phase.type == .downloadSource ? build?.source ?? "" : ""
+        var view = LiveView(
+            style: style, size: size, phase: label(phase.type),
+            detail: SafeText.line(source.utf8, unicode: style.hasUnicode), elapsed: elapsed(since: phase.start),
+            lastTime: durations?.phases[phase.type], tail: [])
+        if let command {
+            let location = command.reference.location
+            view.command = LiveView.Command(
+                text: phase.commands.last ?? "", number: phase.commands.count,
+                path: location.map { SafeText.line($0.path.utf8, unicode: style.hasUnicode) },
+                line: location?.line ?? 0, elapsed: elapsed(since: command.start),
+                lastTime: durations?[command.reference])
+            view.tail = tail.lines(LiveView.tailLines)
         }
-        return lines
+        return view.lines
     }
 
     private func phaseLine(_ sign: String, _ type: PhaseType, _ detail: String, milliseconds: Int) -> String {
-        let columns = min(size().usable.columns, 100) - 1
+        let columns = min(surface.size().usable.columns, 100) - 1
         let time = CodeBuildLog.durationText(milliseconds)
         let name = label(type)
         // sign, blank, name, detail, blank, time
-        let room = columns - 2 - Self.nameWidth - 1 - time.count
+        let room = columns - 2 - LiveView.nameWidth - 1 - time.count
         guard room >= 8 else {
             return "\(sign) " + SafeText.cut("\(name) \(time)", to: max(1, columns - 2), ellipsis: style.ellipsis)
         }
         let cut = SafeText.cut(detail, to: room, ellipsis: style.ellipsis)
-        return "\(sign) \(SafeText.pad(name, to: Self.nameWidth))\(SafeText.pad(cut, to: room)) \(style.dim(time))"
+        return "\(sign) \(SafeText.pad(name, to: LiveView.nameWidth))\(SafeText.pad(cut, to: room)) \(style.dim(time))"
     }
 
     private func label(_ type: PhaseType) -> String {
@@ -235,33 +263,5 @@ public final class TerminalProgress: BuildObserver {
         case .provisioning: "sandbox"
         default: type.rawValue.lowercased()
         }
-    }
-}
-
-/// Lines at the bottom of a terminal that are drawn over again.
-struct LiveArea {
-    /// A line and how many columns it fills.
-    struct Line: Equatable {
-        var text: String
-        var width: Int
-    }
-
-    private var lines: [Line] = []
-
-    /// What takes the lines away and leaves the cursor where the first began.
-    mutating func erased(columns: Int) -> String {
-        guard !lines.isEmpty else { return "" }
-        // A terminal that became narrower has wrapped what stood there.
-        let rows = lines.reduce(0) { $0 + max(1, ($1.width + columns - 1) / max(columns, 1)) }
-        lines = []
-        return "\r\u{1B}[\(rows)A\u{1B}[J"
-    }
-
-    /// What draws the lines in place of those before; empty when nothing changed.
-    mutating func redrawn(_ new: [Line], columns: Int) -> String {
-        guard new != lines else { return "" }
-        let text = erased(columns: columns)
-        lines = new
-        return text + new.map { $0.text + "\n" }.joined()
     }
 }

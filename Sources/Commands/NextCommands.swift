@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import BuildModel
+internal import Console
+internal import Files
+internal import SystemPackage
+
+/// What to type after a build that did not succeed: commands that exist, and that help in the case at hand.
+struct NextCommands {
+    var number: Int
+    /// The buildspec as `drydock lint` finds it; nil where it is no file of this machine.
+    var buildspec: String?
+    /// `--state-dir` as it was given, since the build is found only there.
+    var stateDirectory: String?
+
+    func after(_ outcome: BuildOutcome) -> [NextCommand] {
+        guard let failure = outcome.failure else { return [] }
+        if failure.command == nil, failure.context.statusCode == "YAML_FILE_ERROR" { return lint }
+        switch failure.phase {
+        case .submitted, .queued, .provisioning:
+            return failure.context.statusCode.isEmpty
+                ? [] : [NextCommand("drydock doctor", "what this machine can do")]
+        // There is no output yet, and what is wrong has been said.
+        case .downloadSource: return []
+        default: return [NextCommand("drydock logs \(number)\(stateOption)", "the whole output")]
+        }
+    }
+
+    private var lint: [NextCommand] {
+        guard let buildspec else { return [] }
+        let name = buildspec == "buildspec.yml" ? "" : " " + Self.quoted(buildspec)
+        return [NextCommand("drydock lint\(name)", "all that is wrong with the buildspec")]
+    }
+
+    private var stateOption: String { stateDirectory.map { " --state-dir " + Self.quoted($0) } ?? "" }
+
+    /// A word as a shell reads it.
+    static func quoted(_ word: String) -> String {
+        let isPlain = word.unicodeScalars.allSatisfy { scalar in
+            ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+                || "_./-+:@%,=".unicodeScalars.contains(scalar)
+        }
+        if isPlain, !word.isEmpty { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+}
+
+extension BuildRequest {
+    /// The buildspec's path from where drydock was started; nil where it is no file of this machine.
+    var buildspecToLint: String? {
+        switch (buildspec, source.location) {
+        case (.inline, _): nil
+        case (.file(let path), _) where path.isAbsolute: path.displayed
+        case (_, .repository): nil
+        case (.file(let path), .directory(let directory)): Self.path(directory, path)
+        case (.standard, .directory(let directory)): Self.path(directory, "buildspec.yml")
+        }
+    }
+
+    private static func path(_ directory: FilePath, _ file: FilePath) -> String {
+        directory == "." ? file.displayed : directory.pushing(file).displayed
+    }
+}
