@@ -114,6 +114,19 @@ struct LocalAgentCredentialsTests {
         }
     }
 
+    @Test("what the AWS CLI says of its failure is passed on, and its usage is not")
+    func failingCLI() throws {
+        for (words, said) in [
+            ("Token has expired", "codebuild_build.sh: aws: Token has expired\n"), ("usage: aws", ""),
+        ] {
+            let cli = "#!/bin/sh\necho >&2\necho '\(words)' >&2\nexit 255\n"
+            try build(["-p", "single sign-on"], files: Self.files.merging(["tools/aws": cli]) { $1 }) { result, _ in
+                let error = "codebuild_build.sh: error: no keys of the profile `single sign-on` are to be had: "
+                #expect(result.status == 3 && result.errors.hasPrefix(said + error), "\(result.errors)")
+            }
+        }
+    }
+
     @Test("a profile that is named and has no keys is an error, and none at all is a note")
     func missing() throws {
         try build(["-p", "nobody"]) { result, tree in

@@ -156,15 +156,19 @@ setting() { # FILE SECTION KEY
         }' <"$1"
 }
 
-# Keys that the AWS CLI makes itself: single sign-on, roles, programs.
-ask_cli() {
-    local line
-    command -v aws >/dev/null || return 1
+# Keys that the AWS CLI makes itself: single sign-on, roles, programs. A here-document could put them on a disk.
+ask_cli() { # PROFILE CONFIGURATION
+    local line said
+    [ -f "$2" ] && command -v aws >/dev/null || return 1
+    said=$(aws configure export-credentials --profile "$1" --format env-no-export </dev/null 2>&1)
     while IFS= read -r line; do
         case $line in
             AWS_ACCESS_KEY_ID=* | AWS_SECRET_ACCESS_KEY=* | AWS_SESSION_TOKEN=*) export "${line?}" ;;
+            # Version 1 has no such command, and answers with all that it has.
+            usage:*) break ;;
+            ?*) [[ $line == AWS_* ]] || printf 'codebuild_build.sh: aws: %s\n' "$line" >&2 ;;
         esac
-    done < <(aws configure export-credentials --profile "$1" --format env-no-export </dev/null)
+    done < <(printf '%s\n' "$said")
     [ -n "${AWS_ACCESS_KEY_ID:-}" ]
 }
 
@@ -180,7 +184,7 @@ read_profile() { # PROFILE IS_REQUIRED
             [ -n "$value" ] || value=$(setting "$configuration" "$section" $name)
             [ -z "$value" ] || export "${name^^}=$value"
         done
-        if [ -z "${AWS_ACCESS_KEY_ID:-}" ] && ! ask_cli "$1"; then
+        if [ -z "${AWS_ACCESS_KEY_ID:-}" ] && ! ask_cli "$1" "$configuration"; then
             [ "$2" = no ] || fail 3 "no keys of the profile \`$1\` are to be had: neither in its files nor from the AWS CLI"
             note "-c finds no keys: none in the environment, none of the profile \`$1\`"
         fi
@@ -197,7 +201,7 @@ if [ $gives_credentials = yes ]; then
     else
         read_profile "${AWS_PROFILE:-${AWS_DEFAULT_PROFILE:-default}}" no
     fi
-    for name in $(compgen -e | grep '^AWS_'); do
+    for name in "${!AWS_@}"; do
         # What the build was written a file for counts.
         [ -n "${!name}" ] || continue
         if [ -f "$environment_file" ] && grep -q "^[[:blank:]]*$name=" <"$environment_file"; then continue; fi
