@@ -30,6 +30,16 @@ public struct ResolvedEnvironment: Sendable {
         VariableExpansion.expand(text) { self[$0] }
     }
 
+    /// The values of secrets, and each line of those that have several, as far as they are long enough to be hidden: a
+    /// `}` on a line of its own would take every `}` of a log with it.
+    public var valuesToHide: [String] {
+        variables.filter(\.isSecret).flatMap { variable in
+            variable.value.split(whereSeparator: \.isNewline).map(String.init).filter { line in
+                line.utf8.count { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } >= SecretForms.minimumLength
+            }
+        }
+    }
+
     /// A mask for every secret of the build.
     public func makeMask() -> SecretMask {
         SecretMask(secrets: variables.filter(\.isSecret).map { ($0.name, $0.value) })

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import BuildEngine
+internal import BuildEnvironment
 internal import BuildModel
 internal import BuildStore
 internal import Console
@@ -62,7 +63,10 @@ struct BuildSession {
         surroundings.observers = [writer, view.observer]
         if let events { surroundings.observers.append(events.observer) }
         surroundings.keep = { writer.write($0) }
-        surroundings.didPlan = { view.take($0.buildspecText) }
+        surroundings.didPlan = { plan in
+            view.hide?(plan.environment.valuesToHide)
+            view.take(plan.buildspecText)
+        }
         surroundings.didFailToPlan = { error in
             // Findings are drawn with their places; the same reason in the face's own words would only be said twice.
             if error.diagnostics.contains(where: { $0.severity == .error }) { view.leaveReason() }
@@ -92,6 +96,7 @@ struct BuildSession {
     ) -> ExitMeaning {
         var meaning = result.meaning
         if let error = result.planningError, meaning != .succeeded {
+            view.annotate(error.diagnostics)
             if !error.diagnostics.isEmpty || !view.hasShownFailure { terminal.show(CommandFailure(error)) }
         } else if !view.hasShownFailure,
             meaning == .machineUnable || meaning == .internalFault || meaning == .inputUnavailable,
@@ -100,6 +105,7 @@ struct BuildSession {
             terminal.show(
                 CommandFailure(meaning, failure.message ?? failure.context.message, hints: failure.hints))
         }
+        for warning in view.finish(result.record) { terminal.warn(warning) }
         var failures: [CommandFailure] = []
         if let failure = terminal.output.failure, !failure.isBrokenPipe {
             failures.append(.outputFailed("\(failure)"))

@@ -25,14 +25,20 @@ struct LintCommand: Action {
 
     private static let format = ValueOption(
         "format", placeholder: "format", words: DiagnosticRenderer.allCases.map(\.rawValue),
-        help: "How to write findings: `text` (the default), `json`, `sarif` or `github`.")
+        help:
+            "How to write findings: `text` (the default), `json`, `sarif` or `github` (the default in GitHub Actions).")
 
     private let files: [String]
     private let renderer: DiagnosticRenderer
 
     init(_ words: ParsedWords) {
         files = words.operands
-        renderer = words[Self.format].flatMap(DiagnosticRenderer.init) ?? .text
+        renderer = words[Self.format].flatMap(DiagnosticRenderer.init) ?? Self.usual
+    }
+
+    /// In a workflow findings are wanted at their lines.
+    private static var usual: DiagnosticRenderer {
+        Caller.variable("GITHUB_ACTIONS") == "true" && isatty(1) == 0 ? .github : .text
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
@@ -47,9 +53,12 @@ struct LintCommand: Action {
             case .failure(let file): diagnostics.append(file.diagnostic)
             }
         }
-        let colour = terminal.outputStyle.hasColour && renderer == .text
+        let style = renderer == .text ? terminal.outputStyle : .plain
+        let workspace = renderer == .github ? try GitHubStep.workspace() : nil
         if renderer != .text || !diagnostics.isEmpty {
-            terminal.print(renderer.render(diagnostics, in: sources, colour: colour))
+            terminal.print(
+                renderer.render(
+                    diagnostics, in: sources, colour: style.hasColour, unicode: style.hasUnicode, workspace: workspace))
         }
         if renderer == .text, terminal.outputIsTerminal, !sources.isEmpty {
             let summary = DiagnosticRenderer.summary(of: diagnostics)

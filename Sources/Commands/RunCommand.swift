@@ -70,7 +70,7 @@ struct RunCommand: Action {
         if dryRun || printSandbox { return try preview(request, store, terminal) }
         return try BuildSession(
             request: request, store: store, progress: progress, terminal: terminal,
-            stateDirectory: state.stateDir.map(Arguments.displayed), launcher: launcher
+            stateDirectory: state.directory.map(Arguments.displayed), launcher: launcher
         ).run()
     }
 

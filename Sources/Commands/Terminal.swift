@@ -14,6 +14,17 @@ final class Terminal {
     var outputIsTerminal: Bool { isatty(1) != 0 }
     var errorsAreTerminal: Bool { isatty(2) != 0 }
 
+    /// The style of a log that a web page shows: all of them know colours and Unicode, whatever the job's locale says.
+    var logStyle: Style {
+        Style(hasColour: (Caller.variable("NO_COLOR") ?? "").isEmpty, hasUnicode: true)
+    }
+
+    /// Whether output goes to a file.
+    var outputIsFile: Bool {
+        var status = stat()
+        return fstat(1, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     /// Whether output and messages go to the same place, as with `2>&1`.
     var outputsAreOne: Bool {
         var one = stat()
@@ -53,7 +64,9 @@ final class Terminal {
 
     func show(_ diagnostics: [Diagnostic], in sources: [SourceText]) {
         let style = style(isTerminal: errorsAreTerminal)
-        errors.write(DiagnosticRenderer.text.render(diagnostics, in: sources, colour: style.hasColour))
+        errors.write(
+            DiagnosticRenderer.text.render(
+                diagnostics, in: sources, colour: style.hasColour, unicode: style.hasUnicode))
     }
 
     func warn(_ message: String, hint: String? = nil) {

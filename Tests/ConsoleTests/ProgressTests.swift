@@ -255,6 +255,11 @@ struct StyleTests {
         #expect(ProgressForm.auto.resolved(isTerminal: true) { _ in nil } == .plain)
         #expect(ProgressForm.auto.resolved(isTerminal: true) { $0 == "TERM" ? "dumb" : nil } == .plain)
         #expect(ProgressForm.auto.resolved(isTerminal: false) { _ in "xterm" } == .plain)
+        let github = ["GITHUB_ACTIONS": "true", "TERM": "xterm"]
+        #expect(ProgressForm.auto.resolved(isTerminal: false) { github[$0] } == .github)
+        #expect(ProgressForm.auto.resolved(isTerminal: true) { github[$0] } == .tty)
+        #expect(ProgressForm.auto.resolved(isTerminal: false, isFile: true) { github[$0] } == .plain)
+        #expect(ProgressForm.auto.resolved(isTerminal: false) { $0 == "GITLAB_CI" ? "true" : nil } == .gitlab)
         #expect(ProgressForm.json.resolved(isTerminal: true) { _ in "xterm" } == .json)
     }
 }

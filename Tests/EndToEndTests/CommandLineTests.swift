@@ -67,7 +67,9 @@ struct CommandLineTests {
                 "error: `--compute` takes `BUILD_GENERAL1_SMALL`, `BUILD_GENERAL1_MEDIUM`, `BUILD_GENERAL1_LARGE`, "
                     + "`BUILD_GENERAL1_XLARGE`, `BUILD_GENERAL1_2XLARGE`, not `SMALLEST`"),
             WrongUse("run --packaging tar", "error: `--packaging` takes `zip`, `directory`, not `tar`"),
-            WrongUse("run --progress fancy", "error: `--progress` takes `auto`, `tty`, `plain`, `json`, not `fancy`"),
+            WrongUse(
+                "run --progress fancy",
+                "error: `--progress` takes `auto`, `tty`, `plain`, `json`, `github`, `gitlab`, not `fancy`"),
             WrongUse("run -q -v", "error: `--quiet` and `--verbose` exclude each other"),
             WrongUse("run -s ''", "error: `-s` needs a value that is not empty"),
             WrongUse("run -s a -s b", "error: only the first `--source` can be without an identifier"),

@@ -49,8 +49,18 @@ public func runTool(
     }
     let argv = CStrings([program] + words)
     let envp = CStrings((environment ?? ProcessInfo.processInfo.environment).map { "\($0.key)=\($0.value)" })
+    // Whoever started the tests may ignore or block signals, which programs would inherit.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var process: pid_t = 0
-    let result = posix_spawnp(&process, program, &actions, nil, argv.pointers, envp.pointers)
+    let result = posix_spawnp(&process, program, &actions, &attributes, argv.pointers, envp.pointers)
     if result != 0 { throw Errno(rawValue: result) }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 { if errno != EINTR { throw Errno(rawValue: errno) } }

@@ -16,7 +16,7 @@ struct ProgressOptions {
     private static let progress = ValueOption(
         "progress", placeholder: "form", words: ProgressForm.allCases.map(\.rawValue),
         help:
-            "How to show the build: `auto` (the default), `tty`, `plain` (CodeBuild's log lines) or `json` (JSON Lines)."
+            "How to show the build: `auto` (the default), `tty`, `plain` (CodeBuild's log lines), `json` (JSON Lines), `github` or `gitlab` (a step of a job)."
     )
     private static let quiet = Flag("quiet", short: "q", help: "Show only the result, and what failed.")
     private static let verbose = Flag(
@@ -43,13 +43,21 @@ struct ProgressOptions {
         _ terminal: Terminal, _ signals: StopSignals, nextCommands: @escaping (BuildOutcome) -> [NextCommand],
         lastTimes: @escaping (BuildIdentity) -> BuildDurations?
     ) throws -> BuildView {
-        let form = form.resolved(isTerminal: terminal.outputIsTerminal, environment: Caller.variable)
+        let form = form.resolved(
+            isTerminal: terminal.outputIsTerminal, isFile: terminal.outputIsFile, environment: Caller.variable)
         let verbosity: Verbosity = quiet ? .quiet : verbose ? .verbose : .normal
         let style = terminal.outputStyle
         switch form {
         case .json:
             return BuildView(observer: JSONProgress(writer: terminal.output) { Caller.now })
-        case .auto, .plain, .tty:
+        case .github where !quiet: return try GitHubStep(terminal).view(nextCommands)
+        case .gitlab where !quiet:
+            let progress = GitLabProgress(writer: terminal.output, style: terminal.logStyle)
+            progress.nextCommands = nextCommands
+            return BuildView(
+                observer: progress, hasShownFailure: true, take: { progress.source = $0 },
+                leaveReason: { progress.isExplainedElsewhere = true })
+        case .auto, .plain, .tty, .github, .gitlab:
             if quiet {
                 let quiet = QuietProgress(writer: terminal.output, style: style) { TerminalSize.of(1) }
                 quiet.nextCommands = nextCommands
@@ -95,6 +103,12 @@ struct BuildView {
     var take: (SourceText) -> Void = { _ in }
     /// Told that the reason of a failure will be drawn with its place, and need not be said.
     var leaveReason: () -> Void = {}
+    /// Takes the values of secrets, for a face that has others hide them.
+    var hide: (([String]) -> Void)?
+    /// Takes findings that are drawn for people, for a face that has a form of its own for them.
+    var annotate: ([Diagnostic]) -> Void = { _ in }
+    /// Told the record when the build is over; gives what went wrong in telling others.
+    var finish: (BuildRecord) -> [String] = { _ in [] }
 }
 
 /// A file of events.

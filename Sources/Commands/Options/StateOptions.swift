@@ -14,7 +14,8 @@ struct StateOptions {
             "Where builds are kept (default: $XDG_STATE_HOME/drydock, ~/.local/state/drydock; /var/lib/drydock for root)."
     )
 
-    private let directory: String?
+    /// As it was given, if it was.
+    let directory: String?
 
     init(_ words: ParsedWords) { directory = words[Self.directory] }
 

@@ -21,12 +21,17 @@ public enum DiagnosticRenderer: String, Sendable, CaseIterable {
     /// - Parameters:
     ///   - sources: the files that the findings speak of; a finding of another file is drawn without its line.
     ///   - colour: whether `text` may use ANSI colours.
-    public func render(_ diagnostics: [Diagnostic], in sources: [SourceText], colour: Bool = false) -> String {
+    ///   - unicode: whether `text` may draw with characters outside ASCII; the user's own text stays as it is.
+    ///   - workspace: for `github`: the repository that its paths are to begin at.
+    public func render(
+        _ diagnostics: [Diagnostic], in sources: [SourceText], colour: Bool = false, unicode: Bool = true,
+        workspace: GitHubWorkspace? = nil
+    ) -> String {
         switch self {
-        case .text: DiagnosticText(sources: sources, colour: colour).render(diagnostics)
+        case .text: DiagnosticText(sources: sources, colour: colour, unicode: unicode).render(diagnostics)
         case .json: DiagnosticJSON.render(diagnostics)
         case .sarif: DiagnosticSARIF.render(diagnostics)
-        case .github: DiagnosticGitHub.render(diagnostics)
+        case .github: DiagnosticGitHub.render(diagnostics, workspace: workspace)
         }
     }
 

@@ -16,8 +16,10 @@ import Diagnostics
 struct DiagnosticText {
     private let sources: [String: SourceText]
     private let colour: Bool
+    private let bar: String
 
-    init(sources: [SourceText], colour: Bool) {
+    init(sources: [SourceText], colour: Bool, unicode: Bool = true) {
+        bar = unicode ? "│" : "|"
         self.sources = Dictionary(sources.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         self.colour = colour
     }
@@ -52,9 +54,9 @@ struct DiagnosticText {
         let snippet = DiagnosticSnippet(span, in: source)
         var lines = ["  " + paint(snippet.location, .location)]
         for line in snippet.lines {
-            lines.append("  " + paint("\(line.number) │", .dim) + (line.text.isEmpty ? "" : " \(line.text)"))
+            lines.append("  " + paint("\(line.number) \(bar)", .dim) + (line.text.isEmpty ? "" : " \(line.text)"))
             guard !line.carets.isEmpty else { continue }
-            let gutter = String(repeating: " ", count: line.number.count) + " │"
+            let gutter = String(repeating: " ", count: line.number.count) + " " + bar
             lines.append("  " + paint(gutter, .dim) + " " + paint(line.carets, style))
         }
         return lines

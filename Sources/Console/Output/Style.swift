@@ -82,12 +82,23 @@ public enum ProgressForm: String, Sendable, CaseIterable {
     case tty
     case plain
     case json
+    case github
+    case gitlab
 
-    /// The form that `auto` stands for: `tty` on a terminal that can move its cursor, `plain` elsewhere.
-    public func resolved(isTerminal: Bool, environment: (String) -> String?) -> ProgressForm {
+    /// The form that `auto` stands for: `tty` on a terminal that can move its cursor, that of the job's system where its
+    /// runner reads the output, `plain` elsewhere.
+    /// - Parameter isFile: whether output goes to a file, which no runner reads.
+    public func resolved(
+        isTerminal: Bool, isFile: Bool = false, environment: (String) -> String?
+    ) -> ProgressForm {
         guard self == .auto else { return self }
-        let terminal = environment("TERM") ?? ""
-        return isTerminal && !terminal.isEmpty && terminal != "dumb" ? .tty : .plain
+        if isTerminal {
+            let terminal = environment("TERM") ?? ""
+            return !terminal.isEmpty && terminal != "dumb" ? .tty : .plain
+        }
+        if isFile { return .plain }
+        if environment("GITHUB_ACTIONS") == "true" { return .github }
+        return environment("GITLAB_CI") == "true" ? .gitlab : .plain
     }
 }
 
