@@ -54,7 +54,7 @@ struct BuildSession {
             throw CommandFailure(error)
         }
         let view = try progress.view(
-            terminal, signals,
+            terminal,
             nextCommands: NextCommands(
                 number: number, buildspec: request.buildspecToLint, stateDirectory: stateDirectory
             ).after,

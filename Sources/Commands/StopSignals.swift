@@ -16,12 +16,10 @@ final class StopSignals: StopSource {
     private let output: DescriptorWriter
     private var first: Int32?
     private var isRepeated = false
-    private var wasContinued = false
 
     init(output: DescriptorWriter) {
         self.output = output
-        // The last two end nothing: the one tells that others may have written to the terminal, both wake the engine's wait.
-        var wanted = [SIGINT, SIGTERM, SIGCONT, SIGWINCH]
+        var wanted = [SIGINT, SIGTERM]
         // Started by nohup, a build outlives its terminal.
         var hangUp = sigaction()
         if sigaction(SIGHUP, nil, &hangUp) != 0 || hangUp.__sigaction_handler.sa_handler == nil {
@@ -37,23 +35,30 @@ final class StopSignals: StopSource {
         while signals >= 0 {
             let number = linux_next_signal(signals)
             guard number > 0 else { break }
-            if number == SIGCONT { wasContinued = true }
-            if number == SIGCONT || number == SIGWINCH { continue }
             if first == nil { first = number } else { isRepeated = true }
         }
         if isRepeated { return .atOnce }
         return first != nil || output.failure != nil ? .politely : nil
     }
 
-    /// Whether drydock was suspended and goes on, since this was last asked.
-    func takeContinuation() -> Bool {
-        _ = request
-        defer { wasContinued = false }
-        return wasContinued
-    }
-
     var meaning: ExitMeaning {
         if let first { return .interrupted(signal: first) }
         return output.failure?.isBrokenPipe == true ? .interrupted(signal: SIGPIPE) : .machineUnable
     }
+}
+
+/// Tells a live view that drydock was suspended and goes on: a shell has written to the terminal meanwhile.
+///
+/// A descriptor of its own, read only by who draws: a shell of `--shell-on-failure` wants the same signal.
+final class Suspension {
+    private let signals = linux_signal_descriptor(1 << UInt64(SIGCONT))
+
+    /// Whether drydock was suspended since this was last asked.
+    func hasPassed() -> Bool {
+        var hasPassed = false
+        while signals >= 0, linux_next_signal(signals) > 0 { hasPassed = true }
+        return hasPassed
+    }
+
+    deinit { if signals >= 0 { close(signals) } }
 }

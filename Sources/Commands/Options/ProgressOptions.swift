@@ -40,7 +40,7 @@ struct ProgressOptions {
 
     /// The observer of a build, and what to tell it on the way.
     func view(
-        _ terminal: Terminal, _ signals: StopSignals, nextCommands: @escaping (BuildOutcome) -> [NextCommand],
+        _ terminal: Terminal, nextCommands: @escaping (BuildOutcome) -> [NextCommand],
         lastTimes: @escaping (BuildIdentity) -> BuildDurations?
     ) throws -> BuildView {
         let form = form.resolved(
@@ -67,7 +67,7 @@ struct ProgressOptions {
             }
             guard form == .tty else { return plainView(terminal, verbosity) }
             let surface = TerminalSurface(
-                size: { TerminalSize.of(1) }, wasLeft: signals.takeContinuation,
+                size: { TerminalSize.of(1) }, wasLeft: Suspension().hasPassed,
                 isForeground: { Terminal.isForeground(1) }, reflows: TerminalSurface.reflows(Caller.variable))
             let progress = TerminalProgress(
                 writer: terminal.output, style: style, verbosity: verbosity, surface: surface)
