@@ -36,6 +36,7 @@ let package = Package(
         .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
         .target(name: "CommandSyntax", dependencies: ["Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
+        .target(name: "Watch", dependencies: ["Files", "Processes", systemPackage]),
         .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
         // Floor 3 · the user's own word.
@@ -112,6 +113,7 @@ let package = Package(
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
+        .testTarget(name: "WatchTests", dependencies: ["Files", "TestSupport", "Watch", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "YAML"]),
     ],
     swiftLanguageModes: [.v6]
