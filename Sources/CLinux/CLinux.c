@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
@@ -87,6 +88,18 @@ int linux_signal_descriptor(uint64_t mask) {
     }
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int linux_wait_set(const int *descriptors, int count) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    for (int index = 0; set >= 0 && index < count; index++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        if (epoll_ctl(set, EPOLL_CTL_ADD, descriptors[index], &event) < 0) {
+            close(set);
+            return -1;
+        }
+    }
+    return set;
 }
 
 int linux_next_signal(int descriptor) {

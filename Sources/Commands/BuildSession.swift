@@ -22,6 +22,8 @@ struct BuildSession {
     var stateDirectory: String?
     /// Started before the command line was read; nil when that did not work, which is told later.
     var launcher: SandboxLauncher?
+    /// Who ends it early when the source changes; nil for signals alone.
+    var watch: WatchStop?
 
     func run() throws -> ExitMeaning {
         let clock = BuildClock(start: Caller.now)
@@ -41,11 +43,12 @@ struct BuildSession {
             throw CommandFailure(error)
         }
         AbandonedCheckouts.remove(in: store)
-        let signals = StopSignals(output: terminal.output)
+        let signals = watch?.signals ?? StopSignals(output: terminal.output)
+        let stop: any StopSource = watch ?? signals
         var surroundings = BuildRunner.Surroundings(
             identifiers: BuildIdentifiers(project: project, uuid: uuid, number: number, start: clock.start),
             checkouts: store.checkoutDirectory(uuid), scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher,
-            sandboxes: SandboxMaker(pending: pending), clock: clock, stop: signals, logPath: store.logPath(uuid).string,
+            sandboxes: SandboxMaker(pending: pending), clock: clock, stop: stop, logPath: store.logPath(uuid).string,
             processIdentifier: Caller.processIdentifier, version: Program.version)
         let writer: BuildLogWriter
         do throws(BuildStoreError) {
@@ -74,13 +77,13 @@ struct BuildSession {
 
         let result = BuildRunner(request: request, surroundings: surroundings).run()
         writer.flush()
-        waitForReader(signals, result)
+        waitForReader(stop, result)
         return report(result, view, writer: writer, events: events)
     }
 
     /// Waits until the output is taken. A reader that does not read keeps neither a stopped build nor one whose time is
     /// up from ending: it has two seconds.
-    private func waitForReader(_ signals: StopSignals, _ result: BuildRunner.Result) {
+    private func waitForReader(_ signals: any StopSource, _ result: BuildRunner.Result) {
         let limit = MonotonicTime.now() + 2
         terminal.output.finish {
             switch result.meaning {

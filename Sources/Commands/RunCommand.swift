@@ -27,7 +27,7 @@ struct RunCommand: Action {
                 words: PhaseType.commandPhases.compactMap(\.buildspecName)),
             groups: [
                 SourceOptions.group, SandboxOptions.group,
-                OptionGroup("Build", [artifacts, packaging, dryRun, printSandbox]), ProgressOptions.group,
+                OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), ProgressOptions.group,
                 StateOptions.group,
             ])
     }
@@ -38,6 +38,9 @@ struct RunCommand: Action {
     private static let packaging = ValueOption(
         "packaging", placeholder: "form", words: ["zip", "directory"],
         help: "How artifacts are packed: `zip` (the default) or `directory`.")
+    private static let watch = Flag(
+        "watch",
+        help: "Build again whenever the source changes, but for what git ignores; a build that runs is stopped.")
     private static let dryRun = Flag("dry-run", help: "Print what would run, and run nothing.")
     private static let printSandbox = Flag(
         "print-sandbox", help: "Print how the sandbox would be made, and run nothing.")
@@ -47,6 +50,7 @@ struct RunCommand: Action {
     private let sandbox: SandboxOptions
     private let artifacts: String?
     private let packsDirectory: Bool
+    private let watches: Bool
     private let dryRun: Bool
     private let printSandbox: Bool
     private let progress: ProgressOptions
@@ -58,6 +62,7 @@ struct RunCommand: Action {
         sandbox = SandboxOptions(words)
         artifacts = words[Self.artifacts]
         packsDirectory = words[Self.packaging] == "directory"
+        watches = words[Self.watch]
         dryRun = words[Self.dryRun]
         printSandbox = words[Self.printSandbox]
         progress = try ProgressOptions(words)
@@ -67,6 +72,15 @@ struct RunCommand: Action {
     func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
         let request = try request()
         let store = try state.store()
+        if watches {
+            if dryRun || printSandbox {
+                throw CommandFailure.conflict("--watch", dryRun ? "--dry-run" : "--print-sandbox")
+            }
+            return try WatchSession(
+                request: request, store: store, progress: progress, terminal: terminal,
+                stateDirectory: state.stateDir.map(Arguments.displayed)
+            ).run(launcher: launcher)
+        }
         if dryRun || printSandbox { return try preview(request, store, terminal) }
         return try BuildSession(
             request: request, store: store, progress: progress, terminal: terminal,

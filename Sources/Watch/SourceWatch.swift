@@ -28,7 +28,7 @@ public final class SourceWatch {
     private var trees: [WatchedTree]
     private var directories: [Int32: WatchedDirectory] = [:]
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    private var found: SourceChange?
+    private var found = SourceChange()
     private var mustRescan = false
 
     /// A directory that the kernel tells about.
@@ -56,7 +56,7 @@ public final class SourceWatch {
             close(descriptor)
             throw error
         }
-        found = nil
+        found = SourceChange()
     }
 
     deinit { close(descriptor) }
@@ -88,8 +88,8 @@ public final class SourceWatch {
             }
         }
         if mustRescan { try rescan() }
-        defer { found = nil }
-        return found
+        defer { found = SourceChange() }
+        return found.count > 0 ? found : nil
     }
 
     // MARK: Events
@@ -110,7 +110,7 @@ public final class SourceWatch {
             throw .rootGone(trees[tree].root)
         }
         if let file = directory.files[name] {
-            if !mask.isDisjoint(with: .anyChange) { found.add(file.bytes) }
+            if !mask.isDisjoint(with: .anyChange) { found.add(file) }
             return
         }
         guard let tree = directory.tree, name != Array(".git".utf8) else { return }
@@ -143,7 +143,7 @@ public final class SourceWatch {
     }
 
     private func note(_ path: [UInt8], of tree: Int?) {
-        found.add(tree.map { trees[$0].displayed(path) } ?? path)
+        found.add(FilePath(bytes: tree.map { trees[$0].displayed(path) } ?? path))
     }
 
     // MARK: Trees
@@ -221,24 +221,27 @@ public final class SourceWatch {
 
 /// What has changed in a source.
 public struct SourceChange: Sendable, Equatable {
-    /// One of them: the first that is known by name.
-    public var path: FilePath
-    /// How many; a file that changed twice counts twice.
-    public var count: Int
+    /// What is known by name, each once, in the order it came; the first hundred.
+    public private(set) var paths: [FilePath] = []
+    /// How often something changed, with or without a name.
+    public private(set) var count = 0
+
+    public init() {}
 
     /// Adds what came later.
     public mutating func add(_ other: SourceChange) {
-        if path.isEmpty { path = other.path }
+        for path in other.paths { note(path) }
         count += other.count
     }
-}
 
-extension SourceChange? {
+    fileprivate mutating func note(_ path: FilePath) {
+        if paths.count < 100, !path.isEmpty, !paths.contains(path) { paths.append(path) }
+    }
+
     /// - Parameter path: empty when it is not known.
-    fileprivate mutating func add(_ path: [UInt8]) {
-        var change = self ?? SourceChange(path: "", count: 0)
-        change.add(SourceChange(path: FilePath(bytes: path), count: 1))
-        self = change
+    fileprivate mutating func add(_ path: FilePath) {
+        note(path)
+        count += 1
     }
 }
 

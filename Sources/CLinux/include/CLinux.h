@@ -107,6 +107,8 @@ void linux_die_of_signal(int number);
 int linux_signal_descriptor(uint64_t mask);
 // The next pending signal of a signal descriptor, 0 when there is none.
 int linux_next_signal(int descriptor);
+// One descriptor that is readable when any of several is.
+int linux_wait_set(const int *descriptors, int count);
 // Every signal at its default action, none blocked: what a command expects to start with.
 void linux_reset_signals(void);
 

@@ -87,11 +87,11 @@ struct ProgressOptions {
             observer: progress, hasShownFailure: true, leaveReason: { progress.isExplainedElsewhere = true })
     }
 
+    /// The file of `--events`.
+    var eventsPath: FilePath? { events.map(Arguments.path) }
+
     /// The file of `--events`, opened; nil when there is none.
-    func eventsFile() throws -> EventsFile? {
-        guard let events else { return nil }
-        return try EventsFile(Arguments.path(events))
-    }
+    func eventsFile() throws -> EventsFile? { try eventsPath.map { try EventsFile($0) } }
 }
 
 /// A build as one face shows it.
