@@ -57,6 +57,9 @@ enum Caller {
         return program.removingLastComponent()
     }
 
+    /// Where `make install` puts recipes of images.
+    static var recipes: FilePath { programDirectory.removingLastComponent().appending("share/drydock/images") }
+
     /// The program that becomes a sandbox: beside this one, or where `make install` puts it.
     static var launcher: FilePath {
         let beside = programDirectory.appending("drydock-init")

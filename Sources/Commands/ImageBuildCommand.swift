@@ -49,7 +49,7 @@ struct ImageBuildCommand: Action {
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let given = Arguments.path(word)
-        let directory = (given.isAbsolute ? given : try Caller.currentDirectory().pushing(given)).lexicallyNormalized()
+        let directory = try Self.directory(given)
         let name = imageName ?? directory.lastComponent?.string ?? ""
         let store = try state.store()
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
@@ -76,6 +76,18 @@ struct ImageBuildCommand: Action {
                     + "use it with `drydock run --image \(record.name)`\n")
         }
         return terminal.meaning()
+    }
+}
+
+extension ImageBuildCommand {
+    /// The recipe's directory; where there is none of the name here, that of a recipe which was installed with drydock.
+    private static func directory(_ given: FilePath) throws -> FilePath {
+        let here = (given.isAbsolute ? given : try Caller.currentDirectory().pushing(given)).lexicallyNormalized()
+        if (try? Directory(here)) == nil, given.components.count == 1, !given.isAbsolute {
+            let installed = Caller.recipes.pushing(given)
+            if (try? Directory(installed)) != nil { return installed }
+        }
+        return here
     }
 }
 

@@ -83,13 +83,15 @@ extension ImageRecipe {
 
 /// Turns a recipe's tree into a recipe. Nothing is guessed: an unknown key is an error, because an image that lacks what
 /// the key meant would be found out only by a failing build.
-private struct RecipeDecoder {
+struct RecipeDecoder {
     let source: SourceText
     var diagnostics: [Diagnostic]
 
-    private static let keys = [
+    static let keys = [
         "suite", "mirror", "components", "packages", "users", "environment", "runtimes", "commands",
     ]
+
+    static let userKeys = ["id", "home", "shell", "groups"]
 
     mutating func decode(_ root: Node?) -> ImageRecipe? {
         guard let root, let entries = root.entries else {
@@ -136,7 +138,7 @@ private struct RecipeDecoder {
             default:
                 diagnostics.append(
                     .unknownRecipeKey(
-                        field.key.span(in: source.path), key(field), ["id", "home", "shell", "groups"]))
+                        field.key.span(in: source.path), key(field), Self.userKeys))
             }
         }
         return user

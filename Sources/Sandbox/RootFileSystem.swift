@@ -205,7 +205,7 @@ struct RootFileSystem {
         let state = scratch.removingLastComponent().removingLastComponent()
         guard var below = Self.canonical(state), let top = Self.canonical(source.hostPath), below.removePrefix(top)
         else { return [] }
-        return ["builds", "checkouts", "projects", "sandboxes"].map {
+        return ["builds", "checkouts", "images", "projects", "sandboxes"].map {
             .mask(target: kernelText(source.path.pushing(below).appending($0)))
         }
     }

@@ -49,7 +49,7 @@ struct ImageTests {
               - python --version
               - echo "locale $LC_CTYPE image $CODEBUILD_BUILD_IMAGE"
               - mv /usr/share/doc /usr/share/moved && mkdir /usr/share/doc
-              - stat -c '%n %U:%G %a' /etc/shadow /usr/bin/sudo /root/.ssh/config
+              - stat -c '%n %U:%G %a' /etc/shadow /usr/bin/sudo /etc/ssh/ssh_config.d/*
               - printf 'int main(void) { return 0; }' >main.c && make -s main CFLAGS=-O1 && ./main && echo compiled
           post_build:
             run-as: codebuild-user
@@ -106,7 +106,8 @@ struct ImageTests {
             for line in [
                 "Selecting 'python' runtime version '3.11' based on manual selections...", "GNU ed",
                 "owner builder:www-data", "su builder", "sudo builder", "Python 3.11", "locale C.UTF-8 image debian",
-                "/etc/shadow root:shadow 640", "/usr/bin/sudo root:root 4755", "/root/.ssh/config root:root 644",
+                "/etc/shadow root:shadow 640", "/usr/bin/sudo root:root 4755",
+                "/etc/ssh/ssh_config.d/50-patience.conf root:root 644",
                 "compiled", "run-as codebuild-user",
             ] {
                 #expect(

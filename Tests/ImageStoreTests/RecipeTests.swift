@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import Diagnostics
+import Foundation
 import SystemPackage
 import TestSupport
 import Testing
@@ -141,6 +142,21 @@ struct RecipeTests {
             #expect(error.message == "there is no recipe `empty/image.yml`")
             #expect(error.code == .recipe)
         }
+    }
+
+    @Test("the schema and the reader know the same keys, and the project's own recipe has no finding")
+    func schema() throws {
+        let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+        let text = try Data(contentsOf: URL(fileURLWithPath: root.appending("docs/image.schema.json").string))
+        let schema = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+        let properties = try #require(schema["properties"] as? [String: [String: Any]])
+        #expect(Set(properties.keys) == Set(RecipeDecoder.keys))
+        let user = try #require(properties["users"]?["additionalProperties"] as? [String: Any])
+        #expect(Set((user["properties"] as? [String: Any] ?? [:]).keys) == Set(RecipeDecoder.userKeys))
+
+        let read = try ImageRecipe.read(root.appending("images/debian"), displayed: "images/debian")
+        #expect(read.warnings.isEmpty)
+        #expect(read.recipe.packages.count == Set(read.recipe.packages).count)
     }
 
     @Test(

@@ -53,6 +53,9 @@ struct StoreTests {
             #expect(store.names == ["one", "two"])
             #expect(store.records == [record("one"), record("two")])
             #expect(try content(store.open("one")) == "1")
+            // Setuid files of an image are no way in for other users of the machine.
+            #expect(try tree.root.status("images").mode == 0o700)
+            #expect(try tree.root.status("images/one").mode == 0o700)
         }
     }
 
