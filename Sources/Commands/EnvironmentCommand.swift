@@ -46,7 +46,10 @@ struct EnvironmentCommand: Action {
         if json {
             terminal.print(Self.json(environment))
         } else {
-            let rows = environment.variables.map { [$0.name, $0.redactedValue, $0.origin.words] }
+            // A value is shown as it is: a tab or an escape in it is no drawing, and no reason to leave it out.
+            let rows = environment.variables.map { variable in
+                [variable.name, variable.redactedValue, variable.origin.words].map(DisplayText.escaped)
+            }
             terminal.print(Table(columns, rows: rows).text(terminal.outputStyle))
         }
         return terminal.meaning()

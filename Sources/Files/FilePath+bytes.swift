@@ -31,19 +31,31 @@ extension FilePath {
     public static func displayed(_ bytes: some Collection<UInt8>) -> String {
         if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return String(decoding: bytes, as: UTF8.self) }
         var text = ""
-        for scalar in String(decoding: bytes.flatMap(escapedIfControl), as: UTF8.self).unicodeScalars {
-            // U+0080…U+009F steer some terminals; U+202A… and U+2066… turn the text around.
-            switch scalar.value {
-            case 0x80...0x9F, 0x2028...0x202E, 0x2066...0x2069:
-                text += "\\u{\(String(scalar.value, radix: 16))}"
-            default: text.unicodeScalars.append(scalar)
+        var parser = Unicode.UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var rest = bytes[...]
+        while true {
+            switch parser.parseScalar(from: &iterator) {
+            case .emptyInput: return text
+            case .error(let length):
+                for byte in rest.prefix(length) { text += escape(byte) }
+                rest = rest.dropFirst(length)
+            case .valid(let encoded):
+                let scalar = Unicode.UTF8.decode(encoded)
+                // U+0080…U+009F steer some terminals; U+202A… and U+2066… turn the text around.
+                switch scalar.value {
+                case 0..<0x20, 0x7F: text += escape(UInt8(truncatingIfNeeded: scalar.value))
+                case 0x80...0x9F, 0x2028...0x202E, 0x2066...0x2069:
+                    text += "\\u{\(String(scalar.value, radix: 16))}"
+                default: text.unicodeScalars.append(scalar)
+                }
+                rest = rest.dropFirst(encoded.count)
             }
         }
-        return text
     }
 
-    private static func escapedIfControl(_ byte: UInt8) -> [UInt8] {
-        byte < 0x20 || byte == 0x7F ? Array("\\x\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))".utf8) : [byte]
+    private static func escape(_ byte: UInt8) -> String {
+        "\\x\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))"
     }
 }
 

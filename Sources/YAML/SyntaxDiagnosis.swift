@@ -207,17 +207,35 @@ public enum YAMLQuoting {
             switch scalar {
             case "\"", "\\": result += "\\" + String(scalar)
             case _ where DisplayText.isUnsafe(scalar):
-                result +=
-                    "\\U" + String(repeating: "0", count: 8 - String(scalar.value, radix: 16).count)
-                    + String(scalar.value, radix: 16)
+                result += escape(scalar)
             default: result.unicodeScalars.append(scalar)
             }
         }
         return result + "\""
     }
 
-    /// A list item.
+    /// A character as double quotes allow it (YAML 1.1, 5.6).
+    private static func escape(_ scalar: Unicode.Scalar) -> String {
+        switch scalar {
+        case "\t": return "\\t"
+        case "\n": return "\\n"
+        case "\r": return "\\r"
+        case "\0": return "\\0"
+        case "\u{1B}": return "\\e"
+        default:
+            let digits = String(scalar.value, radix: 16)
+            let (letter, count) = scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
+            return "\\" + letter + String(repeating: "0", count: count - digits.count) + digits
+        }
+    }
+
+    /// A list item, for advice: of a long text, which stands above, only how it begins and ends.
     public static func item(_ text: String) -> String {
-        "- " + quoted(text)
+        let scalars = text.unicodeScalars
+        guard scalars.count > 100 else { return "- " + quoted(text) }
+        let short =
+            String(String.UnicodeScalarView(scalars.prefix(60))) + " … "
+            + String(String.UnicodeScalarView(scalars.suffix(20)))
+        return "- " + quoted(short)
     }
 }

@@ -92,6 +92,8 @@ struct CommandLineTests {
                 "run --state-dir /dev/null/x", "error: cannot write `/dev/null/x/builds`: not a directory", status: 4),
             WrongUse("lint --format xml", "error: `--format` takes `text`, `json`, `sarif`, `github`, not `xml`"),
             WrongUse("show 7", "error: there is no build `7`"),
+            WrongUse("run -b ''", "error: `-b` needs a value that is not empty"),
+            WrongUse("show ''", "error: `BUILD` needs a value that is not empty"),
             WrongUse("show x/y", "error: a build is named by its number, by the beginning of its id, or by `latest`"),
             WrongUse("logs", "error: there is no build yet\nhint: `drydock run` makes one"),
             WrongUse("history --limit -1", "error: `--limit` takes a number from 0, not `-1`"),
@@ -153,9 +155,9 @@ struct CommandLineTests {
                 "python3", ["-c", script, Drydock.program.string, tree.path("state").string], in: drydock.directory)
             #expect(
                 result.lines == [
-                    "0 ", "0 ", "2 error: could not open `d\u{FFFD}/none`: no such file or directory",
-                    "2 error: `\u{FFFD}\u{FFFD}` is neither a command of drydock nor a phase",
-                    "2 error: there is no option `--\u{FFFD}`",
+                    "0 ", "0 ", "2 error: could not open `d\\xff/none`: no such file or directory",
+                    "2 error: `\\xff\\xfe` is neither a command of drydock nor a phase",
+                    "2 error: there is no option `--\\xff`",
                     "2 error: the value of `-e` is not UTF-8", "2",
                 ], "\(result.output)\(result.errors)")
         }
@@ -204,6 +206,32 @@ struct CommandLineTests {
             #expect(origin("B") == "two words from -e")
             #expect(origin("S") == "*** from parameter-store /s (local.env:1)")
             #expect(!result.output.contains("hush"))
+        }
+    }
+
+    @Test("control characters in a variable are shown, not left out")
+    func controlCharacters() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands: [x]\n")
+            let result = try Drydock(in: tree)("env", "-e", "A=a\tb\u{1B}[31m\nc")
+            #expect(result.output.contains(#"A "#) && result.output.contains(#"a\tb\u{1B}[31m\nc"#), "\(result.output)")
+        }
+    }
+
+    @Test("a failure before the build is said once where output and messages go to one place")
+    func saidOnce() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands: [a: b]\n")
+            let drydock = try Drydock(in: tree)
+            let run = "\"$0\" run --state-dir \(tree.path("state")) $1 2>&1"
+            func lines(_ more: String) throws -> [String] {
+                try runTool(
+                    "sh", ["-c", run, Drydock.program.string, more], environment: drydock.environment,
+                    in: drydock.directory
+                ).lines
+            }
+            #expect(try lines("").filter { $0.contains("is a map") || $0.contains("error:") }.count == 2)
+            #expect(try lines("-s nowhere").filter { $0.contains("cannot use the source") }.count == 1)
         }
     }
 
