@@ -46,6 +46,7 @@ let package = Package(
         .target(name: "BuildEnvironment", dependencies: ["Buildspec", "Diagnostics", "Files", systemPackage]),
         .target(name: "Sandbox", dependencies: ["SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
         .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", systemPackage]),
+        .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
         .target(name: "Checkout", dependencies: ["Processes", "Files", systemPackage]),
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
@@ -67,8 +68,8 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Sandbox", "Watch",
-                "YAML", systemPackage,
+                "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Sandbox",
+                "Scaffold", "Watch", "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
@@ -113,6 +114,10 @@ let package = Package(
         .testTarget(
             name: "SandboxTests",
             dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
+        .testTarget(
+            name: "ScaffoldTests",
+            dependencies: ["Buildspec", "Diagnostics", "Files", "Scaffold", "TestSupport", "YAML", systemPackage],
+            exclude: ["Snapshots"]),
         .testTarget(name: "WatchTests", dependencies: ["Files", "TestSupport", "Watch", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "YAML"]),
     ],

@@ -40,7 +40,8 @@ extension Program {
     /// Every verb, in the order of the help. `drydock` alone is the first.
     static var actions: [any Action.Type] {
         [
-            RunCommand.self, ShellCommand.self, LintCommand.self, FormatCommand.self, ListCommand.self,
+            RunCommand.self, ShellCommand.self, LintCommand.self, FormatCommand.self, InitCommand.self,
+            ListCommand.self,
             EnvironmentCommand.self, DoctorCommand.self,
             HistoryCommand.self, ShowCommand.self, LogsCommand.self, ImageCommand.self, CompletionCommand.self,
             ManualCommand.self,

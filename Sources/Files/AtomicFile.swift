@@ -50,12 +50,14 @@ public final class AtomicFile {
     }
 
     /// Puts the new file in its place. Afterwards the descriptor is still open, until this object goes.
-    /// - Parameter synchronizing: waits until the disk has the content, for what must survive a power cut.
-    public func commit(synchronizing: Bool = false) throws(FilesError) {
+    /// - Parameters:
+    ///   - synchronizing: waits until the disk has the content, for what must survive a power cut.
+    ///   - replacing: false fails with `.fileExists` where the place is taken.
+    public func commit(synchronizing: Bool = false, replacing: Bool = true) throws(FilesError) {
         if synchronizing, fsync(descriptor.rawValue) != 0 {
             throw FilesError(.write, path: path, underlying: Errno(rawValue: errno))
         }
-        do throws(FilesError) { try directory.rename(temporaryName, to: name) } catch {
+        do throws(FilesError) { try directory.rename(temporaryName, to: name, replacing: replacing) } catch {
             // Told with the file's own name, not the one that only we know.
             throw FilesError(.write, path: path, underlying: error.underlying)
         }

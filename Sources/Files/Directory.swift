@@ -142,8 +142,9 @@ public final class Directory {
     }
 
     /// Gives `old` the name `new`, in place of what bears it.
-    public func rename(_ old: FilePath, to new: FilePath) throws(FilesError) {
-        try renameFlagged(old, to: new, flags: 0)
+    /// - Parameter replacing: false fails with `.fileExists` where something bears it.
+    public func rename(_ old: FilePath, to new: FilePath, replacing: Bool = true) throws(FilesError) {
+        try renameFlagged(old, to: new, flags: replacing ? 0 : LINUX_RENAME_NOREPLACE)
     }
 
     /// Swaps two names in one step.

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Diagnostics
+internal import Files
+
+/// Why no buildspec can be drafted for a directory.
+public struct ScaffoldError: Error {
+    public enum Code: Sendable {
+        /// The directory, or a file in it, cannot be read.
+        case unreadable
+        /// A file that says what to build is not what its name promises.
+        case broken
+    }
+
+    public var code: Code
+    public var message: String
+    public var hints: [String] = []
+    /// Where it is wrong, and in which text.
+    public var diagnostic: Diagnostic?
+    public var source: SourceText?
+
+    static func unreadable(_ error: FilesError) -> ScaffoldError {
+        ScaffoldError(code: .unreadable, message: "\(error)")
+    }
+
+    static func broken(_ name: String, _ finding: Diagnostic, _ source: SourceText) -> ScaffoldError {
+        var finding = finding
+        finding.message = "`\(name)` is not JSON: \(finding.message)"
+        finding.hints = ["mend it first: the buildspec depends on what it says"]
+        // CodeBuild does not read it.
+        finding.codeBuild = nil
+        return ScaffoldError(code: .broken, message: finding.message, diagnostic: finding, source: source)
+    }
+
+    static func notAnObject(_ name: String, _ source: SourceText) -> ScaffoldError {
+        ScaffoldError(
+            code: .broken, message: "`\(name)` does not hold a JSON object",
+            hints: ["mend it first: the buildspec depends on what it says"])
+    }
+}
