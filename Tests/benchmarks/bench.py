@@ -14,6 +14,7 @@ A whole process is timed, from its start until it has been waited for. With --st
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import pwd
@@ -241,6 +242,34 @@ class Bench:
         # As fast as: within what two runs of the same thing differ on a busy machine.
         self.report(f"{count} files of source, to 10", large, "10 files", small, 1.1)
 
+    def watch(self):
+        directory = self.source("watched", ["/bin/true"], ["word"])
+        process = subprocess.Popen(
+            [self.drydock, "run", "--watch", "--progress", "json"], cwd=directory, env=self.environment,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        seconds = []
+        try:
+            self.await_event(process, "build-ended")
+            for _ in range(self.runs):
+                # Long enough for the next build's launcher to be there, as it is when a person types.
+                time.sleep(0.1)
+                start = time.monotonic()
+                (pathlib.Path(directory) / "word").write_text("changed")
+                self.await_event(process, "build-started")
+                seconds.append(time.monotonic() - start)
+                self.await_event(process, "build-ended")
+        finally:
+            process.terminate()
+            process.wait()
+        self.say("--watch, from a change to the next build", statistics.median(seconds) * MILLISECOND,
+                 "at most 100 ms", True, 100, "ms", f"{spread(seconds)} ms")
+
+    def await_event(self, process, name):
+        for line in process.stdout:
+            if json.loads(line).get("event") == name:
+                return
+        raise SystemExit(f"bench: `drydock run --watch` ended before `{name}`")
+
 
 def spread(seconds):
     values = [value * MILLISECOND for value in seconds]
@@ -259,6 +288,7 @@ def measure(options):
     bench.further_commands()
     bench.output()
     bench.large_source()
+    bench.watch()
     return bench.broken
 
 
