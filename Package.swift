@@ -69,7 +69,7 @@ let package = Package(
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
                 "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Sandbox",
-                "Scaffold", "Watch", "YAML", systemPackage,
+                "SandboxPlan", "Scaffold", "Watch", "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file

@@ -41,6 +41,7 @@ extension BuildRunner {
         var shown = command
         shown.text = masked(command.text)
         emit(.commandStarted(shown))
+        surroundings.debugger?.willRun(debugged(shown, plan))
         relay.commandWillStart()
         let start = surroundings.clock.monotonic
         let outcome: CommandOutcome
@@ -90,6 +91,7 @@ extension BuildRunner {
             fail(
                 phase, .commandFailed(command.text, reason: end.reason ?? ""), command: command, end: end,
                 hints: hints.hints)
+            debugFailure(end, of: command, in: phase, hints: hints.hints, plan)
             return .failed
         }
     }

@@ -119,6 +119,7 @@ extension BuildRunner {
         do {
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
+            debugBegins(started.runner)
             for notice in started.notices { warn(Warning(message: notice.message, hint: notice.hint)) }
             return .succeeded
         } catch {

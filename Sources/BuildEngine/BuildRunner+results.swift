@@ -123,6 +123,7 @@ extension BuildRunner {
     func closeSandbox() {
         guard let open = sandbox else { return }
         sandbox = nil
+        surroundings.debugger?.ended()
         do { try open.close() } catch { warn(.leftover(error.message)) }
     }
 }

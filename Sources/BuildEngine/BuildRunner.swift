@@ -28,6 +28,8 @@ public final class BuildRunner {
         public var observers: [any BuildObserver]
         public var clock: BuildClock
         public var stop: any StopSource
+        /// Looks into the build while it runs; nil where nobody does.
+        public var debugger: (any BuildDebugging)?
         /// Where the log is kept, for the record.
         public var logPath: String
         public var processIdentifier: Int
@@ -73,7 +75,9 @@ public final class BuildRunner {
     let surroundings: Surroundings
     let planner: BuildPlanner
     let relay: OutputRelay
-    let deadline: MonotonicTime
+    var deadline: MonotonicTime
+    /// Whether a command stands at a breakpoint.
+    var isAtBreakpoint = false
 
     var machine = PhaseMachine(scripts: [:])
     /// What the plan became: nil before it was tried.
@@ -247,7 +251,8 @@ public final class BuildRunner {
                 phase: phase, context: .timedOut, command: command, end: command == nil ? nil : .timedOut,
                 directory: command == nil ? nil : directoryAtEnd,
                 message: "the build was not done within \(minutes) minute\(minutes == "1" ? "" : "s")",
-                hints: ["`--timeout MINUTES` gives it more time"])
+                hints: (isAtBreakpoint ? ["it was paused at a breakpoint, where time goes on"] : [])
+                    + ["`--timeout MINUTES` gives it more time"])
         case .stopped:
             failure = BuildOutcome.Failure(
                 phase: phase, context: PhaseContext(), command: command, end: command == nil ? nil : .stopped,
@@ -273,7 +278,7 @@ public final class BuildRunner {
     }
 
     /// Where the command that just ended left the shell.
-    private var directoryAtEnd: String? {
+    var directoryAtEnd: String? {
         guard let plan, let sandbox else { return nil }
         let saved = plan.buildspec.version == .v0_1 ? nil : sandbox.savedDirectory
         return masked(saved ?? plan.sources[0].path)

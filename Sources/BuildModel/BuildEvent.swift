@@ -99,6 +99,7 @@ public struct CommandReference: Sendable, Equatable, Codable {
 /// Where a build waits, and how it goes on.
 public struct BuildPause: Sendable, Equatable {
     public var reason: Reason
+    /// The command that waits, or failed.
     public var command: CommandReference?
     /// What is left of the build's time, in milliseconds; it runs down at a breakpoint, as in CodeBuild.
     public var remaining: Int
@@ -107,7 +108,7 @@ public struct BuildPause: Sendable, Equatable {
         /// The running command called `codebuild-breakpoint`; this many is the build's number for `drydock attach`.
         case breakpoint(build: Int)
         /// The command failed, and the user has a shell in the place where it did.
-        case shell
+        case shell(BuildOutcome.Failure)
     }
 
     public init(reason: Reason, command: CommandReference?, remaining: Int) {
@@ -120,7 +121,7 @@ public struct BuildPause: Sendable, Equatable {
     public var words: (message: String, hint: String)? {
         guard case .breakpoint(let build) = reason else { return nil }
         return (
-            "paused at a breakpoint; the build's time goes on, and \(CodeBuildLog.durationText(remaining)) are left of it",
+            "paused at a breakpoint; the build's time goes on: \(CodeBuildLog.durationText(remaining)) are left",
             "`drydock attach \(build)` opens a shell there, and `codebuild-resume` in it goes on; so does "
                 + "`drydock attach --resume \(build)`"
         )

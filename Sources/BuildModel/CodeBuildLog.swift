@@ -35,7 +35,7 @@ public enum CodeBuildLog {
             guard let words = pause.words else { return note("a shell was opened where the command failed", at: time) }
             return note(words.message, at: time) + note("hint: " + words.hint, at: time)
         case .resumed(let milliseconds):
-            return note("the build goes on after \(durationText(milliseconds))", at: time)
+            return note("the build goes on, after \(durationText(milliseconds))", at: time)
         case .retrying(let attempt, let limit, let phase):
             return note("retrying the build because \(phase.rawValue) failed (\(attempt) of \(limit))", at: time)
         case .buildEnded(let outcome):

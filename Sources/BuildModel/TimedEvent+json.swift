@@ -92,7 +92,9 @@ extension BuildEvent {
             case .breakpoint(let build):
                 writer.member("reason", "breakpoint")
                 writer.member("build", build)
-            case .shell: writer.member("reason", "shell")
+            case .shell(let failure):
+                writer.member("reason", "shell")
+                failure.write("failure", to: &writer)
             }
             writer.member("remainingMilliseconds", pause.remaining)
             pause.command?.write("command", to: &writer)

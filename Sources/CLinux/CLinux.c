@@ -77,6 +77,14 @@ void linux_die_of_signal(int number) {
     raise(number);
 }
 
+void linux_unblock_signals(uint64_t mask) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int number = 1; number < 64; number++)
+        if (mask >> number & 1) sigaddset(&set, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int linux_signal_descriptor(uint64_t mask) {
     sigset_t set;
     if (mask == 0) {

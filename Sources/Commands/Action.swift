@@ -40,11 +40,9 @@ extension Program {
     /// Every verb, in the order of the help. `drydock` alone is the first.
     static var actions: [any Action.Type] {
         [
-            RunCommand.self, ShellCommand.self, LintCommand.self, FormatCommand.self, InitCommand.self,
-            ListCommand.self,
-            EnvironmentCommand.self, DoctorCommand.self,
-            HistoryCommand.self, ShowCommand.self, LogsCommand.self, ImageCommand.self, CompletionCommand.self,
-            ManualCommand.self,
+            RunCommand.self, ShellCommand.self, AttachCommand.self, LintCommand.self, FormatCommand.self,
+            InitCommand.self, ListCommand.self, EnvironmentCommand.self, DoctorCommand.self, HistoryCommand.self,
+            ShowCommand.self, LogsCommand.self, ImageCommand.self, CompletionCommand.self, ManualCommand.self,
         ]
     }
 

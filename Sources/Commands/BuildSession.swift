@@ -17,6 +17,7 @@ struct BuildSession {
     var request: BuildRequest
     var store: BuildStore
     var progress: ProgressOptions
+    var debug = DebugOptions()
     var terminal: Terminal
     /// `--state-dir`, for commands that are shown to the user.
     var stateDirectory: String?
@@ -66,6 +67,9 @@ struct BuildSession {
         surroundings.observers = [writer, view.observer]
         if let events { surroundings.observers.append(events.observer) }
         surroundings.keep = { writer.write($0) }
+        let debugger = debug.debugger(
+            build: number, directory: store.buildDirectory(uuid), terminal: terminal, stop: signals)
+        surroundings.debugger = debugger
         surroundings.didPlan = { plan in
             view.hide?(plan.environment.valuesToHide)
             view.take(plan.buildspecText)

@@ -27,7 +27,8 @@ struct RunCommand: Action {
                 words: PhaseType.commandPhases.compactMap(\.buildspecName)),
             groups: [
                 SourceOptions.group, SandboxOptions.group,
-                OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), ProgressOptions.group,
+                OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), DebugOptions.group,
+                ProgressOptions.group,
                 StateOptions.group,
             ])
     }
@@ -53,6 +54,7 @@ struct RunCommand: Action {
     private let watches: Bool
     private let dryRun: Bool
     private let printSandbox: Bool
+    private let debug: DebugOptions
     private let progress: ProgressOptions
     private let state: StateOptions
 
@@ -65,6 +67,7 @@ struct RunCommand: Action {
         watches = words[Self.watch]
         dryRun = words[Self.dryRun]
         printSandbox = words[Self.printSandbox]
+        debug = DebugOptions(words)
         progress = try ProgressOptions(words)
         state = StateOptions(words)
     }
@@ -83,7 +86,7 @@ struct RunCommand: Action {
         }
         if dryRun || printSandbox { return try preview(request, store, terminal) }
         return try BuildSession(
-            request: request, store: store, progress: progress, terminal: terminal,
+            request: request, store: store, progress: progress, debug: debug, terminal: terminal,
             stateDirectory: state.directory.map(Arguments.displayed), launcher: launcher
         ).run()
     }

@@ -105,6 +105,7 @@ int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char
 void linux_die_of_signal(int number);
 // A descriptor that reads signals (all of them, or those of the mask), which are blocked first.
 int linux_signal_descriptor(uint64_t mask);
+void linux_unblock_signals(uint64_t mask);
 // The next pending signal of a signal descriptor, 0 when there is none.
 int linux_next_signal(int descriptor);
 // One descriptor that is readable when any of several is.

@@ -22,17 +22,17 @@ final class CallerTerminal {
         guard isatty(1) != 0, tcgetattr(0, &modes) == 0 else { return nil }
         self.modes = modes
         self.output = output
-        signals = linux_signal_descriptor([SIGWINCH, SIGTSTP, SIGCONT].reduce(0) { $0 | 1 << UInt64($1) })
+        signals = linux_signal_descriptor(Self.watched)
     }
 
     deinit {
         restore()
         if signals >= 0 { close(signals) }
-        var mask = sigset_t()
-        sigemptyset(&mask)
-        for number in [SIGWINCH, SIGTSTP, SIGCONT] { sigaddset(&mask, number) }
-        sigprocmask(SIG_UNBLOCK, &mask, nil)
+        // The other two have no effect that blocking would keep back, and others may wait for them.
+        linux_unblock_signals(1 << UInt64(SIGTSTP))
     }
+
+    private static let watched = [SIGWINCH, SIGTSTP, SIGCONT].reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
 
     /// Of the type that programs look up capabilities by.
     var type: String {
@@ -71,17 +71,15 @@ final class CallerTerminal {
         output.write(bytes)
     }
 
-    /// Takes what came of signals; true when the size may have changed.
-    func takeSignals() -> Bool {
-        var mayHaveChanged = false
+    /// Does what the signals that came ask for.
+    func takeSignals() {
         while signals >= 0 {
             let number = linux_next_signal(signals)
-            if number <= 0 { return mayHaveChanged }
-            mayHaveChanged = true
+            if number <= 0 { return }
             if number == SIGTSTP { stop() }
+            // Whoever stopped us may have changed the terminal.
             if number == SIGCONT { makeRaw() }
         }
-        return mayHaveChanged
     }
 
     /// Somebody else's Ctrl-Z, since ours goes to the shell: the terminal is theirs until SIGCONT.

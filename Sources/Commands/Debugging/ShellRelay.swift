@@ -29,7 +29,7 @@ enum ShellEnding: Equatable {
         switch self {
         case .exited(let status): .command(status: Int32(status))
         case .signaled(let signal): .command(status: 128 + Int32(signal))
-        case .buildEnded: .succeeded
+        case .buildEnded: .command(status: 128 + SIGHUP)
         case .interrupted(let meaning): meaning
         }
     }
@@ -38,7 +38,7 @@ enum ShellEnding: Equatable {
 /// Carries bytes between the caller and a shell, in one poll(2) loop, until the shell ends or the caller is told to.
 struct ShellRelay {
     let terminal: Terminal
-    let stop: any StopSource
+    let stop: StopSignals
     let shell: any RemoteShell
 
     /// Talks to a shell on a terminal of its own.
@@ -48,6 +48,7 @@ struct ShellRelay {
         var input = ByteQueue()
         var master: Int32? = master.rawValue
         if let master { _ = fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) }
+        var size = caller.size
         caller.makeRaw()
         var wasCutOff = true
         defer { caller.restore(wasCutOff: wasCutOff) }
@@ -68,7 +69,12 @@ struct ShellRelay {
             let output = polled.addWriting(blocked)
             polled.wait()
             if stop.request != nil { return .interrupted(stop.meaning) }
-            if polled.isReady(signals), caller.takeSignals(), let master { setSize(master, caller) }
+            if polled.isReady(signals) { caller.takeSignals() }
+            let newSize = caller.size
+            if newSize != size, let master {
+                size = newSize
+                setSize(master, size)
+            }
             if polled.isReady(output) { terminal.output.resume() }
             if polled.isReady(keys), !input.fill(from: 0) { return .interrupted(.interrupted(signal: SIGHUP)) }
             if let target = master, polled.isReady(screen) || !input.isEmpty {
@@ -80,8 +86,7 @@ struct ShellRelay {
         }
     }
 
-    private func setSize(_ master: Int32, _ caller: CallerTerminal) {
-        let size = caller.size
+    private func setSize(_ master: Int32, _ size: (rows: UInt16, columns: UInt16)) {
         var window = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
         _ = ioctl(master, UInt(TIOCSWINSZ), &window)
     }

@@ -77,7 +77,7 @@ struct ShellSession {
 struct ShellOpening {
     var options: ShellOptions?
     var terminal: Terminal
-    var stop: any StopSource
+    var stop: StopSignals
 
     /// - Parameter request: its script is chosen here.
     func run(_ request: ShellRequest, in sandbox: Sandbox) throws -> ShellEnding {

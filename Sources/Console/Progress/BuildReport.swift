@@ -40,6 +40,11 @@ struct BuildReport {
         return "\(name) \(words(outcome.status)) after \(CodeBuildLog.durationText(outcome.milliseconds))\(again)"
     }
 
+    /// What failed, while the build is not over.
+    func text(_ failure: BuildOutcome.Failure, tail: OutputTail?) -> String {
+        (tail.map(output) ?? "") + self.failure(failure) + "\n"
+    }
+
     private func words(_ status: BuildStatus) -> String {
         switch status {
         case .succeeded: "succeeded"

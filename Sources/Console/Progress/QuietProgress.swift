@@ -36,6 +36,12 @@ public final class QuietProgress: BuildObserver {
         case .retrying:
             failedTail = nil
             retries += 1
+        case .paused(let pause):
+            if let words = pause.words { writer.write("\(words.message)\n\(style.cyan("hint:")) \(words.hint)\n") }
+            if case .shell(let failure) = pause.reason {
+                let report = BuildReport(style: style, columns: size().usable.columns, source: source)
+                writer.write(report.text(failure, tail: failedTail))
+            }
         case .buildEnded(let outcome):
             let report = BuildReport(
                 style: style, columns: size().usable.columns, source: source, nextCommands: nextCommands(outcome),

@@ -87,8 +87,14 @@ public final class TerminalProgress: BuildObserver {
         case .artifactPacked(let artifact):
             artifacts.append(artifact)
         case .paused(let pause):
-            // A shell has the screen from here on.
-            if let words = pause.words { show(warning(words.message, words.hint), at: event.time) }
+            switch pause.reason {
+            case .breakpoint:
+                if let words = pause.words { show(warning(words.message, words.hint), at: event.time) }
+            case .shell(let failure):
+                // A shell has the screen from here on.
+                let report = BuildReport(style: style, columns: surface.size().usable.columns, source: source)
+                writer.write(begin() + report.text(failure, tail: verbosity == .verbose ? nil : failedTail))
+            }
         case .resumed: break
         case .retrying(let attempt, let limit, let type):
             failedTail = nil
