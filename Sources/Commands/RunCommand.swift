@@ -81,7 +81,7 @@ struct RunCommand: Action {
             }
             return try WatchSession(
                 request: request, store: store, progress: progress, terminal: terminal,
-                stateDirectory: state.stateDir.map(Arguments.displayed)
+                stateDirectory: state.directory.map(Arguments.displayed)
             ).run(launcher: launcher)
         }
         if dryRun || printSandbox { return try preview(request, store, terminal) }

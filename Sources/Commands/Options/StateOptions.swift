@@ -19,8 +19,5 @@ struct StateOptions {
 
     init(_ words: ParsedWords) { directory = words[Self.directory] }
 
-    /// As it was given.
-    var stateDir: String? { directory }
-
     func store() throws -> BuildStore { BuildStore(directory: try Caller.stateDirectory(directory)) }
 }
