@@ -79,6 +79,7 @@ struct RunCommand: Action {
             if dryRun || printSandbox {
                 throw CommandFailure.conflict("--watch", dryRun ? "--dry-run" : "--print-sandbox")
             }
+            if debug.opensShell { throw CommandFailure.conflict("--watch", "--shell-on-failure") }
             return try WatchSession(
                 request: request, store: store, progress: progress, terminal: terminal,
                 stateDirectory: state.directory.map(Arguments.displayed)

@@ -52,9 +52,8 @@ struct AttachTests {
             let running = try RunningDrydock(drydock, ["run", "--debug-session"])
             #expect(running.wait(for: "paused at a breakpoint"), "\(running.text)")
             #expect(running.wait(for: "hint: `drydock attach 1` opens a shell there"))
-            let socket = try #require(
-                try tree.listing("state").first { $0.hasPrefix("builds/") && $0.hasSuffix("/attach") })
-            #expect(try tree.root.status(FilePath("state/" + socket)).mode & 0o777 == 0o600)
+            let socket = try #require(try tree.listing("state/builds").first { $0.hasSuffix("/attach") })
+            #expect(try tree.root.status(FilePath("state/builds/" + socket)).mode & 0o777 == 0o600)
 
             let asked = try drydock("attach", "-c", "echo $COLOUR $STEP $INNER $PWD; echo in >&2; exit 9")
             #expect(asked.output == "blue two yes /usr\n")
@@ -76,7 +75,7 @@ struct AttachTests {
             #expect(running.end() == 0, "\(running.text)")
             #expect(running.text.contains("the build goes on, after "))
             #expect(running.text.contains("\nwent on with hello\n"))
-            #expect(try !tree.listing("state").contains(socket))
+            #expect(try !tree.listing("state/builds").contains(socket))
             let events = try drydock("logs", "--json").output
             #expect(events.contains("\"event\":\"paused\",\"reason\":\"breakpoint\",\"build\":1,"))
             #expect(events.contains("\"event\":\"resumed\",\"milliseconds\":"))

@@ -82,6 +82,16 @@ final class DrydockOnTerminal {
         }
     }
 
+    /// Types again and again, until something is shown.
+    func type(_ key: String, until wanted: String) -> Bool {
+        for _ in 0..<10 {
+            usleep(300_000)
+            type(key)
+            if wait(for: wanted, seconds: 3) { return true }
+        }
+        return false
+    }
+
     private var seenOffset = 0
     private var seen: String.Index { text.utf8.index(text.startIndex, offsetBy: seenOffset) }
 
