@@ -19,6 +19,8 @@ public struct BuiltInVariables: Sendable {
     public var initiator: String
     /// Milliseconds since 1970.
     public var startTimeMilliseconds: Int
+    /// The key of the project, its ARN or `alias/…`; nil for the account's own key for S3.
+    public var encryptionKey: String?
     public var source: Source
     public var secondarySources: [Source]
 
@@ -89,7 +91,7 @@ public struct BuiltInVariables: Sendable {
         add("CODEBUILD_BUILD_URL", "\(console)#/builds/\(buildIdentifier)/view/new")
         add("CODEBUILD_CI", "true")
         add("CODEBUILD_INITIATOR", initiator)
-        add("CODEBUILD_KMS_KEY_ID", "arn:aws:kms:\(region):\(accountIdentifier):alias/aws/s3")
+        add("CODEBUILD_KMS_KEY_ID", encryptionKey ?? "arn:aws:kms:\(region):\(accountIdentifier):alias/aws/s3")
         add("CODEBUILD_LOCAL_BUILD", "true")
         add("CODEBUILD_LOG_PATH", uuid)
         add("CODEBUILD_PROJECT_ARN", "arn:aws:codebuild:\(region):\(accountIdentifier):project/\(project)")

@@ -6,13 +6,15 @@ internal import Diagnostics
 
 /// Puts a build's environment together.
 ///
-/// A later source overrides an earlier one: image, CodeBuild's own variables, the buildspec's `env`, environment files in
-/// the order given, flags. This is CodeBuild's order (AWS CodeBuild User Guide, "Environment variables in build
-/// environments") with files and flags in the place of the project's and the build's own variables. A variable that
+/// A later source overrides an earlier one: image, CodeBuild's own variables, the buildspec's `env`, the project,
+/// environment files in the order given, flags. This is CodeBuild's order (AWS CodeBuild User Guide, "Environment
+/// variables in build environments") with files and flags in the place of what StartBuild overrides. A variable that
 /// CodeBuild itself sets under a `CODEBUILD_` name keeps CodeBuild's value.
 public struct EnvironmentResolver {
     public var image: [EnvironmentVariable]
     public var builtIns: [EnvironmentVariable]
+    /// Of equal names the last counts.
+    public var project: [ProjectVariable] = []
     public var files: [EnvironmentFile]
     public var flags: [EnvironmentFlag]
     /// Asked for what neither files nor flags name.
@@ -41,7 +43,8 @@ public struct EnvironmentResolver {
         for variable in builtIns {
             table.setBuiltIn(ResolvedVariable(name: variable.name, value: variable.value, origin: .builtIn))
         }
-        let sections = SectionedVariables(specification)
+        var sections = SectionedVariables(specification)
+        sections.remove(Set(project.map(\.name)))
         table.warnings += sections.warnings
         for variable in sections.plain {
             let span = variable.value.span
@@ -49,8 +52,15 @@ public struct EnvironmentResolver {
                 ResolvedVariable(name: variable.name.value, value: variable.value.value, origin: .buildspec(span)),
                 span: variable.name.span, source: "the buildspec")
         }
+        for variable in project where variable.store == nil {
+            table.set(
+                ResolvedVariable(name: variable.name, value: variable.value, origin: .project(variable.span)),
+                span: variable.span, source: "the project")
+        }
         // What the user set for this run, whichever way; a stored variable of the same name takes its value from here.
-        let stored = Set(sections.parameters.map(\.name.value) + sections.secrets.map(\.name.value))
+        let stored = Set(
+            sections.parameters.map(\.name.value) + sections.secrets.map(\.name.value)
+                + project.filter { $0.store != nil }.map(\.name))
         for entry in files.flatMap(\.variables) where !stored.contains(entry.name) {
             table.set(
                 ResolvedVariable(name: entry.name, value: entry.value, origin: .environmentFile(entry.span)),
@@ -83,7 +93,14 @@ public struct EnvironmentResolver {
                 name: variable.name.value, store: .secretsManager, reference: variable.value.value,
                 span: variable.value.span)
         }
-        let requests = (parameters + secrets).filter { !table.refuses($0.name, $0.span, source: "the buildspec") }
+        let own = project.compactMap { variable in
+            variable.store.map {
+                VariableRequest(name: variable.name, store: $0, reference: variable.value, span: variable.span)
+            }
+        }
+        let requests =
+            (parameters + secrets).filter { !table.refuses($0.name, $0.span, source: "the buildspec") }
+            + own.filter { !table.refuses($0.name, $0.span, source: "the project") }
         guard !requests.isEmpty else { return }
         var answers: [String: ProvidedValue] = [:]
         for provider in [localValues] + providers {
@@ -130,6 +147,14 @@ private struct SectionedVariables {
         parameters = keep(specification.parameterStore, section: "parameter-store", &winners)
         for variable in parameters { winners[variable.name.value] = (variable.name.span, "parameter-store") }
         plain = keep(specification.variables, section: "variables", &winners)
+    }
+
+    /// Leaves out what the project sets: its word counts more.
+    mutating func remove(_ names: Set<String>) {
+        if names.isEmpty { return }
+        plain.removeAll { names.contains($0.name.value) }
+        parameters.removeAll { names.contains($0.name.value) }
+        secrets.removeAll { names.contains($0.name.value) }
     }
 
     private mutating func keep(

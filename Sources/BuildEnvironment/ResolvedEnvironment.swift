@@ -5,7 +5,7 @@ public import Diagnostics
 
 /// The environment that a build starts with: every name once, with its value and where that came from.
 public struct ResolvedEnvironment: Sendable {
-    /// In order of first appearance: image, CodeBuild's own, buildspec, files, flags.
+    /// In order of first appearance: image, CodeBuild's own, buildspec, project, files, flags.
     public var variables: [ResolvedVariable]
     /// What the user should know; nothing here is an error.
     public var warnings: [Diagnostic]
@@ -73,6 +73,8 @@ public struct ResolvedVariable: Sendable, Equatable {
         case builtIn
         /// `env/variables`; the place of the value.
         case buildspec(SourceSpan)
+        /// The project's `environmentVariables`; the place of the name.
+        case project(SourceSpan)
         /// `--env-file`; the place of the name.
         case environmentFile(SourceSpan)
         /// `-e` or `--secret`, as it was written.
@@ -85,7 +87,7 @@ public struct ResolvedVariable: Sendable, Equatable {
             switch self {
             case .image: "image"
             case .builtIn: "CodeBuild"
-            case .buildspec(let span), .environmentFile(let span):
+            case .buildspec(let span), .project(let span), .environmentFile(let span):
                 "\(DisplayText.escaped(span.path)):\(span.start.line)"
             case .flag(let option): option
             case .store(let request, let provider):

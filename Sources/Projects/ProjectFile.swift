@@ -22,6 +22,8 @@ public struct ProjectFile {
     private struct Candidate {
         /// The logical id in a template.
         var identifier: String?
+        /// The key of the logical id.
+        var key: Node?
         var definition: Node
         /// The whole resource of a template.
         var resource: Node?
@@ -31,7 +33,7 @@ public struct ProjectFile {
     public struct Selection: Sendable, Equatable {
         public var definition: ProjectDefinition
         /// The project's logical id in a template.
-        public var identifier: String?
+        public var identifier: Placed<String>?
         /// Warnings, by place.
         public var diagnostics: [Diagnostic]
     }
@@ -86,7 +88,7 @@ public struct ProjectFile {
         if Template.isTemplate(root) {
             return Template(root: root, path: "").projects.map { entry in
                 Candidate(
-                    identifier: entry.key.scalar?.text,
+                    identifier: entry.key.scalar?.text, key: entry.key,
                     definition: entry.value["Properties"]
                         ?? Node(content: .map([]), start: entry.key.start, end: entry.key.end),
                     resource: entry.value)
@@ -126,7 +128,10 @@ public struct ProjectFile {
         }
         if findings.isRejected { throw .invalid(findings.sorted, in: source) }
         if let evaluator { try checkNames(parameters, evaluator) }
-        return Selection(definition: definition, identifier: candidate.identifier, diagnostics: findings.sorted)
+        return Selection(
+            definition: definition,
+            identifier: candidate.key.map { Placed(candidate.identifier ?? "", $0.span(in: source.path)) },
+            diagnostics: findings.sorted)
     }
 
     private func evaluator(

@@ -65,7 +65,7 @@ extension Diagnostic {
             hints: nearest.map { ["did you mean `\($0)`?"] } ?? [])
     }
 
-    static func noLocalMeaning(_ name: String, _ reason: String, at span: SourceSpan) -> Diagnostic {
+    static func noLocalMeaning(_ name: String, _ reason: String, at span: SourceSpan?) -> Diagnostic {
         .project(.noLocalMeaning, .warning, "`\(name)` changes nothing here: \(reason)", at: span)
     }
 
@@ -177,6 +177,10 @@ extension ProjectsError {
             .option, "the template has no parameter `\(DisplayText.escaped(name))`",
             hints: nearest.map { ["did you mean `\($0)`?"] }
                 ?? (known.isEmpty ? [] : ["there is: " + listed(known).joined(separator: ", ")]))
+    }
+
+    static func override(_ name: String, _ reason: String, hints: [String] = []) -> ProjectsError {
+        ProjectsError(.option, "the value of `--\(name)` is not right: \(reason)", hints: hints)
     }
 
     static let parameterWithoutTemplate = ProjectsError(

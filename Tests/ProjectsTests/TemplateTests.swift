@@ -149,7 +149,7 @@ struct TemplateTests {
                 "Triggers": {"Webhook": true}}}, "Role": {"Type": "AWS::IAM::Role"}}}
             """
         let selection = try Reading.select(text)
-        #expect(selection.identifier == "One")
+        #expect(selection.identifier?.value == "One")
         #expect(selection.definition.source.buildspec?.value == "version: 0.2\nphases: {}")
         #expect(selection.definition.timeoutMinutes?.value == 10)
         let names = selection.diagnostics.compactMap { $0.message.split(separator: "`").first }
@@ -166,8 +166,8 @@ struct TemplateTests {
               A: {Type: AWS::CodeBuild::Project, Properties: {Name: !Sub "${AWS::StackName}-a", Source: {Type: S3}}}
               B: {Type: AWS::CodeBuild::Project, Properties: {Source: {Type: S3}}}
             """
-        #expect(try Reading.select(text, "B", as: "t.yml").identifier == "B")
-        #expect(try Reading.select(text, "local-a", as: "t.yml").identifier == "A")
+        #expect(try Reading.select(text, "B", as: "t.yml").identifier?.value == "B")
+        #expect(try Reading.select(text, "local-a", as: "t.yml").identifier?.value == "A")
         #expect(
             Reading.findings(text, as: "t.yml") == [
                 "`t.yml` holds 2 projects, and none is named", "name one: `t.yml#A`, `t.yml#B`",

@@ -189,7 +189,10 @@ extension ProjectReader {
             if boolean(member)?.value == true {
                 ignore(member, in: section, "no docker daemon runs in the sandbox")
             }
-        case "imagePullCredentialsType": break
+        case "imagePullCredentialsType":
+            if member.value.scalar?.text == "SERVICE_ROLE" {
+                ignore(member, in: section, "images are not pulled from a registry")
+            }
         default:
             if member.value.entries?.isEmpty == true || member.value.scalar?.text == "" { break }
             let reasons = [

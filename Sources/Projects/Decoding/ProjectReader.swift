@@ -12,6 +12,8 @@ struct ProjectReader {
     /// Works out a template's functions; nil where values stand for themselves.
     let evaluator: TemplateEvaluator?
     let findings: Findings
+    /// The option that is read instead of a file.
+    var option: String?
 
     enum Spelling: Sendable {
         case api, cloudFormation
@@ -134,7 +136,7 @@ struct ProjectReader {
 
     /// Says that a member changes nothing here.
     func ignore(_ member: Member, in section: String = "", _ reason: String) {
-        let name = (section.isEmpty ? "" : section + ".") + written(member.name)
+        let name = option ?? (section.isEmpty ? "" : section + ".") + written(member.name)
         // What a list or map holds is not underlined line by line: the key says it.
         warn(.noLocalMeaning(name, reason, at: span(member.key)))
     }

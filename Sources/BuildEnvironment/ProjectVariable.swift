@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import Diagnostics
+
+/// A variable that a project sets, or that StartBuild overrides.
+///
+/// Source: `EnvironmentVariable`, AWS CodeBuild API Reference.
+public struct ProjectVariable: Sendable, Equatable {
+    public var name: String
+    /// The value, or where it is kept.
+    public var value: String
+    /// Nil for a plain value.
+    public var store: VariableRequest.Store?
+    public var span: SourceSpan
+
+    public init(name: String, value: String, store: VariableRequest.Store?, span: SourceSpan) {
+        self.name = name
+        self.value = value
+        self.store = store
+        self.span = span
+    }
+}
