@@ -26,12 +26,12 @@ public struct BuildPlanner {
 
     /// Whether planning takes noticeable time, as a checkout does.
     var fetches: Bool {
-        ([request.source] + request.secondarySources).contains(where: \.isFetched)
+        ([request.source] + request.secondarySources).contains { $0.isFetched || $0.location == .empty }
     }
 
     /// - Parameter isCancelled: asked while git works; once it says so the plan fails.
     public func plan(isCancelled: @escaping () -> Bool = { false }) throws(EngineError) -> BuildPlan {
-        var notices: [String] = []
+        var notices = request.notices
         do {
             return try plan(&notices, isCancelled)
         } catch {
@@ -72,7 +72,7 @@ public struct BuildPlanner {
             throw .shellUnavailable(shell, source: found.text)
         }
         notices.append("Processing environment variables")
-        var advice = found.warnings
+        var advice = request.warnings + found.warnings
         let phases = planPhases(buildspec, advice: &advice)
         let environment = try resolveEnvironment(buildspec, sources: sources, text: found.text)
         let runtimes = try runtimes(for: buildspec, environment, source: found.text)
@@ -106,6 +106,7 @@ public struct BuildPlanner {
     ) throws(EngineError) -> BuildPlan.PlannedSource {
         let path = "/codebuild/output/src\(identifiers.digits(for: source.identifier ?? ""))/src"
         let isWritable = request.mountsSource && source.identifier == nil
+        if source.location == .empty { return try planEmpty(source, path: path) }
         guard !source.isFetched, case .directory(let directory) = source.location else {
             return try checkOut(source, path: path, isCancelled)
         }
@@ -118,6 +119,16 @@ public struct BuildPlanner {
             repositoryURL: git?.remoteURL)
     }
 
+    private func planEmpty(
+        _ source: SourceRequest, path: String
+    ) throws(EngineError) -> BuildPlan.PlannedSource {
+        let destination = checkouts.appending(source.identifier ?? "primary")
+        do { _ = try Directory.make(destination) } catch { throw .sourceUnavailable(destination, error) }
+        return BuildPlan.PlannedSource(
+            identifier: source.identifier, hostPath: destination, path: path, displayed: source.displayed,
+            isCheckout: true, isWritable: false, version: nil, resolvedVersion: nil, repositoryURL: nil)
+    }
+
     private func checkOut(
         _ source: SourceRequest, path: String, _ isCancelled: @escaping () -> Bool
     ) throws(EngineError) -> BuildPlan.PlannedSource {
@@ -125,6 +136,7 @@ public struct BuildPlanner {
         let location: String
         switch source.location {
         case .repository(let url): location = url
+        case .empty: preconditionFailure("nothing is fetched for an empty source")
         case .directory(let directory):
             do { location = try canonical(directory).string } catch { throw .sourceUnavailable(directory, error) }
         }
@@ -210,19 +222,22 @@ public struct BuildPlanner {
                 identifier: source.identifier, directory: source.path, version: source.version,
                 resolvedVersion: source.resolvedVersion, repositoryURL: source.repositoryURL)
         }
-        let builtIns = BuiltInVariables(
+        var builtIns = BuiltInVariables(
             buildIdentifier: identifiers.buildIdentifier, buildARN: identifiers.arn(region: request.region),
-            project: identifiers.project, buildNumber: identifiers.number, image: request.image.words,
+            project: identifiers.project, buildNumber: identifiers.number,
+            image: request.imageName ?? request.image.words,
             region: request.region, initiator: request.initiator,
             startTimeMilliseconds: Int((identifiers.start.seconds * 1000).rounded()), source: facts[0],
             secondarySources: Array(facts.dropFirst()))
+        builtIns.encryptionKey = request.encryptionKey
         do {
             var files: [EnvironmentFile] = []
             for path in request.environmentFiles {
                 files.append(try EnvironmentFile.read(path, format: request.environmentFileFormat))
             }
-            let resolver = EnvironmentResolver(
+            var resolver = EnvironmentResolver(
                 image: imageVariables, builtIns: builtIns.variables, files: files, flags: request.variables)
+            resolver.project = request.projectVariables
             return try resolver.resolve(buildspec.environment)
         } catch {
             throw .environment(error, source: text)
@@ -233,8 +248,11 @@ public struct BuildPlanner {
 extension SourceRequest {
     /// Whether git has to be asked for it.
     fileprivate var isFetched: Bool {
-        if case .repository = location { return true }
-        return version != nil
+        switch location {
+        case .repository: true
+        case .directory: version != nil
+        case .empty: false
+        }
     }
 }
 

@@ -18,6 +18,8 @@ public struct BuildRequest: Sendable {
     public var buildspec: BuildspecChoice = .standard
     /// Nil: made from the source's directory.
     public var project: ProjectName?
+    /// What the project sets.
+    public var projectVariables: [ProjectVariable] = []
     /// In the order given; the last of a name counts.
     public var variables: [EnvironmentFlag] = []
     public var environmentFiles: [FilePath] = []
@@ -25,6 +27,12 @@ public struct BuildRequest: Sendable {
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?
     public var packaging = ArtifactRequest.Packaging.zip
+    /// The primary artifact's name as the project has it; nil leaves it to the buildspec.
+    public var artifactName: String?
+    /// The key of `CODEBUILD_KMS_KEY_ID`; nil for the account's own.
+    public var encryptionKey: String?
+    /// The image's name for `CODEBUILD_BUILD_IMAGE`; nil for what the build really runs in.
+    public var imageName: String?
     public var image: SandboxSettings.Image = .host
     /// The stored image that `image` names, kept as long as this is; nil for any other.
     public var storedImage: StoredImage?
@@ -41,6 +49,10 @@ public struct BuildRequest: Sendable {
     public var callerIsRoot = false
     /// What git is started with: it needs the caller's proxies, keys and agents.
     public var gitEnvironment: [String: String] = [:]
+    /// What is written into the log before anything else.
+    public var notices: [String] = []
+    /// What was noticed while the request was made; told with the warnings of the plan.
+    public var warnings: [Warning] = []
     /// `SOURCE_DATE_EPOCH` of the caller, for artifacts that are the same each time.
     public var sourceDateEpoch: Int?
 

@@ -92,7 +92,7 @@ extension BuildRunner {
             let type: String
             switch variable.origin {
             case .image, .builtIn, .buildspec: return nil
-            case .environmentFile, .flag: type = "PLAINTEXT"
+            case .project, .environmentFile, .flag: type = "PLAINTEXT"
             case .store(let request, _):
                 type = request.store == .parameterStore ? "PARAMETER_STORE" : "SECRETS_MANAGER"
             }
@@ -138,6 +138,7 @@ extension BuildRunner {
 
     /// What CodeBuild's agent logs of a source that is there, in its order.
     private func announce(_ plan: BuildPlan) {
+        for text in request.notices { notice(text) }
         notice("CODEBUILD_SRC_DIR=\(plan.sources[0].path)")
         notice("YAML location is \(plan.buildspecLocation)")
         if let block = Self.unknownKeys(plan.buildspec.unknownKeys) { notice(block) }
@@ -219,6 +220,8 @@ extension SourceRequest {
             BuildRecord.SourceRecord(type: "LOCAL", location: path.displayed, sourceIdentifier: identifier)
         case .repository:
             BuildRecord.SourceRecord(type: "GIT", location: displayed, sourceIdentifier: identifier)
+        case .empty:
+            BuildRecord.SourceRecord(type: "NO_SOURCE", location: displayed, sourceIdentifier: identifier)
         }
     }
 
@@ -229,6 +232,7 @@ extension SourceRequest {
         // A password in a URL is nobody's to read.
         case .repository(let url):
             (try? GitLocation(url)).map { DisplayText.escaped($0.withoutCredentials) } ?? "(not a location)"
+        case .empty: "(none)"
         }
     }
 }

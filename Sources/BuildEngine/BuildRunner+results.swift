@@ -63,10 +63,11 @@ extension BuildRunner {
         into destination: FilePath
     ) -> PhaseMachine.End {
         let name = artifact.definition.name?.value
+        let projectName = artifact.identifier == nil ? request.artifactName : nil
         var request = ArtifactRequest(
             definition: artifact.definition, identifier: artifact.identifier,
             sourceDirectory: FilePath(plan.sources[0].path),
-            evaluatedName: name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
+            evaluatedName: projectName ?? name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
             packaging: plan.packaging, destination: destination, sourceDateEpoch: request.sourceDateEpoch)
         request.openedDestination = artifactsDirectory
         do throws(ArtifactsError) {

@@ -141,9 +141,14 @@ extension PhaseContext {
 }
 
 /// A warning of the engine: a sentence and advice.
-struct Warning: Sendable, Equatable {
-    var message: String
-    var hint: String?
+public struct Warning: Sendable, Equatable {
+    public var message: String
+    public var hint: String?
+
+    public init(message: String, hint: String? = nil) {
+        self.message = message
+        self.hint = hint
+    }
 
     static func standardNameIsYAML(_ displayed: String) -> Warning {
         Warning(

@@ -15,6 +15,8 @@ public struct SourceRequest: Sendable, Equatable {
         case directory(FilePath)
         /// Anything that git takes as a URL.
         case repository(String)
+        /// No source: the build starts in an empty directory.
+        case empty
     }
 
     public init(identifier: String? = nil, location: Location, version: String? = nil) {
