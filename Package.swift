@@ -68,8 +68,8 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Sandbox",
-                "SandboxPlan", "Scaffold", "Watch", "YAML", systemPackage,
+                "Checkout", "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Projects",
+                "Sandbox", "SandboxPlan", "Scaffold", "Watch", "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file

@@ -32,6 +32,15 @@ public struct JSONWriter: Sendable {
         nest(open: UInt8(ascii: "{"), close: UInt8(ascii: "}"), members)
     }
 
+    /// Writes an object as a member whose name is not known beforehand.
+    public mutating func object(named name: String, _ members: (inout JSONWriter) -> Void) {
+        separate()
+        append(text: name)
+        bytes.append(contentsOf: isIndented ? [0x3A, 0x20] : [0x3A])
+        needsComma = false
+        nest(open: UInt8(ascii: "{"), close: UInt8(ascii: "}"), members)
+    }
+
     /// Writes an array as the document itself or as an element of an array.
     public mutating func array(_ elements: (inout JSONWriter) -> Void) {
         separate()

@@ -45,10 +45,12 @@ public struct CommandSyntax: Sendable, Equatable {
 }
 
 /// What was given on a command line, and what a configuration adds to it.
-public struct ParsedWords: Sendable, Equatable {
+public struct ParsedWords: Sendable {
     /// By the option's long name; a flag's value is `true` or `false`.
     public private(set) var values: [String: [String]] = [:]
     public internal(set) var operands: [String] = []
+    /// What whoever put the layers together knows beside the words, for the command that is made of them.
+    public var companion: (any Sendable)?
 
     public init() {}
 
@@ -65,6 +67,9 @@ public struct ParsedWords: Sendable, Equatable {
             values[option.name] = [value]
         }
     }
+
+    /// Takes other values in the place of those there are; none at all when the list is empty.
+    public mutating func replace(_ given: [String], for name: String) { values[name] = given.isEmpty ? nil : given }
 
     /// Supplies what was not given. Whoever is asked first wins: the command line, then each layer below it.
     public mutating func supply(_ given: [String], for name: String) {

@@ -42,7 +42,8 @@ extension Program {
         [
             RunCommand.self, ShellCommand.self, AttachCommand.self, LintCommand.self, FormatCommand.self,
             InitCommand.self, ListCommand.self, EnvironmentCommand.self, DoctorCommand.self, HistoryCommand.self,
-            ShowCommand.self, LogsCommand.self, ImageCommand.self, CompletionCommand.self, ManualCommand.self,
+            ShowCommand.self, LogsCommand.self, ConfigCommand.self, ImageCommand.self, CompletionCommand.self,
+            ManualCommand.self,
         ]
     }
 
@@ -88,13 +89,14 @@ extension Program {
         ) throws -> Request {
             if !action.actions.isEmpty { return try readBelow(words, action, path: path) }
             let parsed: ParsedWords
-            do throws(CommandSyntaxError) { parsed = try action.syntax.read(Array(words)) } catch {
+            let syntax = action.syntax
+            do throws(CommandSyntaxError) { parsed = try syntax.read(Array(words)) } catch {
                 if error.code == .helpRequested {
-                    return .text(HelpText(action.syntax, path: path.joined(separator: " ")).description)
+                    return .text(HelpText(syntax, path: path.joined(separator: " ")).description)
                 }
                 throw failure(error, command: path.joined(separator: " "))
             }
-            return .action(try action.init(parsed))
+            return .action(try action.init(try Settings.layered(parsed, syntax)))
         }
 
         private static func readBelow(

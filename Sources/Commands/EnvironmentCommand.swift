@@ -17,7 +17,7 @@ struct EnvironmentCommand: Action {
             discussion: "Values of secrets are shown as `***`.",
             groups: [
                 SourceOptions.group, OptionGroup("Sandbox", [ImageOption.option]),
-                OptionGroup("Output", [OutputOptions.json]), StateOptions.group,
+                OptionGroup("Output", [OutputOptions.json]), StateOptions.group, OverrideOptions.group,
             ])
     }
 

@@ -53,7 +53,7 @@ extension BuildRequest {
         switch (buildspec, source.location) {
         case (.inline, _): nil
         case (.file(let path), _) where path.isAbsolute: path.displayed
-        case (_, .repository): nil
+        case (_, .repository), (_, .empty): nil
         case (.file(let path), .directory(let directory)): Self.path(directory, path)
         case (.standard, .directory(let directory)): Self.path(directory, "buildspec.yml")
         }

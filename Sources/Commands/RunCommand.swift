@@ -28,8 +28,7 @@ struct RunCommand: Action {
             groups: [
                 SourceOptions.group, SandboxOptions.group,
                 OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), DebugOptions.group,
-                ProgressOptions.group,
-                StateOptions.group,
+                ProgressOptions.group, StateOptions.group, OverrideOptions.group,
             ])
     }
 

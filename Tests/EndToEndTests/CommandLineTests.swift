@@ -86,7 +86,7 @@ struct CommandLineTests {
             WrongUse("run -s nowhere", "error: cannot use the source `nowhere`: no such file or directory", status: 3),
             WrongUse(
                 "run -s buildspec.yml", "error: cannot use the source `buildspec.yml`: not a directory", status: 3),
-            WrongUse("run --project a/b", "error: `a/b` cannot be a project's name"),
+            WrongUse("run --project a.b", "error: `a.b` cannot be a project's name"),
             WrongUse("run --state-dir ''", "error: `--state-dir` needs a value that is not empty"),
             WrongUse(
                 "run --state-dir /dev/null/x", "error: cannot write `/dev/null/x/builds`: not a directory", status: 4),

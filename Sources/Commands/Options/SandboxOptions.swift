@@ -24,10 +24,10 @@ struct SandboxOptions {
         "cpus", placeholder: "number", help: "The most processor time, in processors; fractions are allowed.")
     private static let pids = ValueOption("pids", placeholder: "number", help: "The most processes.")
     private static let compute = ValueOption(
-        "compute", placeholder: "type",
+        "compute", aliases: ["compute-type-override"], placeholder: "type",
         help: "Memory and processors of a CodeBuild compute type, as `BUILD_GENERAL1_SMALL`.")
     private static let timeout = ValueOption(
-        "timeout", placeholder: "minutes",
+        "timeout", aliases: ["timeout-in-minutes-override"], placeholder: "minutes",
         help: "The build's time, in minutes; fractions are allowed (default: 60).")
 
     private let mountSource: Bool

@@ -16,6 +16,7 @@ struct SourceOptions {
             "Source",
             [
                 source, sourceVersion, buildspec, variables, secrets, environmentFiles, environmentFileFormat, project,
+                parameter, fetchesSource,
             ])
     }
 
@@ -26,7 +27,7 @@ struct SourceOptions {
         "source-version", placeholder: "version",
         help: "A commit, branch, tag or `pr/N` to check out with git; `IDENTIFIER=VERSION` for a secondary source.")
     private static let buildspec = ValueOption(
-        "buildspec", short: "b", placeholder: "file", completion: .files,
+        "buildspec", short: "b", aliases: ["buildspec-override"], placeholder: "file", completion: .files,
         help: "The buildspec: a path in the source, an absolute path, `-` for standard input, or the document itself.")
     private static let variables = ListOption(
         "env", short: "e", placeholder: "name=value",
@@ -41,7 +42,15 @@ struct SourceOptions {
         "secret", placeholder: "name=value",
         help: "As `--env`, and the value is masked in everything that is printed or kept (repeatable).")
     private static let project = ValueOption(
-        "project", placeholder: "name", help: "The project's name; by default the source directory's.")
+        "project", aliases: ["project-name"], placeholder: "file#name", completion: .files,
+        help:
+            "A project as AWS defines it: JSON, or a CloudFormation template. A bare word is the project's name; by default the source directory's."
+    )
+    static let parameter = ListOption(
+        "parameter", placeholder: "name=value",
+        help: "A parameter of the project's template, or what only a deployed stack knows (repeatable).")
+    static let fetchesSource = Flag(
+        "fetch-source", help: "Fetch the sources that the project names, instead of building the checkout at hand.")
 
     private let source: [String]
     private let sourceVersion: [String]
@@ -51,6 +60,7 @@ struct SourceOptions {
     private let environmentFileFormat: EnvironmentFile.Format
     private let secrets: [String]
     private let project: String?
+    private let chosen: ChosenProject?
 
     init(_ words: ParsedWords) {
         source = words[Self.source]
@@ -61,11 +71,13 @@ struct SourceOptions {
         environmentFileFormat = words[Self.environmentFileFormat].flatMap(EnvironmentFile.Format.init) ?? .dotenv
         secrets = words[Self.secrets]
         project = words[Self.project]
+        chosen = (words.companion as? Settings)?.project
     }
 
     /// A request with these options; everything else is as it is by default.
     func request() throws -> BuildRequest {
         var request = BuildRequest(source: SourceRequest(location: .directory(".")))
+        chosen?.apply(to: &request)
         try applySources(to: &request)
         try applyVersions(to: &request)
         request.buildspec = try buildspecChoice()
@@ -155,6 +167,7 @@ extension BuildRequest {
                     (try? Directory("/proc/self/fd").readLink(FilePath("\(directory.descriptor.rawValue)"))) ?? path
             }
             return ProjectName(sanitizing: absolute.lastComponent?.string ?? "")
+        case .empty: return ProjectName(sanitizing: "project")
         case .repository(let url):
             var name = url.split(whereSeparator: { $0 == "/" || $0 == ":" }).last ?? ""
             if name.hasSuffix(".git") { name = name.dropLast(4) }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import Files
+internal import Glibc
+internal import SystemPackage
+
+/// What a `drydock.yml` may say. It comes with a checkout, which may come from anyone: it may ask for less than a build
+/// has, and name what lies beside it, and nothing else. What is not listed here is refused, new options too.
+struct CheckoutTrust {
+    let directory: FilePath
+
+    enum Judgement: Equatable {
+        /// The word, paths as seen from the current directory.
+        case allowed(String)
+        case refused(String)
+    }
+
+    /// Options that give a build nothing it would not have anyway.
+    static let harmless: Set = [
+        "env-file-format", "memory", "cpus", "pids", "compute", "timeout", "packaging", "progress", "quiet",
+        "verbose", "parameter",
+    ]
+    /// Options whose value decides.
+    static let judged: Set = [
+        "buildspec", "env", "secret", "env-file", "project", "source", "artifacts", "network", "image",
+    ]
+
+    func judge(_ name: String, _ word: String) -> Judgement {
+        if Self.harmless.contains(name) { return .allowed(word) }
+        switch name {
+        case "env", "secret":
+            return word.contains("=") ? .allowed(word) : .refused("it would take the variable from your environment")
+        case "network": return word == "none" ? .allowed(word) : .refused("only `none` can be asked for there")
+        case "image":
+            return word.hasPrefix("dir:") ? .refused("a directory of this machine is yours to name") : .allowed(word)
+        case "buildspec":
+            if word.hasPrefix("/") || word == "-" { return .refused("it lies outside the source directory") }
+            return .allowed(word)
+        case "env-file", "artifacts": return inside(word) { $0 }
+        case "project":
+            guard ProjectReference.looksLikeFile(word) else { return .allowed(word) }
+            let reference = ProjectReference(word)
+            return inside(reference.path.string) { path in path + (reference.name.map { "#" + $0 } ?? "") }
+        case "source":
+            let source = SourceRequest(word, path: Arguments.path)
+            guard let identifier = source.identifier, case .directory = source.location else {
+                return .refused("only `IDENTIFIER:PATH` inside the source directory can be named there")
+            }
+            return inside(String(word.dropFirst(identifier.utf8.count + 1))) { "\(identifier):\($0)" }
+        default: return .refused("it would decide what a build may do outside its sandbox")
+        }
+    }
+
+    /// A path in the source directory, links followed.
+    private func inside(_ word: String, _ made: (String) -> String) -> Judgement {
+        let refusal = Judgement.refused("`\(Arguments.displayed(word))` lies outside the source directory")
+        let path = Arguments.path(word)
+        if path.isAbsolute || path.components.contains(where: { $0.kind == .parentDirectory }) { return refusal }
+        guard let root = Self.resolved(directory) else { return refusal }
+        // What is not there yet is made below what is.
+        var existing = directory.appending(path.components)
+        while true {
+            if let resolved = Self.resolved(existing) {
+                guard resolved.starts(with: root) else { return refusal }
+                break
+            }
+            // Something is there that leads nowhere: a link that could be made to lead anywhere.
+            var status = stat()
+            if lstat(existing.string, &status) == 0 { return refusal }
+            guard existing.removeLastComponent(), !existing.isEmpty else { break }
+        }
+        return .allowed(made(directory == "." ? word : Arguments.encode(directory.appending(path.components).bytes)))
+    }
+
+    private static func resolved(_ path: FilePath) -> FilePath? {
+        guard let text = path.withPlatformString({ realpath($0, nil) }) else { return nil }
+        defer { free(text) }
+        return FilePath(platformString: text)
+    }
+}

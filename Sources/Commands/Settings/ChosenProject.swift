@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import BuildEnvironment
+internal import Checkout
+internal import CommandSyntax
+internal import Diagnostics
+internal import Files
+internal import Projects
+internal import SystemPackage
+
+/// A project that a build follows: what of it are settings, and what else it says.
+struct ChosenProject: Sendable {
+    /// What the project sets that options set too.
+    private(set) var layer = SettingLayer()
+    private var name: Placed<String>?
+    private var variables: [ProjectVariable] = []
+    private var imageName: String?
+    private var encryptionKey: String?
+    private var artifactName: String?
+    private var hasNoSource = false
+    private var notices: [String] = []
+    private var warnings: [Warning] = []
+
+    /// The project of the layers above it, with overrides; nil when there is neither.
+    static func choose(
+        _ words: ParsedWords, _ checkout: SettingLayer?, _ user: SettingLayer?,
+        _ overrides: [(StartBuildOverride, [String])]
+    ) throws -> ChosenProject? {
+        let word = words.values["project"]?.last ?? checkout?["project"]?.values.last ?? user?["project"]?.values.last
+        let reference = word.flatMap { ProjectReference.looksLikeFile($0) ? ProjectReference($0) : nil }
+        let given =
+            (user?["parameter"]?.values ?? []) + (checkout?["parameter"]?.values ?? []) + words[SourceOptions.parameter]
+        guard reference != nil || !overrides.isEmpty else {
+            if words.has("parameter") { throw CommandFailure.parameterWithoutProject }
+            return nil
+        }
+        var chosen = ChosenProject()
+        var definition = ProjectDefinition()
+        do throws(ProjectsError) {
+            if let reference {
+                var parameters: [ProjectParameter] = []
+                for raw in given { parameters.append(try ProjectParameter(raw)) }
+                let selection = try ProjectFile.load(reference.path).project(reference.name, parameters: parameters)
+                definition = selection.definition
+                chosen.name = definition.name ?? selection.identifier
+                chosen.warnings = selection.diagnostics.map(Warning.init)
+            }
+            for (override, values) in overrides {
+                chosen.warnings += try override.apply(values, to: &definition).map(Warning.init)
+            }
+        } catch { throw CommandFailure(error) }
+        let isFetched =
+            words.has("fetch-source")
+            ? words[SourceOptions.fetchesSource] : user?["fetch-source"]?.values.last == "true"
+        let hasSource = ProjectSources.namesPrimary([words.values["source"], checkout?["source"]?.values])
+        let sources = ProjectSources(
+            definition: definition, file: reference?.path, isFetched: isFetched, hasPrimary: hasSource,
+            identifiers: ProjectSources.identifiers([
+                words.values["source"], checkout?["source"]?.values, user?["source"]?.values,
+            ]))
+        try chosen.take(sources)
+        try chosen.take(
+            definition, hasBuildspec: words.has("buildspec") || checkout?["buildspec"] != nil,
+            hasImage: words.has("image") || checkout?["image"] != nil || user?["image"] != nil)
+        return chosen
+    }
+
+    private mutating func set(_ name: String, _ value: String, _ span: SourceSpan) {
+        layer.entries[name, default: .init(values: [], origin: .project(span))].values.append(value)
+    }
+
+    private mutating func take(_ sources: ProjectSources) throws {
+        let found = try sources.choose()
+        for (name, value, span) in found.words { set(name, value, span) }
+        hasNoSource = found.hasNoSource
+        notices += found.notices
+        warnings += found.warnings
+    }
+
+    private mutating func take(_ definition: ProjectDefinition, hasBuildspec: Bool, hasImage: Bool) throws {
+        if let buildspec = definition.source.buildspec, !hasBuildspec {
+            if buildspec.value.hasPrefix("arn:") { throw CommandFailure.buildspecInBucket(buildspec) }
+            if buildspec.value.hasPrefix("/") { throw CommandFailure.buildspecOutside(buildspec) }
+            set("buildspec", Arguments.encode(Array(buildspec.value.utf8)), buildspec.span)
+        }
+        if let timeout = definition.timeoutMinutes { set("timeout", String(timeout.value), timeout.span) }
+        if let compute = definition.environment.computeType { set("compute", compute.value, compute.span) }
+        if let image = definition.environment.image, !hasImage {
+            imageName = image.value
+            warnings.append(.imageNotHere(image))
+        }
+        encryptionKey = definition.encryptionKey?.value
+        if definition.artifacts.type?.value == .s3 {
+            if let isZip = definition.artifacts.isZip {
+                set("packaging", isZip.value ? "zip" : "directory", isZip.span)
+            } else if let type = definition.artifacts.type {
+                // CodeBuild packs nothing by default.
+                set("packaging", "directory", type.span)
+            }
+            if definition.artifacts.overridesName?.value != true, let name = definition.artifacts.name?.value,
+                name != "/"
+            {
+                artifactName = String(name.drop { $0 == "/" })
+            }
+        }
+        variables = definition.environment.variables.map { variable in
+            ProjectVariable(
+                name: variable.name.value, value: variable.value.value,
+                store: variable.kind == .parameterStore
+                    ? .parameterStore : variable.kind == .secretsManager ? .secretsManager : nil,
+                span: variable.name.span)
+        }
+    }
+
+    /// Puts the project's name in the place of its file.
+    /// - Returns: the name's place, where there is one.
+    func finish(_ words: inout ParsedWords) -> SettingOrigin? {
+        guard let word = words.values["project"]?.last, ProjectReference.looksLikeFile(word) else { return nil }
+        guard let name else {
+            words.replace([], for: "project")
+            return nil
+        }
+        words.replace([(ProjectName(name.value) ?? ProjectName(sanitizing: name.value)).description], for: "project")
+        return .project(name.span)
+    }
+
+    /// What options have no word for.
+    func apply(to request: inout BuildRequest) {
+        request.projectVariables = variables
+        request.imageName = imageName
+        request.encryptionKey = encryptionKey
+        request.artifactName = artifactName
+        request.notices += notices
+        request.warnings += warnings
+        if hasNoSource { request.source = SourceRequest(location: .empty) }
+    }
+}
