@@ -26,7 +26,10 @@ public struct BuildPlanner {
 
     /// Whether planning takes noticeable time, as a checkout does.
     var fetches: Bool {
-        ([request.source] + request.secondarySources).contains { $0.isFetched || $0.location == .empty }
+        // What an earlier build had fetched is used again.
+        ([request.source] + request.secondarySources).contains {
+            ($0.isFetched || $0.location == .empty) && kept($0) == nil
+        }
     }
 
     /// - Parameter isCancelled: asked while git works; once it says so the plan fails.
@@ -104,14 +107,21 @@ public struct BuildPlanner {
     private func planSource(
         _ source: SourceRequest, _ isCancelled: @escaping () -> Bool
     ) throws(EngineError) -> BuildPlan.PlannedSource {
-        let path = "/codebuild/output/src\(identifiers.digits(for: source.identifier ?? ""))/src"
+        let kept = kept(source)
+        let path = kept?.path ?? "/codebuild/output/src\(identifiers.digits(for: source.identifier ?? ""))/src"
         let isWritable = request.mountsSource && source.identifier == nil
+        if let kept, kept.isCheckout, let resumption = request.resumption {
+            return BuildPlan.PlannedSource(
+                identifier: source.identifier, hostPath: resumption.hostPath(of: kept), path: path,
+                displayed: source.displayed, isCheckout: true, isWritable: false, version: kept.version,
+                resolvedVersion: kept.resolvedVersion, repositoryURL: kept.repositoryURL)
+        }
         if source.location == .empty { return try planEmpty(source, path: path) }
         guard !source.isFetched, case .directory(let directory) = source.location else {
             return try checkOut(source, path: path, isCancelled)
         }
         let hostPath: FilePath
-        do { hostPath = try canonical(directory) } catch { throw .sourceUnavailable(directory, error) }
+        do { hostPath = try Self.canonical(directory) } catch { throw .sourceUnavailable(directory, error) }
         let git = GitInformation.read(hostPath)
         return BuildPlan.PlannedSource(
             identifier: source.identifier, hostPath: hostPath, path: path, displayed: directory.displayed,
@@ -129,6 +139,14 @@ public struct BuildPlanner {
             isCheckout: true, isWritable: false, version: nil, resolvedVersion: nil, repositoryURL: nil)
     }
 
+    /// The source of a kept state that this one is: the same inside, so that paths in it stay right.
+    private func kept(_ source: SourceRequest) -> KeptRecord.Source? {
+        request.resumption?.record.sources.first { kept in
+            kept.identifier == source.identifier && kept.isCheckout == (source.isFetched || source.location == .empty)
+                && kept.version == source.version
+        }
+    }
+
     private func checkOut(
         _ source: SourceRequest, path: String, _ isCancelled: @escaping () -> Bool
     ) throws(EngineError) -> BuildPlan.PlannedSource {
@@ -138,7 +156,7 @@ public struct BuildPlanner {
         case .repository(let url): location = url
         case .empty: preconditionFailure("nothing is fetched for an empty source")
         case .directory(let directory):
-            do { location = try canonical(directory).string } catch { throw .sourceUnavailable(directory, error) }
+            do { location = try Self.canonical(directory).string } catch { throw .sourceUnavailable(directory, error) }
         }
         let result: GitSource.Result
         do {
@@ -157,7 +175,7 @@ public struct BuildPlanner {
     }
 
     /// The directory without links and relative parts, checked to be one that can be read.
-    private func canonical(_ path: FilePath) throws(FilesError) -> FilePath {
+    static func canonical(_ path: FilePath) throws(FilesError) -> FilePath {
         let directory = try Directory(path)
         let processes = try Directory("/proc/self/fd")
         return try processes.readLink(FilePath("\(directory.descriptor.rawValue)"))

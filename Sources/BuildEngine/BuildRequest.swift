@@ -56,6 +56,9 @@ public struct BuildRequest: Sendable {
     /// `SOURCE_DATE_EPOCH` of the caller, for artifacts that are the same each time.
     public var sourceDateEpoch: Int?
 
+    /// The kept state to go on with; nil begins with nothing.
+    public var resumption: ResumedState?
+
     public init(source: SourceRequest) { self.source = source }
 }
 

@@ -12,6 +12,7 @@ extension BuildRunner {
     func enter(_ phase: PhaseType) -> PhaseMachine.End {
         user = nil
         guard let plan, let sandbox, let planned = plan[phase] else { return .succeeded }
+        if !planned.commands.isEmpty || !planned.finally.isEmpty { mark(phase) }
         relay.phaseTail = planned.retryPattern == nil ? nil : OutputTail(limit: 1 << 20)
         guard let name = planned.runAs, !planned.commands.isEmpty || !planned.finally.isEmpty else { return .succeeded }
         do {
@@ -43,6 +44,7 @@ extension BuildRunner {
         emit(.commandStarted(shown))
         surroundings.debugger?.willRun(debugged(shown, plan))
         relay.commandWillStart()
+        ranCommand = true
         let start = surroundings.clock.monotonic
         let outcome: CommandOutcome
         do {

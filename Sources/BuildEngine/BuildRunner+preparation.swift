@@ -114,8 +114,11 @@ extension BuildRunner {
         sandboxCount += 1
         let name =
             (surroundings.scratch.lastComponent?.string ?? "build") + (sandboxCount > 1 ? "-\(sandboxCount)" : "")
-        let settings = plan.sandboxSettings(
-            scratch: surroundings.scratch.removingLastComponent().appending(name), launcher: surroundings.launcher)
+        let scratch =
+            request.resumption?.place.directory ?? surroundings.scratch.removingLastComponent().appending(name)
+        self.scratch = scratch
+        var settings = plan.sandboxSettings(scratch: scratch, launcher: surroundings.launcher)
+        settings.reopening = reopening(plan)
         do {
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
@@ -138,6 +141,7 @@ extension BuildRunner {
 
     /// What CodeBuild's agent logs of a source that is there, in its order.
     private func announce(_ plan: BuildPlan) {
+        announceResumption(plan)
         for text in request.notices { notice(text) }
         notice("CODEBUILD_SRC_DIR=\(plan.sources[0].path)")
         notice("YAML location is \(plan.buildspecLocation)")

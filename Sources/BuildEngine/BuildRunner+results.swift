@@ -111,6 +111,7 @@ extension BuildRunner {
 
     func finalize() {
         askShell()
+        keepState()
         closeSandbox()
         guard planner.fetches else { return }
         do throws(FilesError) {

@@ -37,6 +37,8 @@ public final class BuildRunner {
         public var version: String
         /// Keeps the record: called at the ends of phases, at most once a second, and at the end of the build.
         public var keep: (BuildRecord) -> Void = { _ in }
+        /// Where the state of a failed build goes (`KeptPlace`); nil keeps none.
+        public var keptDirectory: FilePath?
         /// Told the plan as soon as there is one.
         public var didPlan: (BuildPlan) -> Void = { _ in }
         /// Told why there is none, before the phase that this ends.
@@ -84,6 +86,12 @@ public final class BuildRunner {
     var planned: Swift.Result<BuildPlan, EngineError>?
     var sandbox: (any CommandRunning)?
     var sandboxCount = 0
+    /// Where the sandbox keeps what the build writes.
+    var scratch: FilePath?
+    /// Phases with commands that this attempt has come to.
+    var enteredPhases: [PhaseType] = []
+    /// Whether there is anything to keep.
+    var ranCommand = false
     /// Where artifacts go, opened before the first command.
     var artifactsDirectory: Directory?
     var record: BuildRecord
@@ -114,7 +122,8 @@ public final class BuildRunner {
     /// Runs the build to its end, whatever that is.
     public func run() -> Result {
         emit(.buildStarted(planner.provisionalIdentity))
-        machine = PhaseMachine(scripts: [:], selection: request.phases)
+        let first = request.resumption?.phase ?? .install
+        machine = PhaseMachine(scripts: [:], selection: request.phases.filter { $0 >= first })
         var action = machine.start()
         while true {
             switch action {
@@ -199,6 +208,7 @@ public final class BuildRunner {
         closeSandbox()
         failure = nil
         failureMeaning = .buildFailed
+        enteredPhases = []
         answer = nil
         record.exportedEnvironmentVariables = []
     }

@@ -19,6 +19,8 @@ public enum BuildEvent: Sendable, Equatable {
     /// The build waits, and time goes on.
     case paused(BuildPause)
     case resumed(milliseconds: Int)
+    /// The build goes on where another ended, after its source is there.
+    case reused(Resumption)
     /// The build will run again from the start in a fresh sandbox (`on-failure: RETRY`).
     case retrying(attempt: Int, limit: Int, phase: PhaseType)
     case buildEnded(BuildOutcome)

@@ -103,5 +103,6 @@ extension BuildRecord.Extras {
         if let exitCode { writer.member("exitCode", exitCode) }
         writer.member("processIdentifier", processIdentifier)
         writer.member("failure", ifPresent: failure)
+        if let resumed { writer.object("resumed") { resumed.write(to: &$0) } }
     }
 }

@@ -118,6 +118,8 @@ public struct BuildRecord: Codable, Sendable, Equatable {
         /// Process id of drydock while the build runs, to tell a running build from one that was cut off.
         public var processIdentifier: Int
         public var failure: String?
+        /// The earlier build that this one goes on with.
+        public var resumed: Resumption?
 
         public init(
             version: String, buildspecPath: String, sourceDirectory: String, logPath: String, processIdentifier: Int

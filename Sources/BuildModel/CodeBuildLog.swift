@@ -36,6 +36,8 @@ public enum CodeBuildLog {
             return note(words.message, at: time) + note("hint: " + words.hint, at: time)
         case .resumed(let milliseconds):
             return note("the build goes on, after \(durationText(milliseconds))", at: time)
+        case .reused(let resumption):
+            return resumption.sentences(at: time).map { note($0, at: time) }.joined()
         case .retrying(let attempt, let limit, let phase):
             return note("retrying the build because \(phase.rawValue) failed (\(attempt) of \(limit))", at: time)
         case .buildEnded(let outcome):

@@ -46,6 +46,7 @@ extension TimedEvent {
         case .artifactPacked: "artifact-packed"
         case .paused: "paused"
         case .resumed: "resumed"
+        case .reused: "state-reused"
         case .retrying: "retrying"
         case .buildEnded: "build-ended"
         }
@@ -100,6 +101,16 @@ extension BuildEvent {
             pause.command?.write("command", to: &writer)
         case .resumed(let milliseconds):
             writer.member("milliseconds", milliseconds)
+        case .reused(let resumption):
+            writer.object("reused") { writer in
+                writer.member("buildIdentifier", resumption.buildIdentifier)
+                writer.member("buildNumber", resumption.buildNumber)
+                writer.member("endTime", resumption.endTime.rfc3339)
+                writer.member("phase", resumption.phase.rawValue)
+                writer.array("reusedPhases", of: resumption.reusedPhases.map(\.rawValue))
+                writer.array("changedFiles", of: resumption.changedFiles)
+                writer.array("hiddenFiles", of: resumption.hiddenFiles)
+            }
         case .retrying(let attempt, let limit, let phase):
             writer.member("attempt", attempt)
             writer.member("limit", limit)

@@ -200,6 +200,10 @@ long linux_getdents64(int directory, void *buffer, size_t size) {
 int linux_set_attribute(int descriptor, const char *name, const void *value, size_t size) {
     return fsetxattr(descriptor, name, value, size, 0);
 }
+ssize_t linux_list_attributes(int descriptor, char *names, size_t size) { return flistxattr(descriptor, names, size); }
+
+int linux_remove_attribute(int descriptor, const char *name) { return fremovexattr(descriptor, name); }
+
 ssize_t linux_get_attribute(int descriptor, const char *name, void *value, size_t size) {
     return fgetxattr(descriptor, name, value, size);
 }

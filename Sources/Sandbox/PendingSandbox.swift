@@ -16,7 +16,11 @@ public final class SandboxLauncher {
     private let output: FileDescriptor
     private var isTaken = false
 
-    public init(_ program: FilePath) throws(SandboxError) {
+    public convenience init(_ program: FilePath) throws(SandboxError) {
+        try self.init(program, identity: geteuid() == 0 ? nil : IdentityChoice.choose(slot: 0))
+    }
+
+    init(_ program: FilePath, identity: SandboxPlan.Identity?) throws(SandboxError) {
         var ends: [Int32] = [-1, -1]
         guard linux_pipe2(&ends, O_CLOEXEC) == 0 else { throw .launcherFailed("\(Errno(rawValue: errno))") }
         let (readEnd, writeEnd) = (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
@@ -30,7 +34,7 @@ public final class SandboxLauncher {
             try? readEnd.close()
             throw error
         }
-        identity = geteuid() == 0 ? nil : IdentityChoice.choose(slot: 0)
+        self.identity = identity
         if let identity { connection.send(.enter(identity: identity)) }
     }
 
@@ -56,6 +60,8 @@ public final class PendingSandbox {
     let slot: SandboxSlot
     let identity: SandboxPlan.Identity
     private let scratch: FilePath
+    /// Keeps the lock of a kept state.
+    private let place: KeptPlace?
     private let program: FilePath
     private var launcher: SandboxLauncher?
 
@@ -67,6 +73,18 @@ public final class PendingSandbox {
         slot = try SandboxSlot.take(for: scratchDirectory, launcher: program)
         self.identity = identity ?? IdentityChoice.choose(slot: slot.number)
         scratch = scratchDirectory
+        place = nil
+        self.program = program
+    }
+
+    /// For a kept state, with the ids that its files belong to.
+    init(reopening place: KeptPlace, program: FilePath) throws(SandboxError) {
+        guard program.withPlatformString({ access($0, X_OK) }) == 0 else { throw .launcherMissing(program) }
+        guard let identity = place.identity else { throw .keptStateUnreadable(place.directory) }
+        slot = SandboxSlot(place)
+        self.place = place
+        self.identity = identity
+        scratch = place.directory
         self.program = program
     }
 
@@ -88,7 +106,7 @@ public final class PendingSandbox {
 
     /// The running launcher and the end of the pipe that its commands write to; the caller's from now on.
     func take() throws(SandboxError) -> (connection: LauncherConnection, output: FileDescriptor) {
-        if launcher == nil { enter(try SandboxLauncher(program)) }
+        if launcher == nil { enter(try SandboxLauncher(program, identity: identity)) }
         guard let taken = launcher?.take() else { throw .launcherDied }
         launcher = nil
         return taken

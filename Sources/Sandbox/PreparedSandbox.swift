@@ -40,29 +40,49 @@ public final class PreparedSandbox {
         }
         if let path = settings.image.root { try requireDirectory(path, code: .image, what: "image") }
         let place: PendingSandbox
-        if let pending, pending.fits(settings) {
+        if let kept = settings.reopening?.place {
+            place = try PendingSandbox(reopening: kept, program: settings.launcher)
+        } else if let pending, pending.fits(settings) {
             place = pending
         } else {
             place = try PendingSandbox(scratchDirectory: settings.scratchDirectory, program: settings.launcher)
         }
         let identity = place.identity
-        var root = RootFileSystem(
+        let root = RootFileSystem(
             scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
             showsRootFiles: identity.readsRootFiles,
             staysInMemory: !UpperFileSystem.canHoldUppers(settings.scratchDirectory.removingLastComponent()))
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
+        var operations = root.operations(image: settings.image, sources: settings.sources)
+        if let reopening = settings.reopening { operations = Self.reopened(operations, reopening) }
         let plan = SandboxPlan(
             identity: identity, hasOwnNetwork: settings.network == .none, hostname: KernelText(RootFileSystem.hostname),
             scratch: kernelText(settings.scratchDirectory), controlGroups: groups.directories.map(kernelText),
-            operations: root.operations(image: settings.image, sources: settings.sources), openFilesLimit: 65_536,
+            operations: operations, openFilesLimit: 65_536,
             processesLimit: UInt64(settings.limits.processes ?? 16_384), capabilities: capabilities,
             environment: settings.environment.map { KernelText($0.name + "=" + BreakpointPrograms.findable($0)) },
             workingDirectory: settings.sources.first.map { kernelText($0.path) } ?? "/",
-            stateDirectory: KernelText(RootFileSystem.stateDirectory))
+            stateDirectory: KernelText(RootFileSystem.stateDirectory), reopening: settings.planOfReopening)
         let notices = groups.notices + SourceCheck(identity: identity).notices(of: settings.sources)
         return PreparedSandbox(
             plan: plan, notices: notices, settings: settings, controlGroups: groups, pending: place)
+    }
+
+    /// Files and directories that a sandbox begins with are there already, as the build left them; only the shell's state is
+    /// given to it anew.
+    private static func reopened(
+        _ operations: [SandboxPlan.Operation], _ reopening: SandboxSettings.Reopening
+    ) -> [SandboxPlan.Operation] {
+        let state = KernelText(RootFileSystem.stateDirectory + "/env.sh")
+        return operations.compactMap { operation in
+            switch operation {
+            case .file(state, _, let mode):
+                .file(target: state, contents: KernelText(reopening.environment), mode: mode)
+            case .file, .directory, .symbolicLink: nil
+            default: operation
+            }
+        }
     }
 
     private static func requireDirectory(
@@ -85,9 +105,19 @@ final class SandboxSlot {
     private init(number: Int, lock: FileDescriptor) {
         self.number = number
         self.lock = lock
+        isOwner = true
     }
 
-    deinit { try? lock.close() }
+    deinit { if isOwner { try? lock.close() } }
+
+    private let isOwner: Bool
+
+    /// The place of a kept state, whose lock is held already; it is nothing to be cleared by whoever comes next.
+    init(_ place: KeptPlace) {
+        number = -1
+        lock = place.lock
+        isOwner = false
+    }
 
     private static let most = 512
 
@@ -148,5 +178,14 @@ struct Leftover {
         connection.close()
         if case .finished(_, let errno, _) = answer { return errno == 0 }
         return false
+    }
+}
+
+extension SandboxSettings {
+    fileprivate var planOfReopening: SandboxPlan.Reopening? {
+        guard let reopening else { return nil }
+        let directory = reopening.directory ?? sources.first?.path ?? "/"
+        return SandboxPlan.Reopening(
+            sources: sources.filter { !$0.isWritable }.map { kernelText($0.path) }, directory: kernelText(directory))
     }
 }

@@ -14,7 +14,6 @@ struct RootFileSystem {
     let showsRootFiles: Bool
     /// All that changes has to stay in memory, because the scratch directory cannot hold an overlay's upper layer.
     let staysInMemory: Bool
-    private var overlays = 0
 
     init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool, staysInMemory: Bool = false) {
         self.scratch = scratch
@@ -26,7 +25,7 @@ struct RootFileSystem {
     static let stateDirectory = "/codebuild/output/tmp"
     static let hostname = "build"
 
-    mutating func operations(image: SandboxSettings.Image, sources: [SandboxSettings.SourceMount]) -> [Operation] {
+    func operations(image: SandboxSettings.Image, sources: [SandboxSettings.SourceMount]) -> [Operation] {
         var operations =
             switch image {
             case .host: host()
@@ -65,7 +64,7 @@ struct RootFileSystem {
 
     /// The host's root is assembled from parts and never shown whole: home directories, `/run` with its sockets, `/tmp`
     /// and drydock's own state stay out because nothing puts them in.
-    private mutating func host() -> [Operation] {
+    private func host() -> [Operation] {
         var operations: [Operation] = [.root]
         for (path, mode) in Self.plainDirectories {
             operations.append(.directory(target: KernelText(path), mode: mode))
@@ -90,7 +89,7 @@ struct RootFileSystem {
 
     /// Programs may come in any amount where the build is root over the host's files (`apt-get install`), and go to disk.
     /// All else that changes here is small, and memory is quicker to begin with and to be rid of.
-    private mutating func systemView(_ path: FilePath, owned: [KernelText] = []) -> Operation {
+    private func systemView(_ path: FilePath, owned: [KernelText] = []) -> Operation {
         let view = overlay(lower: path, target: path)
         if showsRootFiles, Self.programDirectories.contains(path) { return view }
         guard case .overlay(var view) = view else { return view }
@@ -205,7 +204,7 @@ struct RootFileSystem {
         let state = scratch.removingLastComponent().removingLastComponent()
         guard var below = Self.canonical(state), let top = Self.canonical(source.hostPath), below.removePrefix(top)
         else { return [] }
-        return ["builds", "checkouts", "images", "projects", "sandboxes"].map {
+        return ["builds", "checkouts", "images", "kept", "projects", "sandboxes"].map {
             .mask(target: kernelText(source.path.pushing(below).appending($0)))
         }
     }
@@ -222,19 +221,20 @@ struct RootFileSystem {
         return source.hostPath.withPlatformString { stat($0, &status) } == 0 && status.st_uid != geteuid()
     }
 
-    private mutating func mount(_ source: SandboxSettings.SourceMount) -> Operation {
+    private func mount(_ source: SandboxSettings.SourceMount) -> Operation {
         if source.isWritable {
             return .bind(source: kernelText(source.hostPath), target: kernelText(source.path), access: .readWrite)
         }
         return overlay(lower: source.hostPath, target: source.path)
     }
 
-    private mutating func overlay(lower: FilePath, target: FilePath) -> Operation {
-        defer { overlays += 1 }
+    /// Its layers are named after what they change, so that a kept state is put together the same way again.
+    private func overlay(lower: FilePath, target: FilePath) -> Operation {
+        let name = target.string.replacing("/", with: "-")
         return .overlay(
             .init(
-                lower: kernelText(lower), upper: kernelText(scratch.appending("upper-\(overlays)")),
-                work: kernelText(scratch.appending("work-\(overlays)")), target: kernelText(target),
+                lower: kernelText(lower), upper: kernelText(scratch.appending("upper" + name)),
+                work: kernelText(scratch.appending("work" + name)), target: kernelText(target),
                 staysInMemory: staysInMemory))
     }
 

@@ -17,6 +17,8 @@ public final class Sandbox {
     /// What the user should know of this sandbox, beside what was known before it was made.
     public var notices: [SandboxNotice] { Compromise.notice(prepared.plan, compromises).map { [$0] } ?? [] }
     let prepared: PreparedSandbox
+    /// What of the sources is not as the kept state had it; empty for a sandbox that began with nothing.
+    public private(set) var sourceChanges = SourceChanges()
     /// Served while a command runs.
     public weak var companion: (any SandboxCompanion)?
     var shellCount: UInt32 = 0
@@ -38,7 +40,7 @@ public final class Sandbox {
         _ prepared: PreparedSandbox, timing: StopTiming = StopTiming()
     ) throws(SandboxError) -> Sandbox {
         let scratch = prepared.settings.scratchDirectory
-        guard scratch.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
+        guard prepared.plan.reopening != nil || scratch.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
             let reason = Errno(rawValue: errno)
             prepared.controlGroups.remove()
             throw .scratch(scratch, reason)
@@ -62,6 +64,10 @@ public final class Sandbox {
     private func awaitReady() throws(SandboxError) {
         switch try connection.receive().reply {
         case .ready(let compromises): self.compromises = compromises
+        case .sourceChanges(let taken, let refused):
+            sourceChanges = SourceChanges(
+                taken: taken.map { FilePath(bytes: $0.bytes) }, refused: refused.map { FilePath(bytes: $0.bytes) })
+            try awaitReady()
         case .failed(let step, let errno, let path):
             // The launcher cleans up before it ends.
             connection.close()
@@ -106,8 +112,10 @@ public final class Sandbox {
             try? output.close()
         }
         while true {
-            if case .finished = try connection.receive().reply { return }
+            if case .finished = try connection.receive().reply { break }
         }
+        // Its layers must not be mounted twice, and nothing of them is removed in the background.
+        if prepared.plan.reopening != nil { connection.close() }
     }
 
     /// Waits until what the build wrote is removed too, after `close()`.

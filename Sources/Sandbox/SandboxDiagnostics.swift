@@ -50,6 +50,12 @@ extension SandboxError {
             hints: ["choose another state directory with `--state-dir`"])
     }
 
+    static func keptStateUnreadable(_ path: FilePath) -> SandboxError {
+        SandboxError(
+            code: .state, message: "`\(path)` is not a state that this version of drydock has kept",
+            hints: ["`drydock gc` removes kept states"])
+    }
+
     static func notADirectory(_ path: FilePath, code: Code, what: String, _ errno: Errno?) -> SandboxError {
         SandboxError(
             code: code,
@@ -113,6 +119,7 @@ extension SetUpStep {
         case .changeUser: "become the user that `run-as` names"
         case .execute: "run the shell"
         case .openTerminal: "open a terminal in the sandbox at"
+        case .reopen: "reopen the kept state in"
         }
     }
 

@@ -16,6 +16,8 @@ public struct SandboxSettings: Sendable {
     public var scratchDirectory: FilePath
     /// The program that becomes the sandbox (`drydock-init`).
     public var launcher: FilePath
+    /// Begin where a kept state ended; `scratchDirectory` is then its directory. Nil begins with nothing.
+    public var reopening: Reopening?
 
     public init(
         image: Image = .host, network: Network = .host, sources: [SourceMount], limits: Limits = Limits(),
@@ -28,6 +30,21 @@ public struct SandboxSettings: Sendable {
         self.environment = environment
         self.scratchDirectory = scratchDirectory
         self.launcher = launcher
+    }
+
+    /// What a sandbox takes over from a kept state besides its files.
+    public struct Reopening: Sendable {
+        public var place: KeptPlace
+        /// The shell's variables, as a shell reads them.
+        public var environment: [UInt8]
+        /// Where the first command starts; nil is the primary source.
+        public var directory: FilePath?
+
+        public init(place: KeptPlace, environment: [UInt8] = [], directory: FilePath? = nil) {
+            self.place = place
+            self.environment = environment
+            self.directory = directory
+        }
     }
 
     /// Where `/` comes from.

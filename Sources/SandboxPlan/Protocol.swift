@@ -28,6 +28,16 @@ public enum LauncherRequest: Sendable, Equatable {
     case watchBreakpoints
     /// Let every paused command go on.
     case resume
+    /// Remember the shell's state as it is now, under this name.
+    case mark(KernelText)
+    /// Kill every process of the build and, when the sandbox ends, put everything that the build wrote into this directory
+    /// of the host instead of removing it. A lock comes with it, to be held until that is done.
+    /// - Parameter sources: the targets of overlays over what the user may change meanwhile.
+    case keep(destination: KernelText, sources: [KernelText])
+    /// Remove a reopened state at the end after all.
+    case drop
+    /// Tell how much disk a directory takes that a sandbox of this identity left.
+    case measure(identity: SandboxPlan.Identity, directory: KernelText)
 
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
@@ -67,6 +77,19 @@ public enum LauncherRequest: Sendable, Equatable {
             wire.append(UInt8(10))
         case .resume:
             wire.append(UInt8(11))
+        case .mark(let name):
+            wire.append(UInt8(20))
+            wire.append(name)
+        case .keep(let destination, let sources):
+            wire.append(UInt8(21))
+            wire.append(destination)
+            wire.append(sources)
+        case .drop:
+            wire.append(UInt8(22))
+        case .measure(let identity, let directory):
+            wire.append(UInt8(23))
+            identity.encode(to: &wire)
+            wire.append(directory)
         }
         return wire.bytes
     }
@@ -86,6 +109,10 @@ public enum LauncherRequest: Sendable, Equatable {
         case 9: self = .signalShell(number: try wire.number(), signal: try wire.number())
         case 10: self = .watchBreakpoints
         case 11: self = .resume
+        case 20: self = .mark(try wire.text())
+        case 21: self = .keep(destination: try wire.text(), sources: try wire.texts())
+        case 22: self = .drop
+        case 23: self = .measure(identity: try SandboxPlan.Identity(from: &wire), directory: try wire.text())
         default: throw WireDecoder.Malformed()
         }
         guard wire.isAtEnd else { throw WireDecoder.Malformed() }
@@ -164,6 +191,13 @@ public enum LauncherReply: Sendable, Equatable {
     case paused
     /// `codebuild-resume` ran in the sandbox. Said once a pause.
     case resumeAsked
+    /// What the build wrote will be kept (`errno` 0), or why it cannot be.
+    case keeping(errno: Int32)
+    /// Before `ready`, of a reopened state: files of the sources that changed since and took the place of what the build
+    /// had left of them, and those that could not.
+    case sourceChanges(taken: [KernelText], refused: [KernelText])
+    /// Bytes on the disk.
+    case measured(UInt64)
 
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
@@ -203,6 +237,16 @@ public enum LauncherReply: Sendable, Equatable {
             wire.append(status)
         case .paused: wire.append(UInt8(10))
         case .resumeAsked: wire.append(UInt8(11))
+        case .keeping(let errno):
+            wire.append(UInt8(20))
+            wire.append(errno)
+        case .sourceChanges(let taken, let refused):
+            wire.append(UInt8(21))
+            wire.append(taken)
+            wire.append(refused)
+        case .measured(let bytes):
+            wire.append(UInt8(22))
+            wire.append(bytes)
         }
         return wire.bytes
     }
@@ -224,6 +268,9 @@ public enum LauncherReply: Sendable, Equatable {
         case 9: self = .shellEnded(number: try wire.number(), status: try wire.number())
         case 10: self = .paused
         case 11: self = .resumeAsked
+        case 20: self = .keeping(errno: try wire.number())
+        case 21: self = .sourceChanges(taken: try wire.texts(), refused: try wire.texts())
+        case 22: self = .measured(try wire.number())
         default: throw WireDecoder.Malformed()
         }
     }
@@ -282,4 +329,5 @@ public enum SetUpStep: UInt8, Sendable, CaseIterable {
     case changeUser
     case execute
     case openTerminal
+    case reopen
 }

@@ -15,7 +15,7 @@ extension SandboxPlan: CustomStringConvertible {
         lines.append("privileges  capabilities 0x\(String(capabilities, radix: 16)), no new privileges, seccomp")
         lines.append("environment \(environment.map(Self.name).joined(separator: " "))")
         lines.append("directory   \(workingDirectory)")
-        lines.append("scratch     \(scratch) (removed at the end)")
+        lines.append("scratch     \(scratch) (\(reopening == nil ? "removed at the end" : "kept from an earlier build"))")
         return lines.joined(separator: "\n")
     }
 

@@ -4,7 +4,7 @@
 /// The plan's wire form: a version byte, then the fields in order. Both ends are built together; the version only turns a
 /// mixed installation into a clear message.
 extension SandboxPlan {
-    static let wireVersion: UInt8 = 1
+    static let wireVersion: UInt8 = 2
 
     public func encode(to wire: inout WireEncoder) {
         wire.append(Self.wireVersion)
@@ -20,6 +20,11 @@ extension SandboxPlan {
         wire.append(environment)
         wire.append(workingDirectory)
         wire.append(stateDirectory)
+        wire.append(reopening != nil)
+        if let reopening {
+            wire.append(reopening.sources)
+            wire.append(reopening.directory)
+        }
     }
 
     public init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
@@ -36,6 +41,7 @@ extension SandboxPlan {
         environment = try wire.texts()
         workingDirectory = try wire.text()
         stateDirectory = try wire.text()
+        reopening = try wire.flag() ? Reopening(sources: try wire.texts(), directory: try wire.text()) : nil
     }
 }
 

@@ -27,11 +27,14 @@ public struct SandboxPlan: Sendable, Equatable {
     public var workingDirectory: KernelText
     /// A directory inside, on a tmpfs, for the files that carry the shell's state from command to command.
     public var stateDirectory: KernelText
+    /// The scratch directory holds what an earlier sandbox kept; nil for a sandbox that begins with nothing.
+    public var reopening: Reopening?
 
     public init(
         identity: Identity, hasOwnNetwork: Bool, hostname: KernelText, scratch: KernelText,
         controlGroups: [KernelText] = [], operations: [Operation], openFilesLimit: UInt64, processesLimit: UInt64,
-        capabilities: UInt64, environment: [KernelText], workingDirectory: KernelText, stateDirectory: KernelText
+        capabilities: UInt64, environment: [KernelText], workingDirectory: KernelText, stateDirectory: KernelText,
+        reopening: Reopening? = nil
     ) {
         self.identity = identity
         self.hasOwnNetwork = hasOwnNetwork
@@ -45,6 +48,20 @@ public struct SandboxPlan: Sendable, Equatable {
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.stateDirectory = stateDirectory
+        self.reopening = reopening
+    }
+
+    /// How a sandbox begins where an earlier one ended.
+    public struct Reopening: Sendable, Equatable {
+        /// Targets of overlays over what the user may have changed meanwhile.
+        public var sources: [KernelText]
+        /// Where the first command that carries the shell's state starts.
+        public var directory: KernelText
+
+        public init(sources: [KernelText], directory: KernelText) {
+            self.sources = sources
+            self.directory = directory
+        }
     }
 
     /// How the build's user and group ids are those of the host.

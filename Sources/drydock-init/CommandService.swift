@@ -15,12 +15,15 @@ struct CommandService {
     private var current: Running?
     private var shells: ShellService
     private var breakpoints: BreakpointService?
+    private let places: BuildPlaces
+    private var keeps = false
 
-    init(plan: SandboxPlan, control: Channel, signals: Int32) {
+    init(plan: SandboxPlan, control: Channel, signals: Int32, places: BuildPlaces) {
         self.plan = plan
         self.control = control
         self.signals = signals
-        directory = plan.workingDirectory
+        self.places = places
+        directory = plan.reopening?.directory ?? plan.workingDirectory
         shells = ShellService(plan: plan, control: control)
     }
 
@@ -59,7 +62,7 @@ struct CommandService {
             }
             if polled[0].revents != 0 {
                 guard let message = control.receive(), let request = try? LauncherRequest(message.bytes) else { end() }
-                perform(request, descriptor: message.descriptor)
+                perform(request, message)
             }
             if polled[2].revents != 0 { breakpoints?.receive() }
         }
@@ -71,10 +74,13 @@ struct CommandService {
         kill(-1, SIGKILL)
         while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
         control.send(.finished(status: 0, errno: 0, path: ""))
-        exit(0)
+        guard keeps else { exit(0) }
+        // Nobody waits for this, so that the end of a failed build takes no longer for it.
+        close(control.socket)
+        exit(Parking(plan: plan, places: places).perform() == 0 ? 0 : 1)
     }
 
-    private mutating func perform(_ request: LauncherRequest, descriptor: Int32) {
+    private mutating func perform(_ request: LauncherRequest, _ message: Channel.Message) {
         switch request {
         case .run(let launch): start(launch)
         case .signal(let number):
@@ -82,22 +88,34 @@ struct CommandService {
             // A stopped process gets no signal but this one and SIGKILL.
             kill(-1, SIGCONT)
         case .quiesce:
-            kill(-1, SIGKILL)
-            while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
-            current = nil
-            shells.allEnded()
-            breakpoints?.forget()
+            quiesce()
             control.send(.quiesced)
+        case .mark(let name): ShellState(plan.stateDirectory).mark(name, directory)
+        case .keep:
+            quiesce()
+            let refusal = Parking(plan: plan, places: places).refusal
+            if refusal == 0 { keeps = Channel(socket: DrydockInit.handover).send(message.bytes, descriptor: message.descriptor) }
+            if message.descriptor >= 0 { close(message.descriptor) }
+            control.send(.keeping(errno: refusal))
+        case .drop: Channel(socket: DrydockInit.handover).send(message.bytes)
         case .open(let path, let directory): open(path, directory)
-        case .lend: shells.lend(descriptor)
+        case .lend: shells.lend(message.descriptor)
         case .openShell(let launch): shells.start(launch, directory: directory)
         case .signalShell(let number, let signal): shells.signal(number, signal)
         case .watchBreakpoints:
             // One that cannot be made is one that nobody pauses at; the build goes on.
             if breakpoints == nil { breakpoints = BreakpointService(plan: plan, control: control) }
         case .resume: breakpoints?.resume()
-        case .enter, .setUp, .remove: exit(1)
+        case .enter, .setUp, .remove, .measure: exit(1)
         }
+    }
+
+    private mutating func quiesce() {
+        kill(-1, SIGKILL)
+        while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
+        current = nil
+        shells.allEnded()
+        breakpoints?.forget()
     }
 
     private mutating func start(_ launch: CommandLaunch) {

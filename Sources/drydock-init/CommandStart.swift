@@ -173,6 +173,15 @@ struct ShellState {
         for name in ["/env.next", "/dir.next"] { _ = (directory + name).withCString { unlink($0) } }
     }
 
+    /// Remembers what the next command would begin with.
+    func mark(_ name: KernelText, _ current: KernelText) {
+        let mark = KernelText((directory + "/start-").bytes + name.bytes)
+        for suffix in [".env", ".dir"] { _ = (mark + suffix).withCString { unlink($0) } }
+        // A second name for the file: the next state takes the first name and leaves this one as it is.
+        _ = (directory + "/env.sh").withCString { old in (mark + ".env").withCString { link(old, $0) } }
+        try? MountPoint.write(mark + ".dir", current, mode: 0o644)
+    }
+
     private func rename(_ from: KernelText, to: KernelText) -> Bool {
         from.withCString { old in to.withCString { Glibc.rename(old, $0) } } == 0
     }

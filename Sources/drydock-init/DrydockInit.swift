@@ -15,8 +15,11 @@ enum DrydockInit {
     static let control: Int32 = 3
     /// Where commands write; nobody here reads or writes it.
     static let output: Int32 = 4
-    /// Between the launcher and pid 1, during the set-up.
+    /// Between the launcher and pid 1: the plan at the beginning, what is to become of the build's files at the end.
     static let handover: Int32 = 5
+
+    /// Tells drydock something during the set-up.
+    static func tell(_ reply: LauncherReply) { Channel(socket: control).send(reply) }
 
     static func main() {
         // A reader that went away is an error to handle where it is written to, never a silent death.

@@ -28,6 +28,9 @@ enum Launcher {
         case .remove(let identity, let directory):
             namespaces?.abandon()
             remove(directory, identity: identity, control: control)
+        case .measure(let identity, let directory):
+            namespaces?.abandon()
+            measure(directory, identity: identity, control: control)
         default:
             control.send(SetUpFailure(.protocolMismatch, errno: 0).reply)
             exit(1)
@@ -55,7 +58,6 @@ enum Launcher {
                 }
             }
             if failure != nil { namespaces.abandon() }
-            close(namespaces.handover)
             // Only commands and pid 1 may hold the output open: drydock reads its end to know that all are gone.
             close(DrydockInit.output)
             while waitpid(namespaces.child, &status, 0) < 0 && errno == EINTR {}
@@ -63,9 +65,22 @@ enum Launcher {
         if let failure { control.send(failure.reply) }
         let cleanUp = CleanUp(plan: plan, userNamespace: namespaces?.user ?? -1)
         cleanUp.removeControlGroups()
+        var order: LauncherRequest?
+        if failure == nil, let namespaces, let message = Channel(socket: namespaces.handover).receive() {
+            // A lock that came with it is held until this process ends, too.
+            order = try? LauncherRequest(message.bytes)
+        }
         // Nothing of the build runs or is mounted any more; nobody need wait for its files to go.
         control.send(.finished(status: status, errno: 0, path: ""))
         close(DrydockInit.control)
+        switch order {
+        case .keep(let destination, let sources) where status == 0 && plan.reopening == nil:
+            let place = KeptPlace(plan: plan, destination: destination, sources: sources, cleanUp: cleanUp)
+            if place.take() { exit(0) }
+        case .drop: break
+        // What an earlier build left stays, however this one ended.
+        default: if plan.reopening != nil { exit(0) }
+        }
         exit(cleanUp.removeScratch().errno == 0 ? 0 : 1)
     }
 
@@ -105,38 +120,60 @@ enum Launcher {
         try writeFile(path, KernelText("\(process)\n"), step: .joinControlGroup)
     }
 
-    /// Removes what an earlier sandbox left when it could not: as the same ids, because its files are theirs.
+    /// Removes what an earlier sandbox left: as the same ids, because its files are theirs.
     private static func remove(_ directory: KernelText, identity: SandboxPlan.Identity, control: Channel) -> Never {
         var left = TreeRemoval.Leftover()
         do throws(SetUpFailure) {
-            if identity.method == .privileged || identity.method == .inherited {
-                left = TreeRemoval.remove(directory)
-            } else {
-                let child = linux_fork_with_namespaces(LINUX_CLONE_NEWUSER)
-                try check(child, .createNamespaces)
-                if child == 0 {
-                    // Stopped until the ids are mapped.
-                    raise(SIGSTOP)
-                    _ = linux_setresgid(0)
-                    _ = linux_setresuid(0)
-                    exit(TreeRemoval.remove(directory).errno)
-                }
-                var status: Int32 = 0
-                waitpid(child, &status, WUNTRACED)
-                do throws(SetUpFailure) { try IdentityMap(identity).apply(to: child) } catch {
-                    kill(child, SIGKILL)
-                    throw error
-                }
-                kill(child, SIGCONT)
-                waitpid(child, &status, 0)
-                left = TreeRemoval.Leftover(errno: status >> 8 & 0xff, path: directory)
-            }
+            let number = try asOwner(identity) { UInt64(TreeRemoval.remove(directory).errno) }
+            left = TreeRemoval.Leftover(errno: Int32(truncatingIfNeeded: number), path: directory)
         } catch {
             control.send(error.reply)
             exit(1)
         }
         control.send(.finished(status: 0, errno: left.errno, path: left.path))
         exit(0)
+    }
+
+    private static func measure(_ directory: KernelText, identity: SandboxPlan.Identity, control: Channel) -> Never {
+        do throws(SetUpFailure) {
+            control.send(.measured(try asOwner(identity) { TreeRemoval.size(of: directory) }))
+        } catch {
+            control.send(error.reply)
+            exit(1)
+        }
+        exit(0)
+    }
+
+    /// Does something as the root of a sandbox of that identity, and gives the number that came out of it.
+    private static func asOwner(
+        _ identity: SandboxPlan.Identity, _ body: () -> UInt64
+    ) throws(SetUpFailure) -> UInt64 {
+        if identity.method == .privileged || identity.method == .inherited { return body() }
+        var ends: [Int32] = [-1, -1]
+        try check(linux_pipe2(&ends, O_CLOEXEC), .createNamespaces)
+        let child = linux_fork_with_namespaces(LINUX_CLONE_NEWUSER)
+        try check(child, .createNamespaces)
+        if child == 0 {
+            // Stopped until the ids are mapped.
+            raise(SIGSTOP)
+            _ = linux_setresgid(0)
+            _ = linux_setresuid(0)
+            var number = body()
+            exit(write(ends[1], &number, 8) == 8 ? 0 : 1)
+        }
+        close(ends[1])
+        defer { close(ends[0]) }
+        var status: Int32 = 0
+        waitpid(child, &status, WUNTRACED)
+        do throws(SetUpFailure) { try IdentityMap(identity).apply(to: child) } catch {
+            kill(child, SIGKILL)
+            throw error
+        }
+        kill(child, SIGCONT)
+        var number: UInt64 = 0
+        let count = read(ends[0], &number, 8)
+        waitpid(child, &status, 0)
+        return count == 8 ? number : UInt64(EIO)
     }
 }
 

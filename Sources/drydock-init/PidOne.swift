@@ -56,12 +56,11 @@ enum PidOne {
                 // Nobody is there any more, or a step outside failed and was told.
                 exit(1)
             }
-            let compromises = try SetUp(plan: plan, handover: handover, groundwork: groundwork).perform()
-            close(DrydockInit.handover)
+            let (compromises, places) = try SetUp(plan: plan, handover: handover, groundwork: groundwork).perform()
             let signals = linux_signal_descriptor(0)
             try check(signals, .startCommand)
             control.send(.ready(compromises))
-            var service = CommandService(plan: plan, control: control, signals: signals)
+            var service = CommandService(plan: plan, control: control, signals: signals, places: places)
             service.serve()
         } catch {
             control.send(error.reply)

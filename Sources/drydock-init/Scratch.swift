@@ -16,6 +16,9 @@ struct Scratch {
         if let owner, let group {
             try check(plan.scratch.withCString { chown($0, owner, group) }, .makeMountPoint, plan.scratch)
         }
+        if plan.reopening != nil, plan.scratch.withCString({ access($0, F_OK) }) != 0 {
+            throw SetUpFailure(.reopen, errno: errno, path: plan.scratch)
+        }
         for operation in plan.operations {
             switch operation {
             case .scratchDirectory(let source, _, let mode): try make(source, mode: mode, owner, group)
@@ -33,7 +36,10 @@ struct Scratch {
     private func make(_ path: KernelText, mode: UInt32, _ owner: UInt32?, _ group: UInt32?) throws(SetUpFailure) {
         // The caller may have set any umask, and none applies to the build's own directories.
         umask(0)
-        try check(path.withCString { mkdir($0, mode) }, .makeMountPoint, path)
+        if path.withCString({ mkdir($0, mode) }) < 0 {
+            if plan.reopening != nil, errno == EEXIST { return }
+            throw SetUpFailure(.makeMountPoint, errno: errno, path: path)
+        }
         if let owner, let group { try check(path.withCString { chown($0, owner, group) }, .makeMountPoint, path) }
     }
 }
@@ -48,17 +54,18 @@ struct CleanUp {
     }
 
     func removeScratch() -> TreeRemoval.Leftover {
-        switch plan.identity.method {
-        case .privileged, .inherited: return TreeRemoval.remove(plan.scratch)
-        case .single, .subordinate:
-            // The build may have left files of other ids, or directories without permissions; inside its user namespace,
-            // which we made and may therefore enter, they are root's to remove.
-            if userNamespace >= 0, linux_setns(userNamespace, Int32(LINUX_CLONE_NEWUSER)) == 0 {
-                _ = linux_setresgid(0)
-                _ = linux_setresuid(0)
-            }
-            return TreeRemoval.remove(plan.scratch)
-        }
+        becomeOwner()
+        return TreeRemoval.remove(plan.scratch)
+    }
+
+    /// The build may have left files of other ids, or directories without permissions; inside its user namespace, which we
+    /// made and may therefore enter, they are root's.
+    func becomeOwner() {
+        guard plan.identity.method == .single || plan.identity.method == .subordinate, userNamespace >= 0,
+            linux_setns(userNamespace, Int32(LINUX_CLONE_NEWUSER)) == 0
+        else { return }
+        _ = linux_setresgid(0)
+        _ = linux_setresuid(0)
     }
 
     /// The kernel counts a dead process out of its group a moment after it was waited for.

@@ -15,13 +15,14 @@ struct SetUp {
     let handover: Channel
     let groundwork: Groundwork
 
-    /// Gives what could not be had and was done without.
-    func perform() throws(SetUpFailure) -> SetUpCompromises {
+    /// Gives what could not be had and was done without, and where the build's files are.
+    func perform() throws(SetUpFailure) -> (SetUpCompromises, BuildPlaces) {
         // Only now that pid 1 is in its control groups, so that the namespace begins there.
         let network = plan.hasOwnNetwork ? LINUX_CLONE_NEWNET : 0
         try check(linux_unshare(Int32(LINUX_CLONE_NEWCGROUP | network)), .createNamespaces)
         let mapped = try receiveTrees()
         var staging = try Staging(plan: plan, mapped: mapped, groundwork: groundwork)
+        try staging.takeSourceChanges { DrydockInit.tell(.sourceChanges(taken: $0, refused: $1)) }
         let devices = groundwork.devices
         var detached: [Int32?] = []
         for (index, operation) in plan.operations.enumerated() {
@@ -38,7 +39,7 @@ struct SetUp {
         }
         try limit()
         try dropPrivileges()
-        return staging.compromises.union(groundwork.sharesProcesses ? .sharedProcesses : [])
+        return (staging.compromises.union(groundwork.sharesProcesses ? .sharedProcesses : []), staging.places)
     }
 
     /// The trees that only the outside could make, by operation; the scratch directory's under the largest number.

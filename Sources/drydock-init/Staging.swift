@@ -20,6 +20,8 @@ struct Staging {
     private let plan: SandboxPlan
     private let mapped: [UInt32: Int32]
     private let groundwork: Groundwork
+    /// Stay open, for what is to become of the build's files at its end.
+    let places = BuildPlaces()
     /// Opened before the tmpfs hides what may lie below it.
     private var sources: [UInt32: Int32] = [:]
     /// System directories with other file systems mounted inside. The kernel lets nobody but root look beneath those, so
@@ -65,15 +67,34 @@ struct Staging {
         // A mount of its own, because it outlives the staging place below the overlays.
         let memory = groundwork.memory
         try check(Self.memory.withCString { linux_move_mount(memory, LINUX_AT_FDCWD, $0) }, .attachMount, Self.memory)
-        close(memory)
+        places.memory = memory
         try check(
             Self.scratch.withCString { linux_move_mount(scratchTree, LINUX_AT_FDCWD, $0) }, .attachMount, plan.scratch)
-        close(scratchTree)
+        places.scratch = scratchTree
+    }
+
+    /// Of a reopened state: lets what the user changed in the sources take the place of what the build left of it.
+    /// - Parameter tell: is told the paths that were taken in, and those that could not be.
+    func takeSourceChanges(_ tell: ([KernelText], [KernelText]) -> Void) throws(SetUpFailure) {
+        guard let reopening = plan.reopening else { return }
+        var taken: [KernelText] = []
+        var refused: [KernelText] = []
+        for (index, operation) in plan.operations.enumerated() {
+            guard case .overlay(let view) = operation, reopening.sources.contains(view.target),
+                let tree = mapped[UInt32(index)] ?? sources[UInt32(index)]
+            else { continue }
+            let changes = SourceChanges(upper: inScratch(view.upper), lower: tree)
+            changes.take()
+            taken += changes.taken
+            refused += changes.refused
+        }
+        tell(taken, refused)
     }
 
     /// The operation's mount, attached nowhere; nil for an operation that mounts nothing.
     mutating func detach(_ operation: SandboxPlan.Operation, index: Int) throws(SetUpFailure) -> Int32? {
         switch operation {
+        case .root where plan.reopening != nil: try scratchDirectory(plan.scratch + "/root")
         case .root: try buildRoot()
         case .scratchDirectory(let source, _, _): try scratchDirectory(source)
         case .overlay(let view):
@@ -81,8 +102,10 @@ struct Staging {
                 try bind(index, view.lower, .readOnly)
             } else if copies.contains(UInt32(index)) {
                 try copyInMemory(try place(index, view.lower), named: view.lower, index: index)
+            } else if view.staysInMemory, plan.reopening != nil {
+                try parkedOverlay(view, lower: try place(index, view.lower))
             } else if view.staysInMemory {
-                try overlayInMemory(view, lower: try place(index, view.lower), index: index)
+                try overlayInMemory(view, lower: try place(index, view.lower))
             } else {
                 try overlay(
                     try place(index, view.lower), upper: inScratch(view.upper), work: inScratch(view.work),
@@ -105,7 +128,7 @@ struct Staging {
         let tree = try Self.fileSystem("tmpfs", .mountTemporary, options: options, attributes: noDevices)
         try check(
             Self.skeleton.withCString { linux_move_mount(tree, LINUX_AT_FDCWD, $0) }, .attachMount, Self.skeleton)
-        close(tree)
+        places.root = tree
         for operation in plan.operations.dropFirst() {
             let path = KernelText(Self.skeleton.bytes + operation.target.bytes)
             switch operation {
@@ -137,10 +160,26 @@ struct Staging {
         try check(path.withCString { mkdir($0, 0o755) }, .makeMountPoint, path)
     }
 
-    private func overlayInMemory(
-        _ view: SandboxPlan.Operation.Overlay, lower: KernelText, index: Int
+    /// A view whose changes were in memory once and are on the disk since they were kept.
+    private func parkedOverlay(
+        _ view: SandboxPlan.Operation.Overlay, lower: KernelText
     ) throws(SetUpFailure) -> Int32 {
-        let (upper, work) = (Self.memory + "/upper-\(index)", Self.memory + "/work-\(index)")
+        let (upper, work) = (inScratch(view.upper), inScratch(view.work))
+        // A name in a layer that a build has written is nothing to make directories below: only in one that is new.
+        if upper.withCString({ mkdir($0, 0o755) }) == 0 {
+            for name in view.ownedDirectories {
+                try makeDirectories(KernelText(upper.bytes + [UInt8(ascii: "/")] + name.bytes))
+            }
+        }
+        return try overlay(lower, upper: upper, work: work, named: view.lower)
+    }
+
+    private func overlayInMemory(
+        _ view: SandboxPlan.Operation.Overlay, lower: KernelText
+    ) throws(SetUpFailure) -> Int32 {
+        let below = Self.memory + "/"
+        let upper = KernelText(below.bytes + view.upper.lastComponent.bytes)
+        let work = KernelText(below.bytes + view.work.lastComponent.bytes)
         // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
         var status = stat()
         try check(lower.withCString { stat($0, &status) }, .cloneTree, view.lower)
@@ -154,6 +193,7 @@ struct Staging {
 
     private func copyInMemory(_ lower: KernelText, named: KernelText, index: Int) throws(SetUpFailure) -> Int32 {
         let path = Self.memory + "/upper-\(index)"
+        places.hasCopies = true
         try TreeCopy(limit: 64 << 20).copy(lower, to: path, named: named)
         let tree = try Self.clone(path)
         try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, named)
@@ -163,6 +203,12 @@ struct Staging {
     private func overlay(
         _ lower: KernelText, upper: KernelText, work: KernelText, named: KernelText
     ) throws(SetUpFailure) -> Int32 {
+        if plan.reopening != nil {
+            // It says that the layer was mounted `volatile`, and would not be mounted again.
+            let left = TreeRemoval.remove(work)
+            guard left.errno == 0 else { throw SetUpFailure(.reopen, errno: left.errno, path: named) }
+            try check(work.withCString { mkdir($0, 0o700) }, .reopen, named)
+        }
         let context = linux_fsopen("overlay")
         try check(context, .mountOverlay, named)
         defer { close(context) }

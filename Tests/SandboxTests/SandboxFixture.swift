@@ -23,15 +23,16 @@ final class SandboxFixture: OutputSink {
     init(
         tree: TemporaryTree, image: SandboxSettings.Image = .host, network: SandboxSettings.Network = .host,
         limits: SandboxSettings.Limits = .init(), writable: Bool = false, timing: StopTiming = StopTiming(grace: 1),
-        launcher: FilePath = BuiltProgram.path("drydock-init")
+        launcher: FilePath = BuiltProgram.path("drydock-init"), reopening: SandboxSettings.Reopening? = nil
     ) throws {
         source = try tree.directory("source")
-        scratch = try tree.directory("sandboxes").appending("one")
-        let settings = SandboxSettings(
+        scratch = try reopening?.place.directory ?? tree.directory("sandboxes").appending("one")
+        var settings = SandboxSettings(
             image: image, network: network,
             sources: [.init(hostPath: source, path: Self.inside, isWritable: writable)], limits: limits,
             environment: [("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), ("HOME", "/root")],
             scratchDirectory: scratch, launcher: launcher)
+        settings.reopening = reopening
         let prepared = try PreparedSandbox.prepare(settings)
         notices = prepared.notices
         sandbox = try Sandbox.start(prepared, timing: timing)

@@ -34,6 +34,8 @@ long linux_getdents64(int directory, void *buffer, size_t size);
 // The Glibc module has neither.
 int linux_set_attribute(int descriptor, const char *name, const void *value, size_t size);
 ssize_t linux_get_attribute(int descriptor, const char *name, void *value, size_t size);
+ssize_t linux_list_attributes(int descriptor, char *names, size_t size);
+int linux_remove_attribute(int descriptor, const char *name);
 static const int32_t LINUX_SEEK_DATA = 3, LINUX_SEEK_HOLE = 4;
 // Open file description locks: held by the descriptor, not by the process, so a child that inherits it keeps the lock.
 int linux_lock_exclusive(int descriptor);

@@ -96,6 +96,10 @@ public final class TerminalProgress: BuildObserver {
                 writer.write(begin() + report.text(failure, tail: verbosity == .verbose ? nil : failedTail))
             }
         case .resumed: break
+        case .reused(let resumption):
+            for sentence in resumption.sentences(at: event.time) {
+                show(SafeText.firstLine(sentence, unicode: style.hasUnicode, ellipsis: style.ellipsis), at: event.time)
+            }
         case .retrying(let attempt, let limit, let type):
             failedTail = nil
             retries += 1

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import CLinux
+internal import Glibc
+internal import SandboxPlan
+public import SystemPackage
+
+/// The place of a kept state, locked: where a build's sandbox is put when it ends, or begins again.
+///
+///     <directory>          the state; there as a whole or not at all
+///     <directory>.lock     held by whoever makes, uses or removes the state
+///
+/// The lock belongs to an open file that drydock and the launcher share, so it is free exactly when both are done.
+public final class KeptPlace: Sendable {
+    public let directory: FilePath
+    let lock: FileDescriptor
+
+    private init(directory: FilePath, lock: FileDescriptor) {
+        self.directory = directory
+        self.lock = lock
+    }
+
+    deinit { try? lock.close() }
+
+    /// - Parameter waiting: waits for whoever holds the place: a state that is still being put there, a shell that is open.
+    /// - Returns: nil when somebody holds it and `waiting` is false.
+    public static func take(_ directory: FilePath, waiting: Bool = false) throws(SandboxError) -> KeptPlace? {
+        let parent = directory.removingLastComponent()
+        if parent.withPlatformString({ mkdir($0, 0o700) }) != 0, errno != EEXIST {
+            throw .scratch(parent, Errno(rawValue: errno))
+        }
+        let path = FilePath(directory.string + ".lock")
+        let descriptor = path.withPlatformString { open($0, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        guard descriptor >= 0 else { throw .scratch(path, Errno(rawValue: errno)) }
+        let place = KeptPlace(directory: directory, lock: FileDescriptor(rawValue: descriptor))
+        while true {
+            if (waiting ? linux_lock_exclusive_wait(descriptor) : linux_lock_exclusive(descriptor)) == 0 {
+                return place
+            }
+            if errno == EAGAIN || errno == EACCES { return nil }
+            guard errno == EINTR else { throw .scratch(path, Errno(rawValue: errno)) }
+        }
+    }
+
+    /// Whether there is a state here.
+    public var isOccupied: Bool { identity != nil }
+
+    /// The ids that the state's files belong to; nil where there is none that this version can read.
+    var identity: SandboxPlan.Identity? {
+        guard let bytes = SmallFile.bytes(directory.appending(Self.identityFile)) else { return nil }
+        var wire = WireDecoder(bytes)
+        guard (try? wire.number(UInt8.self)) == Self.version else { return nil }
+        return try? SandboxPlan.Identity(from: &wire)
+    }
+
+    static func identityFileContents(_ identity: SandboxPlan.Identity) -> [UInt8] {
+        var wire = WireEncoder()
+        wire.append(version)
+        identity.encode(to: &wire)
+        return wire.bytes
+    }
+
+    static let identityFile = "identity"
+    /// Of the layout of a kept state: what another version of drydock kept is not opened.
+    private static let version: UInt8 = 1
+
+    /// Bytes that the state takes on the disk; nil when that cannot be found out.
+    /// - Parameter launcher: the program that reaches files of other ids.
+    public func size(launcher: FilePath) -> UInt64? {
+        guard let connection = try? LauncherConnection.start(launcher, output: nil) else { return nil }
+        defer { connection.close() }
+        connection.send(
+            .measure(identity: identity ?? IdentityChoice.choose(slot: 0), directory: kernelText(directory)))
+        guard case .measured(let bytes)? = try? connection.receive().reply else { return nil }
+        return bytes
+    }
+
+    /// Removes the state.
+    /// - Parameter waiting: false leaves it to the launcher, which holds the lock until it is done.
+    /// - Returns: why something is left, if it is.
+    @discardableResult
+    public func remove(launcher: FilePath, waiting: Bool) -> Errno? {
+        let identity = self.identity ?? IdentityChoice.choose(slot: 0)
+        // Under another name first: half a state must not be taken for one.
+        let doomed = FilePath(directory.string + ".removed-\(getpid())")
+        let renamed = directory.withPlatformString { old in doomed.withPlatformString { rename(old, $0) } }
+        if renamed != 0 { return errno == ENOENT ? nil : Errno(rawValue: errno) }
+        return Self.removeLeftover(doomed, identity: identity, launcher: launcher, waiting: waiting)
+    }
+
+    @discardableResult
+    static func removeLeftover(
+        _ directory: FilePath, identity: SandboxPlan.Identity, launcher: FilePath, waiting: Bool
+    ) -> Errno? {
+        guard let connection = try? LauncherConnection.start(launcher, output: nil) else { return .noSuchProcess }
+        connection.send(.remove(identity: identity, directory: kernelText(directory)))
+        guard waiting else {
+            // What was sent is read and done although nobody listens to the answer.
+            connection.hangUp()
+            return nil
+        }
+        defer { connection.close() }
+        switch try? connection.receive().reply {
+        case .finished(_, let error, _): return error == 0 ? nil : Errno(rawValue: error)
+        case .failed(_, let error, _): return Errno(rawValue: error)
+        default: return .noSuchProcess
+        }
+    }
+
+    /// Removes what a killed drydock left beside its kept states: states that were on their way out.
+    /// - Parameter parent: the directory of all kept states.
+    public static func clearLeftovers(in parent: FilePath, names: [String], launcher: FilePath, waiting: Bool) {
+        for name in names {
+            let directory = parent.appending(name)
+            let bytes = SmallFile.bytes(directory.appending(identityFile)) ?? []
+            var wire = WireDecoder(bytes)
+            _ = try? wire.number(UInt8.self)
+            let identity = (try? SandboxPlan.Identity(from: &wire)) ?? IdentityChoice.choose(slot: 0)
+            removeLeftover(directory, identity: identity, launcher: launcher, waiting: waiting)
+        }
+    }
+}
+
+/// What changed in the sources since the state that a sandbox began with was kept. Paths are relative to their source.
+public struct SourceChanges: Sendable, Equatable {
+    /// Changed by the user after the build had changed them: they are now as the user left them.
+    public var taken: [FilePath] = []
+    /// They lie below directories that the build removed or replaced, and are not seen.
+    public var refused: [FilePath] = []
+
+    public init(taken: [FilePath] = [], refused: [FilePath] = []) {
+        self.taken = taken
+        self.refused = refused
+    }
+}
+
+extension Sandbox {
+    /// Remembers the shell's state as the next command would find it, in files of the sandbox.
+    ///
+    /// `/codebuild/output/tmp/start-<name>.env` holds the variables as the shell wrote them, `….dir` the directory.
+    public func mark(_ name: String) { connection.send(.mark(KernelText(name))) }
+
+    /// Where `mark` puts its files, inside.
+    public static func markPath(_ name: String, _ kind: String) -> FilePath {
+        FilePath("\(RootFileSystem.stateDirectory)/start-\(name).\(kind)")
+    }
+
+    /// Kills the build's processes, and has everything that the build wrote put into a place when the sandbox ends, instead
+    /// of removed. It happens in the background; whoever takes the place waits for it.
+    /// - Parameters:
+    ///   - place: not used for a reopened state, which stays where it is.
+    ///   - files: put beside what the build wrote, by names.
+    public func keep(in place: KeptPlace, files: [(name: String, contents: [UInt8])]) throws(SandboxError) {
+        let scratch = prepared.settings.scratchDirectory
+        let identity = KeptPlace.identityFileContents(prepared.plan.identity)
+        for (name, contents) in files + [(KeptPlace.identityFile, identity)] {
+            try Self.write(contents, to: scratch.appending(name))
+        }
+        let sources = prepared.settings.sources.filter { !$0.isWritable }.map { kernelText($0.path) }
+        connection.send(.keep(destination: kernelText(place.directory), sources: sources), descriptor: place.lock)
+        while true {
+            switch try connection.receive().reply {
+            case .keeping(0): return
+            case .keeping(let reason): throw .scratch(scratch, Errno(rawValue: reason))
+            case .finished: throw .launcherDied
+            default: continue
+            }
+        }
+    }
+
+    /// Has a reopened state removed when the sandbox ends.
+    public func drop() { connection.send(.drop) }
+
+    private static func write(_ contents: [UInt8], to path: FilePath) throws(SandboxError) {
+        do {
+            let file = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate, .closeOnExec, .noFollow],
+                permissions: .ownerReadWrite)
+            defer { try? file.close() }
+            try file.writeAll(contents)
+        } catch {
+            throw .scratch(path, (error as? Errno) ?? .ioError)
+        }
+    }
+}
