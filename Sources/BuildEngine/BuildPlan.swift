@@ -184,7 +184,7 @@ extension BuildPlan: CustomStringConvertible {
 
 extension SandboxSettings.Image {
     /// As the user writes it.
-    var words: String {
+    public var words: String {
         switch self {
         case .host: "host"
         case .directory(let path), .unfinished(let path): "dir:\(path.displayed)"

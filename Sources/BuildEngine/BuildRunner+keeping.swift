@@ -53,6 +53,14 @@ public struct ResumedState: Sendable {
         return (ShellVariables([]), nil)
     }
 
+    /// How a sandbox takes over what was kept: files as they were left, the shell's state as the phase found it, and what the
+    /// plan's environment says differently from the earlier build's. The settings' scratch directory is the place's.
+    public func reopening(for plan: BuildPlan) -> SandboxSettings.Reopening {
+        var (variables, directory) = shellState()
+        variables.yield(to: plan.environment, before: record.environment)
+        return SandboxSettings.Reopening(place: place, environment: variables.text, directory: directory)
+    }
+
     private func file(_ phase: PhaseType, _ kind: String) -> [UInt8]? {
         try? FileContents.read(place.directory.appending("start-\(phase.rawValue).\(kind)"), limit: 64 << 20)
     }
@@ -129,7 +137,8 @@ extension BuildRunner {
                     var variables = ShellVariables(contents)
                     withheld.formUnion(variables.withholdSecrets(of: plan.environment))
                     contents = variables.text
-                } else if masked(String(decoding: contents, as: UTF8.self)) != String(decoding: contents, as: UTF8.self) {
+                } else if masked(String(decoding: contents, as: UTF8.self)) != String(decoding: contents, as: UTF8.self)
+                {
                     continue
                 }
                 files.append(("start-\(phase.rawValue).\(kind)", contents))
@@ -171,15 +180,6 @@ extension BuildRunner {
 
     // MARK: Going on
 
-    /// How the sandbox takes over what was kept; nil for a build that begins with nothing.
-    func reopening(_ plan: BuildPlan) -> SandboxSettings.Reopening? {
-        guard let resumption = request.resumption else { return nil }
-        var (variables, directory) = resumption.shellState()
-        variables.yield(to: plan.environment, before: resumption.record.environment)
-        return SandboxSettings.Reopening(
-            place: resumption.place, environment: variables.text, directory: directory)
-    }
-
     /// Says what of the earlier build is used, and what of the user's changes.
     func announceResumption(_ plan: BuildPlan) {
         guard let resumption = request.resumption, sandboxCount == 1 else { return }
@@ -194,7 +194,7 @@ extension BuildRunner {
             endTime: resumption.record.endTime, phase: resumption.phase, reusedPhases: resumption.reusedPhases,
             changedFiles: taken.sorted().map(masked), hiddenFiles: changes.refused.map { masked($0.displayed) })
         record.drydock.resumed = resumed
-        emit(.resumed(resumed))
+        emit(.reused(resumed))
         if !resumption.record.withheld.isEmpty { warn(.variablesWithheld(resumption.record.withheld)) }
     }
 }

@@ -118,7 +118,7 @@ extension BuildRunner {
             request.resumption?.place.directory ?? surroundings.scratch.removingLastComponent().appending(name)
         self.scratch = scratch
         var settings = plan.sandboxSettings(scratch: scratch, launcher: surroundings.launcher)
-        settings.reopening = reopening(plan)
+        settings.reopening = request.resumption?.reopening(for: plan)
         do {
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner

@@ -63,8 +63,10 @@ struct ShellVariables {
 
     private static func statement(_ text: [UInt8]) -> Statement {
         var rest = text[...]
-        guard let keyword = [Array("export ".utf8), Array("declare ".utf8), Array("typeset ".utf8)].first(where: rest.starts)
-        else { return Statement(text: text, name: nil, value: []) }
+        let keywords = ["export ", "declare ", "typeset "].map { Array($0.utf8) }
+        guard let keyword = keywords.first(where: rest.starts) else {
+            return Statement(text: text, name: nil, value: [])
+        }
         rest = rest.dropFirst(keyword.count)
         while rest.first == UInt8(ascii: "-") {
             rest = rest.drop { $0 != UInt8(ascii: " ") }.dropFirst()

@@ -45,21 +45,36 @@ extension BuildStore {
         return KeptState(record: record, directory: directory)
     }
 
-    /// All kept states, the newest first, and the names of what else lies beside them: states on their way out, whose
-    /// drydock was killed.
-    public func keptStates() -> (states: [KeptState], leftovers: [String]) {
-        guard let entries = try? Directory(keptStatesDirectory).entries() else { return ([], []) }
-        var states: [KeptState] = []
+    /// Removes a build's record, events and log.
+    public func remove(_ build: StoredBuild) throws(BuildStoreError) {
+        do throws(FilesError) {
+            try Directory(directory.appending("builds")).removeTree(FilePath(build.record.uuid))
+        } catch {
+            throw BuildStoreError.cannotWrite(error)
+        }
+    }
+
+    /// All kept states, the newest first.
+    public func keptStates() -> [KeptState] {
+        keptDirectories().states.compactMap { keptState(in: $0.directory) }
+            .sorted { $0.record.endTime > $1.record.endTime }
+    }
+
+    /// Where kept states lie and when they were kept, in seconds since 1970, without reading them; and the names of what
+    /// else lies there: states on their way out, whose drydock was killed.
+    public func keptDirectories() -> (states: [(directory: FilePath, seconds: Int)], leftovers: [String]) {
+        guard let kept = try? Directory(keptStatesDirectory), let entries = try? kept.entries() else { return ([], []) }
+        var states: [(directory: FilePath, seconds: Int)] = []
         var leftovers: [String] = []
         for entry in entries {
             let name = String(decoding: entry.name, as: UTF8.self)
             if name.hasSuffix(".lock") { continue }
             if name.contains(".old-") || name.contains(".removed-") {
                 leftovers.append(name)
-            } else if let state = keptState(in: keptStatesDirectory.appending(name)) {
-                states.append(state)
+            } else if let status = try? kept.status(FilePath(name).appending("record.json")) {
+                states.append((keptStatesDirectory.appending(name), status.modificationSeconds))
             }
         }
-        return (states.sorted { $0.record.endTime > $1.record.endTime }, leftovers)
+        return (states, leftovers)
     }
 }

@@ -15,6 +15,8 @@ internal import SystemPackage
 /// One build from the command line: its place in the store, its faces, its signals, and what is said at the end.
 struct BuildSession {
     var request: BuildRequest
+    /// Whether what a failed build leaves is kept.
+    var keepsState = false
     var store: BuildStore
     var progress: ProgressOptions
     var debug = DebugOptions()
@@ -70,6 +72,8 @@ struct BuildSession {
         let debugger = debug.debugger(
             build: number, directory: store.buildDirectory(uuid), terminal: terminal, stop: signals)
         surroundings.debugger = debugger
+        let keptDirectory = LastFailure(store: store, request: request).directory
+        surroundings.keptDirectory = keepsState ? keptDirectory : nil
         surroundings.didPlan = { plan in
             view.hide?(plan.environment.valuesToHide)
             view.take(plan.buildspecText)
@@ -82,6 +86,8 @@ struct BuildSession {
         let result = BuildRunner(request: request, surroundings: surroundings).run()
         writer.flush()
         waitForReader(stop, result)
+        KeptStateLimits(store: store, launcher: Caller.launcher)
+            .enforce(finished: result.meaning == .succeeded ? keptDirectory : nil)
         return report(result, view, writer: writer, events: events)
     }
 

@@ -27,8 +27,8 @@ struct RunCommand: Action {
                 words: PhaseType.commandPhases.compactMap(\.buildspecName)),
             groups: [
                 SourceOptions.group, SandboxOptions.group,
-                OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), DebugOptions.group,
-                ProgressOptions.group, StateOptions.group, OverrideOptions.group,
+                OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), KeptOptions.group,
+                DebugOptions.group, ProgressOptions.group, StateOptions.group, OverrideOptions.group,
             ])
     }
 
@@ -54,6 +54,7 @@ struct RunCommand: Action {
     private let dryRun: Bool
     private let printSandbox: Bool
     private let debug: DebugOptions
+    private let kept: KeptOptions
     private let progress: ProgressOptions
     private let state: StateOptions
 
@@ -67,14 +68,16 @@ struct RunCommand: Action {
         dryRun = words[Self.dryRun]
         printSandbox = words[Self.printSandbox]
         debug = DebugOptions(words)
+        kept = try KeptOptions(words)
         progress = try ProgressOptions(words)
         state = StateOptions(words)
     }
 
     func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
-        let request = try request()
+        var request = try request()
         let store = try state.store()
         if watches {
+            if kept.resumes { throw CommandFailure.conflict("--watch", "--resume") }
             if dryRun || printSandbox {
                 throw CommandFailure.conflict("--watch", dryRun ? "--dry-run" : "--print-sandbox")
             }
@@ -85,8 +88,10 @@ struct RunCommand: Action {
             ).run(launcher: launcher)
         }
         if dryRun || printSandbox { return try preview(request, store, terminal) }
+        try kept.apply(to: &request, store)
         return try BuildSession(
-            request: request, store: store, progress: progress, debug: debug, terminal: terminal,
+            request: request, keepsState: kept.keeps, store: store, progress: progress, debug: debug,
+            terminal: terminal,
             stateDirectory: state.directory.map(Arguments.displayed), launcher: launcher
         ).run()
     }

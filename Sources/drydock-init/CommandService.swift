@@ -94,7 +94,8 @@ struct CommandService {
         case .keep:
             quiesce()
             let refusal = Parking(plan: plan, places: places).refusal
-            if refusal == 0 { keeps = Channel(socket: DrydockInit.handover).send(message.bytes, descriptor: message.descriptor) }
+            let launcher = Channel(socket: DrydockInit.handover)
+            if refusal == 0 { keeps = launcher.send(message.bytes, descriptor: message.descriptor) }
             if message.descriptor >= 0 { close(message.descriptor) }
             control.send(.keeping(errno: refusal))
         case .drop: Channel(socket: DrydockInit.handover).send(message.bytes)

@@ -40,7 +40,8 @@ struct KeptStateTests {
             try tree.write("source/file", "old")
             try Self.keep(
                 tree, "echo new > file; mkdir sub; echo x > sub/x; echo r > /root/r; echo t > /tmp/t; mkdir /deep",
-                "echo e > /etc/made; rm /etc/hostname; mv /etc/issue /etc/issue2 || true; echo root > /srv/s; ln /srv/s /deep/s")
+                "echo e > /etc/made; rm /etc/hostname; mv /etc/issue /etc/issue2 || true; echo root > /srv/s; ln /srv/s /deep/s"
+            )
             #expect(!tree.exists("sandboxes/one"))
             #expect(try tree.text("state/kept/one/note") == "hello")
             for _ in 0..<2 {
@@ -82,7 +83,8 @@ struct KeptStateTests {
             }
             try tree.write("source/dir/a", "a")
             try Self.keep(
-                tree, "for f in edited deleted untouched; do echo build >> $f; done; rm removed readded; mv moved target",
+                tree,
+                "for f in edited deleted untouched; do echo build >> $f; done; rm removed readded; mv moved target",
                 "rm -r dir; echo made > made")
             try tree.write("source/edited", "user")
             try tree.root.remove("source/deleted")
@@ -124,7 +126,8 @@ struct KeptStateTests {
                 "cd /etc/h; perl -e 'for (1..1500) { mkdir \"ddddd\"; chdir \"ddddd\" }'; cd /",
                 "mkdir /etc/many; cd /etc/many; seq 1 5000 | xargs touch",
                 // What will be mounted again must not lead outside.
-                "rm -rf /srv /mnt; ln -s /codebuild/../../../../tmp /srv; ln -s / /mnt; mv /codebuild/user /codebuild/user2; cd /")
+                "rm -rf /srv /mnt; ln -s /codebuild/../../../../tmp /srv; ln -s / /mnt; mv /codebuild/user /codebuild/user2; cd /"
+            )
             try Self.reopen(tree) { fixture in
                 _ = try fixture.run(
                     """

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import BuildModel
+internal import BuildStore
+internal import CommandSyntax
+internal import Files
+internal import Sandbox
+internal import SystemPackage
+
+/// `drydock gc`.
+struct CollectCommand: Action {
+    static let name = "gc"
+    static var syntax: CommandSyntax {
+        CommandSyntax(
+            name, abstract: "Remove what failed builds left",
+            discussion: """
+                Without arguments: kept states older than 7 days, and what killed builds left. With `--all` every kept \
+                state, with BUILD those of these builds. What is in use is never removed. Records and logs are kept for \
+                good, unless `--logs-older-than` says otherwise.
+                """,
+            operands: Operands(
+                "build", help: "A build that left a state: its number, or the beginning of its id.",
+                count: Operands.anyNumber),
+            groups: [OptionGroup("Options", [all, dryRun, logs]), StateOptions.group])
+    }
+
+    private static let all = Flag("all", help: "Every kept state, however new.")
+    private static let dryRun = Flag("dry-run", help: "Say what would be removed, and remove nothing.")
+    private static let logs = ValueOption(
+        "logs-older-than", placeholder: "time",
+        help: "Also records and logs of builds older than this, as `30d` or `12h`.")
+
+    private let builds: [String]
+    private let all: Bool
+    private let dryRun: Bool
+    private let logSeconds: Double?
+    private let state: StateOptions
+
+    init(_ words: ParsedWords) throws {
+        builds = words.operands
+        all = words[Self.all]
+        dryRun = words[Self.dryRun]
+        if all, !builds.isEmpty { throw CommandFailure.conflict("--all", "BUILD") }
+        logSeconds = try words[Self.logs].map(Self.seconds)
+        state = StateOptions(words)
+    }
+
+    /// `30d`, `12h`.
+    private static func seconds(_ word: String) throws -> Double {
+        let units: [Character: Double] = ["d": 86_400, "h": 3600]
+        guard let unit = word.last.flatMap({ units[$0] }), let number = Int(word.dropLast()), number >= 0 else {
+            throw CommandFailure.wrongNumber("--logs-older-than", word, expected: "a time such as `30d` or `12h`")
+        }
+        return Double(number) * unit
+    }
+
+    func perform(_ terminal: Terminal) throws -> ExitMeaning {
+        let store = try state.store()
+        let states = store.keptStates()
+        var total: UInt64 = 0
+        var failed = false
+        for state in try states.filter(isMeant(states)) {
+            let record = state.record
+            let what = "state of build \(record.buildNumber) of `\(record.project)`, failed in \(record.phase.rawValue)"
+            guard let place = try? KeptPlace.take(state.directory) else {
+                terminal.warn("the \(what) is in use, and stays")
+                continue
+            }
+            let size = place.size(launcher: Caller.launcher) ?? 0
+            if !dryRun, let reason = place.remove(launcher: Caller.launcher, waiting: true) {
+                terminal.warn("the \(what) could not be removed: \(reason.words)")
+                failed = true
+                continue
+            }
+            total += size
+            terminal.print("\(dryRun ? "would remove" : "removed") the \(what) (\(ByteCount.words(size)))\n")
+        }
+        if !dryRun {
+            KeptPlace.clearLeftovers(
+                in: store.keptStatesDirectory, names: store.keptDirectories().leftovers, launcher: Caller.launcher,
+                waiting: true)
+        }
+        let logCount = try logSeconds.map { try removeLogs(olderThan: $0, store, terminal) } ?? 0
+        if logCount > 0 {
+            terminal.print(
+                "\(dryRun ? "would remove" : "removed") record and log of \(logCount) "
+                    + "build\(logCount == 1 ? "" : "s")\n")
+        }
+        terminal.print("\(dryRun ? "would free" : "freed") \(ByteCount.words(total))\n")
+        return failed ? .machineUnable : terminal.meaning()
+    }
+
+    private func isMeant(_ states: [KeptState]) throws -> (KeptState) -> Bool {
+        let now = Caller.now.seconds
+        if all { return { _ in true } }
+        if builds.isEmpty { return { now - $0.record.endTime.seconds > KeptStateLimits.days * 86_400 } }
+        for build in builds where !states.contains(where: { Self.names(build, $0) }) {
+            throw CommandFailure.noKeptState(build)
+        }
+        return { state in builds.contains { Self.names($0, state) } }
+    }
+
+    private static func names(_ word: String, _ state: KeptState) -> Bool {
+        let record = state.record
+        let uuid = record.buildIdentifier.split(separator: ":").last ?? ""
+        return word == String(record.buildNumber) || word == record.buildIdentifier
+            || (word.utf8.count >= 4 && uuid.hasPrefix(word.lowercased()))
+    }
+
+    private func removeLogs(olderThan seconds: Double, _ store: BuildStore, _ terminal: Terminal) throws -> Int {
+        let limit = Caller.now.seconds - seconds
+        let kept = Set(store.keptStates().map(\.record.buildIdentifier))
+        var count = 0
+        for build in store.recent().builds
+        where build.state != .running && build.record.startTime.seconds < limit && !kept.contains(build.record.id) {
+            if !dryRun {
+                do throws(BuildStoreError) { try store.remove(build) } catch {
+                    terminal.warn(error.message)
+                    continue
+                }
+            }
+            count += 1
+        }
+        return count
+    }
+}
+
+/// Bytes as people read them.
+enum ByteCount {
+    static func words(_ bytes: UInt64) -> String {
+        let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        if unit == 0 { return "\(bytes) bytes" }
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+}
+
+extension CommandFailure {
+    static func noKeptState(_ build: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "no state of a build `\(Arguments.displayed(build))` is kept",
+            hints: ["`drydock gc --dry-run --all` lists what is kept"])
+    }
+}
