@@ -73,6 +73,30 @@ struct KeptStateTests {
         }
     }
 
+    @Test("is what `drydock shell` opens, and what is done there stays for --resume", arguments: TestUser.all)
+    func shell(user: TestUser) throws {
+        guard Drydock.requireSandbox(user) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Self.prepare(tree, user)
+            #expect(try drydock("run").status == 1)
+
+            let looked = try drydock(
+                "shell", "-c", "cat /opt/tool/x /etc/made; basename $PWD; echo $STAGE; echo /opt > /opt/note")
+            #expect(looked.output == "tool\nconf\nsub\ninstalled\n", "\(looked.errors)")
+            #expect(
+                looked.errors.contains("what build 1 of `source` left in BUILD, where `grep -q good ../input` failed"))
+            #expect(try drydock("shell", "-c", "cat /opt/note; exit 3").status == 3)
+            let fresh = try drydock("shell", "--fresh", "-c", "ls /opt/note /opt/tool")
+            #expect(fresh.status != 0)
+            #expect(fresh.errors.contains("a fresh sandbox of `source`"))
+
+            #expect(try drydock("shell", "-c", "echo good > ../input").status == 0)
+            let done = try drydock("run", "--resume")
+            #expect(done.status == 0, "\(done.output)\(done.errors)")
+            #expect(try drydock("shell", "-c", "true").errors.contains("a fresh sandbox of `source`"))
+        }
+    }
+
     @Test("begins at an earlier phase, and at none behind the failed one")
     func from() throws {
         try TemporaryTree.with { tree in

@@ -12,8 +12,9 @@ struct ShellCommand: Action {
         CommandSyntax(
             name, abstract: "Open a shell where a build would run",
             discussion: """
-                Opens a shell in a fresh sandbox before any phase: source in place, environment resolved, in \
-                CODEBUILD_SRC_DIR. A command behind the options, or a text after `-c`, is run instead; without a terminal \
+                Opens a shell in the state that the last failed build of this project and source left; where none is \
+                kept, or with `--fresh`, in a fresh sandbox before any phase: source in place, environment resolved, \
+                in CODEBUILD_SRC_DIR. A command behind the options, or a text after `-c`, is run instead; without a terminal \
                 the shell reads standard input. The exit code is the shell's.
                 """,
             operands: Operands("command", help: "A command to run, with its arguments.", count: Operands.anyNumber),
@@ -44,15 +45,19 @@ struct ShellCommand: Action {
 
 /// What kind of shell, and for whom.
 struct ShellOptions {
-    static var group: OptionGroup { OptionGroup("Shell", [command, user]) }
+    static var group: OptionGroup { OptionGroup("Shell", [command, user, fresh]) }
 
     static let command = ValueOption(
         "command", short: "c", placeholder: "text", help: "Run this text, as a command of a buildspec would be.")
     static let user = ValueOption(
         "user", placeholder: "name", help: "Whom the shell runs as; by default the buildspec's `run-as`, or root.")
 
+    static let fresh = Flag(
+        "fresh", help: "A fresh sandbox before any phase, although the state of a failed build is kept.")
+
     let text: String?
     let user: String?
+    let isFresh: Bool
 
     init(_ words: ParsedWords) throws {
         guard words.operands.isEmpty || words[Self.command] == nil else {
@@ -61,6 +66,7 @@ struct ShellOptions {
         text =
             words[Self.command] ?? (words.operands.isEmpty ? nil : ShellWords.text(words.operands))
         user = words[Self.user]
+        isFresh = words[Self.fresh]
     }
 
     /// What the shell is to do, on a terminal or without one.

@@ -3,13 +3,15 @@
 
 internal import BuildEngine
 internal import BuildEnvironment
+internal import BuildModel
 internal import BuildStore
 internal import Console
+internal import Diagnostics
 internal import Files
 internal import Sandbox
 internal import SystemPackage
 
-/// A shell in a sandbox of its own, before any phase of the build that it would be.
+/// A shell in what the last failed build left, or in a sandbox of its own before any phase.
 struct ShellSession {
     var request: BuildRequest
     var options: ShellOptions
@@ -22,26 +24,52 @@ struct ShellSession {
         let project = try request.projectName().description
         let uuid = BuildStore.makeUUID()
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
-        // As in a build: ids are mapped while it is planned.
-        let pending = launcher.flatMap {
-            try? PendingSandbox(scratchDirectory: store.sandboxDirectory(uuid), launcher: $0)
-        }
+        let failed = options.isFresh ? nil : try LastFailure(store: store, request: request).openIfKept()
+        // As in a build: ids are mapped while it is planned. A kept state has ids of its own.
+        let pending =
+            failed != nil
+            ? nil
+            : launcher.flatMap {
+                try? PendingSandbox(scratchDirectory: store.sandboxDirectory(uuid), launcher: $0)
+            }
         AbandonedCheckouts.remove(in: store)
         let stop = StopSignals(output: terminal.output)
         let checkouts = store.checkoutDirectory(uuid)
         defer { BuildPreview.remove(checkouts) }
-        let plan = try makePlan(project: project, uuid: uuid, checkouts: checkouts, stop: stop)
+        var request = request
+        request.resumption = failed
+        let plan = try makePlan(request, project: project, uuid: uuid, checkouts: checkouts, stop: stop)
         for warning in plan.environment.warnings { terminal.show([warning], in: [plan.buildspecText]) }
-        guard let sandbox = try start(plan, uuid: uuid, pending: pending) else { throw CommandFailure.noShellHere }
-        defer { try? sandbox.close() }
-        let user = try user(plan, in: sandbox)
-        terminal.say("a fresh sandbox of `\(project)`, before any phase; what changes in it is gone at its end")
-        let request = ShellRequest(script: .prompt, shell: plan.shell, user: user)
-        return try ShellOpening(options: options, terminal: terminal, stop: stop).run(request, in: sandbox).meaning
+        guard let sandbox = try start(plan, uuid: uuid, pending: pending, failed) else {
+            throw CommandFailure.noShellHere
+        }
+        let user = try user(plan, in: sandbox, phase: failed?.phase)
+        terminal.say(Self.words(project, failed))
+        let opening = ShellOpening(options: options, terminal: terminal, stop: stop)
+        let asked = ShellRequest(
+            script: .prompt, shell: plan.shell, user: user, state: failed == nil ? .observed : .carried)
+        let ending = Result { try opening.run(asked, in: sandbox) }
+        do throws(SandboxError) {
+            // What was kept beside the files, as the record of the failure, stays as it is.
+            if let failed { try sandbox.keep(in: failed.place, files: []) }
+            try sandbox.close()
+        } catch {
+            throw CommandFailure(EngineError(error))
+        }
+        return try ending.get().meaning
+    }
+
+    private static func words(_ project: String, _ failed: ResumedState?) -> String {
+        guard let record = failed?.record else {
+            return "a fresh sandbox of `\(project)`, before any phase; what changes in it is gone at its end"
+        }
+        let command = record.command.map { ", where `\(DisplayText.escaped(String($0.prefix(60))))` failed" } ?? ""
+        return "what build \(record.buildNumber) of `\(project)` left in \(record.phase.rawValue)\(command); "
+            + "what changes in it stays for `drydock run --resume` (`--fresh` opens a fresh sandbox)"
     }
 
     private func makePlan(
-        project: String, uuid: String, checkouts: FilePath, stop: StopSignals
+        _ request: BuildRequest, project: String, uuid: String, checkouts: FilePath, stop: StopSignals
     ) throws -> BuildPlan {
         let identifiers = BuildIdentifiers(project: project, uuid: uuid, number: 1, start: Caller.now)
         do throws(EngineError) {
@@ -52,8 +80,12 @@ struct ShellSession {
         }
     }
 
-    private func start(_ plan: BuildPlan, uuid: String, pending: PendingSandbox?) throws -> Sandbox? {
-        let settings = plan.sandboxSettings(scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher)
+    private func start(
+        _ plan: BuildPlan, uuid: String, pending: PendingSandbox?, _ failed: ResumedState?
+    ) throws -> Sandbox? {
+        var settings = plan.sandboxSettings(
+            scratch: failed?.place.directory ?? store.sandboxDirectory(uuid), launcher: Caller.launcher)
+        settings.reopening = failed?.reopening(for: plan)
         do throws(SandboxError) {
             let (runner, notices) = try SandboxMaker(pending: pending).start(settings)
             for notice in notices { terminal.warn(notice.message, hint: notice.hint) }
@@ -64,8 +96,10 @@ struct ShellSession {
         }
     }
 
-    private func user(_ plan: BuildPlan, in sandbox: Sandbox) throws -> CommandRequest.UserIdentity? {
-        guard let name = options.user ?? plan.user else { return nil }
+    private func user(
+        _ plan: BuildPlan, in sandbox: Sandbox, phase: PhaseType?
+    ) throws -> CommandRequest.UserIdentity? {
+        guard let name = options.user ?? plan.user(in: phase) else { return nil }
         let tree: any TreeOpener
         do throws(SandboxError) { tree = try sandbox.tree() } catch { throw CommandFailure(EngineError(error)) }
         guard let identity = BuildPlan.identity(of: name, in: tree) else { throw CommandFailure.unknownUser(name) }

@@ -6,6 +6,7 @@ internal import BuildModel
 internal import BuildStore
 internal import CommandSyntax
 internal import Files
+internal import Glibc
 internal import Sandbox
 internal import SystemPackage
 
@@ -61,6 +62,21 @@ struct LastFailure {
     var directory: FilePath? {
         guard let project = try? request.projectName().description, let source = request.keptSource else { return nil }
         return store.keptDirectory(project: project, source: source)
+    }
+
+    /// The state, locked, or nil where nothing was ever kept, or is no more.
+    /// - Throws: `CommandFailure` when it was made in another image than is asked for.
+    func openIfKept() throws -> ResumedState? {
+        guard let directory, access("\(directory.string).lock", F_OK) == 0 else { return nil }
+        let place: KeptPlace?
+        do throws(SandboxError) { place = try KeptPlace.take(directory, waiting: true) } catch {
+            throw CommandFailure(EngineError(error))
+        }
+        guard let place, place.isOccupied, let state = store.keptState(in: directory) else { return nil }
+        guard state.record.image == request.image.words else {
+            throw CommandFailure.keptFromImage(state.record.image, now: request.image.words)
+        }
+        return ResumedState(record: state.record, place: place, phase: state.record.phase)
     }
 
     /// The state, locked, to go on at the phase that failed.
@@ -121,7 +137,7 @@ extension CommandFailure {
     static func keptFromImage(_ kept: String, now: String) -> CommandFailure {
         CommandFailure(
             .wrongUse, "the kept state was made in the image `\(kept)` and cannot go on in `\(now)`",
-            hints: ["give the same `--image`, or begin anew without `--resume`"])
+            hints: ["give the same `--image`, or begin anew: `drydock run`, `drydock shell --fresh`"])
     }
 
     static func phaseNotReached(_ phase: PhaseType, _ record: KeptRecord) -> CommandFailure {
