@@ -102,7 +102,14 @@ enum Launcher {
         let namespace = isMapped ? namespaces.user : -1
         for (index, operation) in plan.operations.enumerated() {
             guard let source = operation.hostSource else { continue }
-            let tree = try MappedTree(source: source, userNamespace: namespace, isLower: operation.isOverlay).open()
+            let tree: Int32
+            do throws(SetUpFailure) {
+                tree = try MappedTree(source: source, userNamespace: namespace, isLower: operation.isOverlay).open()
+            } catch {
+                // Root of a user namespace may not look beneath every mount either; pid 1 then does what it can.
+                guard isMapped else { continue }
+                throw error
+            }
             var number = WireEncoder()
             number.append(UInt32(index))
             channel.send(number.bytes, descriptor: tree)

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// drydock in real containers: podman over this machine's own root, copy-on-write, so that no image has to be had.
+@Suite("In a container", .serialized) struct ContainerTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var options: [String]
+        var arguments: [String] = []
+        var status = 0
+        /// What it says, somewhere.
+        var words: [String] = []
+    }
+
+    static let cases = [
+        Case(
+            testDescription: "default seccomp, root", options: [],
+            words: ["does with less: its root is the root of this container", "list this container's processes"]),
+        Case(testDescription: "default seccomp, a user", options: ["--user", "1000:1000"]),
+        Case(testDescription: "no new privileges", options: ["--user", "1000", "--security-opt", "no-new-privileges"]),
+        Case(
+            testDescription: "privileged", options: ["--privileged"], words: ["its root is the root of this container"]),
+        Case(testDescription: "a /proc that is not masked", options: ["--security-opt", "unmask=ALL"]),
+        Case(testDescription: "read-only", options: ["--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:rw,notmpcopyup,mode=1777"]),
+        Case(testDescription: "no network", options: [], arguments: ["--network", "none"]),
+        Case(
+            testDescription: "no capabilities", options: ["--cap-drop", "ALL"], status: 4,
+            words: ["root lacks the capability SETFCAP", "--cap-add SETFCAP"]),
+        Case(
+            testDescription: "Docker's seccomp", options: ["--security-opt", "seccomp=docker.json"], status: 4,
+            words: ["the container's seccomp filter refuses it", "podman run --security-opt seccomp=unconfined"]),
+        Case(
+            testDescription: "Docker's seccomp, auto", options: ["--security-opt", "seccomp=docker.json"],
+            arguments: ["--isolation", "auto"], words: ["no sandbox can be made here"]),
+        Case(
+            testDescription: "Docker's seccomp, a user, none",
+            options: ["--user", "1000", "--security-opt", "seccomp=docker.json"], arguments: ["--isolation", "none"],
+            words: ["the build is not isolated"]),
+    ]
+
+    @Test("a build runs, or says what to type", arguments: cases)
+    func build(_ given: Case) throws {
+        guard let podman = Self.podman else { return }
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                """
+                version: 0.2
+                phases: {build: {commands: ["test -f buildspec.yml; A=1", "echo \\"A=$A\\"; echo new > new || :"]}}
+                artifacts: {files: [buildspec.yml]}
+                """)
+            try tree.setMode("source", 0o777)
+            try tree.write("docker.json", Self.dockerProfile)
+            let programs = Drydock.program.removingLastComponent().removingLastComponent()
+            let options = given.options.map { $0.replacingOccurrences(of: "=docker", with: "=\(tree.path("docker"))") }
+            let command = Drydock.program.bytesBelow(programs)
+            let words =
+                ["-v", "\(programs):/media:ro", "-v", "\(tree.path("source")):/mnt", "-w", "/mnt"] + options
+                + ["--rootfs", "/:O", "/media/\(command)", "run", "-a", "/tmp/out"] + given.arguments
+            let result = try runTool(podman.name, podman.arguments + words, in: tree.path)
+            let text = result.output + result.errors
+            #expect(result.status == given.status, "\(text)")
+            for words in given.words { #expect(text.contains(words), "\(words) in \(text)") }
+            if given.status == 0 {
+                #expect(text.contains("\nA=1\n"))
+                #expect(text.contains("artifact written"))
+            }
+            if !given.arguments.contains("none") || given.arguments.contains("--network") {
+                #expect(!tree.exists("source/new"))
+            }
+        }
+    }
+
+    /// The words that start podman here; nil, loudly, where it is missing or does not run.
+    private static let podman: (name: String, arguments: [String])? = {
+        func skip(_ reason: String) {
+            let line = "SKIPPED: no containers: \(reason)\n"
+            _ = try? FileDescriptor.standardError.writeAll(line.utf8)
+        }
+        guard getuid() == 0, hasTool("podman"), hasTool("crun") else {
+            skip("podman and crun are not installed, or we are not root")
+            return nil
+        }
+        // Version 2 beside version 1 is more than crun takes; it need not see it.
+        let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\""
+        let storage = "/var/tmp/drydock-tests-podman"
+        let words = [
+            "-m", "sh", "-c", script, "sh", "podman", "--root", storage, "--runroot", storage + "-run", "--runtime",
+            "crun", "run", "--rm", "--network=none", "--cgroups=disabled", "--ulimit", "nofile=1024:1024", "--ulimit",
+            "nproc=1024:1024",
+        ]
+        guard let tried = try? runTool("unshare", words + ["--rootfs", "/:O", "true"]), tried.status == 0 else {
+            skip("podman does not run here")
+            return nil
+        }
+        return ("unshare", words)
+    }()
+
+    /// What Docker's own profile refuses of what a sandbox needs, to a container without CAP_SYS_ADMIN.
+    private static let dockerProfile = """
+        {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"], "syscalls": [
+        {"names": ["unshare", "setns", "mount", "umount2", "pivot_root", "fsopen", "fsconfig", "fsmount", "fspick",
+        "open_tree", "move_mount", "mount_setattr"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1},
+        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+        {"names": ["clone"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+        "args": [{"index": 0, "value": 268435456, "valueTwo": 268435456, "op": "SCMP_CMP_MASKED_EQ"}]}]}
+        """
+}
+
+extension FilePath {
+    /// The path below a directory that it begins with.
+    fileprivate func bytesBelow(_ directory: FilePath) -> String {
+        var path = self
+        _ = path.removePrefix(directory)
+        return path.string
+    }
+}
