@@ -41,12 +41,17 @@ let package = Package(
 
         // Floor 3 · the user's own word.
         .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics"]),
+        .target(name: "CommandExecution", dependencies: ["Processes"]),
 
         // Floor 4 · parts: none knows another; the engine alone composes them.
         .target(name: "BuildEnvironment", dependencies: ["Buildspec", "Diagnostics", "Files", systemPackage]),
-        .target(name: "Sandbox", dependencies: ["SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
+        .target(
+            name: "Sandbox",
+            dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
         .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", systemPackage]),
         .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
+        .target(
+            name: "DirectExecution", dependencies: ["CommandExecution", "Processes", "Files", "CLinux", systemPackage]),
         .target(name: "Checkout", dependencies: ["Processes", "Files", systemPackage]),
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
@@ -59,7 +64,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files",
-                "ImageStore", "Processes", "Sandbox", systemPackage,
+                "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -68,8 +73,9 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
-                "Checkout", "CommandSyntax", "Console", "Diagnostics", "Files", "ImageStore", "Processes", "Projects",
-                "Sandbox", "SandboxPlan", "Scaffold", "Watch", "YAML", systemPackage,
+                "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
+                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Watch", "YAML",
+                systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
@@ -91,7 +97,8 @@ let package = Package(
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "Files", "Processes", "Sandbox", "TestSupport",
+                "BuildEngine", "BuildEnvironment", "BuildModel", "CommandExecution", "Files", "Processes", "Sandbox",
+                "TestSupport",
                 systemPackage,
             ], exclude: ["Snapshots"]),
         .testTarget(
@@ -105,6 +112,11 @@ let package = Package(
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CommandSyntaxTests", dependencies: ["CommandSyntax"]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics"]),
+        .testTarget(
+            name: "DirectExecutionTests",
+            dependencies: [
+                "CommandExecution", "DirectExecution", "Files", "Processes", "TestSupport", systemPackage,
+            ]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(
@@ -113,7 +125,9 @@ let package = Package(
         .testTarget(name: "ProjectsTests", dependencies: ["Diagnostics", "Projects", systemPackage]),
         .testTarget(
             name: "SandboxTests",
-            dependencies: ["Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage]),
+            dependencies: [
+                "CommandExecution", "Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage,
+            ]),
         .testTarget(
             name: "ScaffoldTests",
             dependencies: ["Buildspec", "Diagnostics", "Files", "Scaffold", "TestSupport", "YAML", systemPackage],

@@ -3,8 +3,9 @@
 
 public import BuildModel
 import Buildspec
+public import CommandExecution
 public import Files
-public import Sandbox
+import Sandbox
 
 // What a person's shell in a sandbox of the plan has to know.
 extension BuildPlan {

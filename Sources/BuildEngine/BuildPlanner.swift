@@ -17,6 +17,8 @@ public struct BuildPlanner {
     let identifiers: BuildIdentifiers
     /// Where sources are checked out; made when needed, the caller's to remove.
     let checkouts: FilePath
+    /// Where a build without a sandbox has its places; nil for a sandbox.
+    public var hostPlaces: HostPlaces?
 
     public init(request: BuildRequest, identifiers: BuildIdentifiers, checkouts: FilePath) {
         self.request = request
@@ -108,7 +110,9 @@ public struct BuildPlanner {
         _ source: SourceRequest, _ isCancelled: @escaping () -> Bool
     ) throws(EngineError) -> BuildPlan.PlannedSource {
         let kept = kept(source)
-        let path = kept?.path ?? "/codebuild/output/src\(identifiers.digits(for: source.identifier ?? ""))/src"
+        let digits = identifiers.digits(for: source.identifier ?? "")
+        var path =
+            kept?.path ?? hostPlaces?.source(digits: digits) ?? "/codebuild/output/src\(digits)/src"
         let isWritable = request.mountsSource && source.identifier == nil
         if let kept, kept.isCheckout, let resumption = request.resumption {
             return BuildPlan.PlannedSource(
@@ -122,6 +126,7 @@ public struct BuildPlanner {
         }
         let hostPath: FilePath
         do { hostPath = try Self.canonical(directory) } catch { throw .sourceUnavailable(directory, error) }
+        if hostPlaces != nil, isWritable { path = hostPath.string }
         let git = GitInformation.read(hostPath)
         return BuildPlan.PlannedSource(
             identifier: source.identifier, hostPath: hostPath, path: path, displayed: directory.displayed,
@@ -248,13 +253,21 @@ public struct BuildPlanner {
             startTimeMilliseconds: Int((identifiers.start.seconds * 1000).rounded()), source: facts[0],
             secondarySources: Array(facts.dropFirst()))
         builtIns.encryptionKey = request.encryptionKey
+        var image = imageVariables
+        if let hostPlaces {
+            builtIns.home = hostPlaces.home
+            builtIns.temporaryDirectory = hostPlaces.temporary
+            for index in image.indices where image[index].name == "PATH" {
+                image[index].value = hostPlaces.searchPath ?? image[index].value
+            }
+        }
         do {
             var files: [EnvironmentFile] = []
             for path in request.environmentFiles {
                 files.append(try EnvironmentFile.read(path, format: request.environmentFileFormat))
             }
             var resolver = EnvironmentResolver(
-                image: imageVariables, builtIns: builtIns.variables, files: files, flags: request.variables)
+                image: image, builtIns: builtIns.variables, files: files, flags: request.variables)
             resolver.project = request.projectVariables
             return try resolver.resolve(buildspec.environment)
         } catch {

@@ -3,6 +3,7 @@
 
 import BuildModel
 import Buildspec
+import CommandExecution
 import Processes
 import Sandbox
 
@@ -23,8 +24,7 @@ extension BuildRunner {
                     hints: ["users are those of the image's /etc/passwd; `useradd` in an earlier phase makes one"])
                 return .failed
             }
-            // Root is what commands run as anyway.
-            user = identity.userIdentifier == 0 ? nil : identity
+            user = identity.userIdentifier == sandbox.ordinaryUser ? nil : identity
             return .succeeded
         } catch {
             noteFault(error, in: phase)

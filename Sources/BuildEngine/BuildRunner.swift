@@ -4,6 +4,7 @@
 import BuildEnvironment
 public import BuildModel
 import Buildspec
+import CommandExecution
 import Files
 import Processes
 import Sandbox
@@ -24,6 +25,8 @@ public final class BuildRunner {
         public var scratch: FilePath
         /// The program that becomes the sandbox.
         public var launcher: FilePath
+        /// Where the build has its places when there is no sandbox; nil for a sandbox.
+        public var hostPlaces: HostPlaces?
         public var sandboxes: any CommandRunnerMaking
         public var observers: [any BuildObserver]
         public var clock: BuildClock
@@ -109,8 +112,10 @@ public final class BuildRunner {
     public init(request: BuildRequest, surroundings: Surroundings) {
         self.request = request
         self.surroundings = surroundings
-        planner = BuildPlanner(
+        var planner = BuildPlanner(
             request: request, identifiers: surroundings.identifiers, checkouts: surroundings.checkouts)
+        planner.hostPlaces = surroundings.hostPlaces
+        self.planner = planner
         relay = OutputRelay(
             observers: surroundings.observers, stop: surroundings.stop, clock: surroundings.clock)
         deadline = surroundings.clock.monotonicStart + request.timeoutMinutes * 60

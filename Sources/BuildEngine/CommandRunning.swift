@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import CommandExecution
 public import Files
 public import Processes
 public import Sandbox
@@ -20,6 +21,12 @@ public protocol CommandRunning: AnyObject {
     var savedDirectory: String? { get }
     /// Ends the sandbox; when this returns nothing of the build runs any more.
     func close() throws(SandboxError)
+    /// Whom commands run as when nobody else is asked for: root, in a sandbox.
+    var ordinaryUser: UInt32 { get }
+}
+
+extension CommandRunning {
+    public var ordinaryUser: UInt32 { 0 }
 }
 
 extension CommandRunning {

@@ -3,7 +3,7 @@
 
 import BuildEnvironment
 import BuildModel
-import Sandbox
+import CommandExecution
 
 /// Carries what commands print to those who watch the build, secrets hidden, and keeps the end of it.
 final class OutputRelay: OutputSink {

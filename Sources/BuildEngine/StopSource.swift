@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-public import Sandbox
+public import CommandExecution
 
 /// Whoever may ask a build to end early: signals, or a reader of the output who went away.
 public protocol StopSource: AnyObject {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import CommandExecution
 import Files
-import Sandbox
 import SystemPackage
 
 /// The users that a build's own `/etc/passwd` and `/etc/group` know.

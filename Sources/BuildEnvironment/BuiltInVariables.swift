@@ -23,6 +23,9 @@ public struct BuiltInVariables: Sendable {
     public var encryptionKey: String?
     public var source: Source
     public var secondarySources: [Source]
+    public var home = "/root"
+    /// `TMPDIR`; nil where `/tmp` is the build's own.
+    public var temporaryDirectory: String?
 
     public init(
         buildIdentifier: String, buildARN: String, project: String, buildNumber: Int, image: String, region: String,
@@ -80,7 +83,8 @@ public struct BuiltInVariables: Sendable {
         func add(_ name: String, _ value: String?) {
             if let value { list.append(EnvironmentVariable(name: name, value: value)) }
         }
-        add("HOME", "/root")
+        add("HOME", home)
+        add("TMPDIR", temporaryDirectory)
         add("AWS_DEFAULT_REGION", region)
         add("AWS_REGION", region)
         add("CODEBUILD_BUILD_ARN", buildARN)

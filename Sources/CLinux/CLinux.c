@@ -212,6 +212,14 @@ int64_t linux_file_system_type(int descriptor) {
     return fstatfs(descriptor, &status) < 0 ? -1 : (int64_t)status.f_type;
 }
 
+int linux_clone_file(int source, int target) { return ioctl(target, 0x40049409 /* FICLONE */, source); }
+
+ssize_t linux_copy_file_range(int source, int target, size_t size) {
+    return syscall(SYS_copy_file_range, source, NULL, target, NULL, size, 0);
+}
+
+int linux_pidfd_open(pid_t process) { return (int)syscall(434 /* pidfd_open */, process, 0); }
+
 int64_t linux_file_system_type_at(const char *path) {
     struct statfs status;
     return statfs(path, &status) < 0 ? -1 : (int64_t)status.f_type;

@@ -38,7 +38,7 @@ struct BuildSession {
             try store.prepare()
             // As early as can be, because ids are mapped while the build is planned. What goes wrong here goes wrong again,
             // and is told, when the build's sandbox is started.
-            pending = launcher.flatMap {
+            pending = (request.isolation == .none ? nil : launcher).flatMap {
                 try? PendingSandbox(scratchDirectory: store.sandboxDirectory(uuid), launcher: $0)
             }
             number = try store.nextBuildNumber(project: project) { terminal.warn($0) }
@@ -46,13 +46,16 @@ struct BuildSession {
             throw CommandFailure(error)
         }
         AbandonedCheckouts.remove(in: store)
+        BuildPlace.clearLeftovers(in: store)
         let signals = watch?.signals ?? StopSignals(output: terminal.output)
         let stop: any StopSource = watch ?? signals
+        let place = BuildPlace(request, uuid: uuid, in: store, pending: pending, stop: stop)
         var surroundings = BuildRunner.Surroundings(
             identifiers: BuildIdentifiers(project: project, uuid: uuid, number: number, start: clock.start),
             checkouts: store.checkoutDirectory(uuid), scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher,
-            sandboxes: SandboxMaker(pending: pending), clock: clock, stop: stop, logPath: store.logPath(uuid).string,
+            sandboxes: place.maker, clock: clock, stop: stop, logPath: store.logPath(uuid).string,
             processIdentifier: Caller.processIdentifier, version: Program.version)
+        surroundings.hostPlaces = place.hostPlaces
         let writer: BuildLogWriter
         do throws(BuildStoreError) {
             writer = try store.begin(BuildRunner.newRecord(request, surroundings))
@@ -73,7 +76,8 @@ struct BuildSession {
             build: number, directory: store.buildDirectory(uuid), terminal: terminal, stop: signals)
         surroundings.debugger = debugger
         let keptDirectory = LastFailure(store: store, request: request).directory
-        surroundings.keptDirectory = keepsState ? keptDirectory : nil
+        // Without a sandbox the next build could not find things where this one left them.
+        surroundings.keptDirectory = keepsState && place.hostPlaces == nil ? keptDirectory : nil
         surroundings.didPlan = { plan in
             view.hide?(plan.environment.valuesToHide)
             view.take(plan.buildspecText)

@@ -27,7 +27,8 @@ struct RunCommand: Action {
                 words: PhaseType.commandPhases.compactMap(\.buildspecName)),
             groups: [
                 SourceOptions.group, SandboxOptions.group,
-                OptionGroup("Build", [artifacts, packaging, watch, dryRun, printSandbox]), KeptOptions.group,
+                OptionGroup("Build", [IsolationOptions.option, artifacts, packaging, watch, dryRun, printSandbox]),
+                KeptOptions.group,
                 DebugOptions.group, ProgressOptions.group, StateOptions.group, OverrideOptions.group,
             ])
     }
@@ -48,6 +49,7 @@ struct RunCommand: Action {
     private let phases: [String]
     private let source: SourceOptions
     private let sandbox: SandboxOptions
+    private let isolation: IsolationOptions
     private let artifacts: String?
     private let packsDirectory: Bool
     private let watches: Bool
@@ -62,6 +64,7 @@ struct RunCommand: Action {
         phases = words.operands
         source = SourceOptions(words)
         sandbox = SandboxOptions(words)
+        isolation = IsolationOptions(words)
         artifacts = words[Self.artifacts]
         packsDirectory = words[Self.packaging] == "directory"
         watches = words[Self.watch]
@@ -88,6 +91,12 @@ struct RunCommand: Action {
             ).run(launcher: launcher)
         }
         if dryRun || printSandbox { return try preview(request, store, terminal) }
+        if request.isolation != .namespaces {
+            if kept.resumes { throw CommandFailure.needsSandbox("--resume", isolation: request.isolation) }
+            if debug.opensShell {
+                throw CommandFailure.needsSandbox("--shell-on-failure", isolation: request.isolation)
+            }
+        }
         try kept.apply(to: &request, store)
         return try BuildSession(
             request: request, keepsState: kept.keeps, store: store, progress: progress, debug: debug,
@@ -99,6 +108,7 @@ struct RunCommand: Action {
     private func request() throws -> BuildRequest {
         var request = try source.request()
         try sandbox.apply(to: &request)
+        try isolation.apply(to: &request)
         if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }
         request.artifactsDirectory = artifacts.map(Arguments.path)
         request.packaging = packsDirectory ? .directory : .zip
@@ -125,6 +135,7 @@ struct RunCommand: Action {
             terminal.print(preview.plan.environment.makeMask().mask(preview.plan.description))
             return terminal.meaning()
         }
+        if request.isolation == .none { throw CommandFailure.needsSandbox("--print-sandbox") }
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
         do throws(SandboxError) {
             let settings = preview.plan.sandboxSettings(

@@ -3,9 +3,9 @@
 
 internal import BuildEngine
 internal import CLinux
+internal import CommandExecution
 internal import Console
 internal import Glibc
-internal import Sandbox
 
 /// Ends a build on SIGINT, SIGTERM and SIGHUP, and when nobody can take its output any more.
 ///

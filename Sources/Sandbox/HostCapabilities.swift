@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import CommandExecution
 internal import Glibc
 internal import Processes
 internal import SandboxPlan
@@ -91,29 +92,41 @@ public struct HostCapabilities: Sendable {
 
     /// A real sandbox, made and removed: says more than any list of kernel options.
     private static func trial(launcher: FilePath, sandboxes: FilePath) -> [Finding] {
-        let scratch = sandboxes.appending("trial-\(getpid())")
-        let source = sandboxes.appending("trial-\(getpid())-source")
-        guard source.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
-            return [Finding("sandbox", .missing, "cannot write to `\(sandboxes)`: \(Errno(rawValue: errno))")]
-        }
-        defer { _ = source.withPlatformString { rmdir($0) } }
-        do {
-            let settings = SandboxSettings(
-                sources: [.init(hostPath: source, path: "/codebuild/output/src0/src")],
-                environment: [("PATH", "/usr/bin:/bin")], scratchDirectory: scratch, launcher: launcher)
-            let sandbox = try Sandbox.start(try PreparedSandbox.prepare(settings))
-            let outcome = try sandbox.run(
-                CommandRequest(script: .isolated("exit 42")), deadline: .now() + 10, sink: Silence())
-            try sandbox.close()
-            guard outcome == .exited(42) else {
-                return [Finding("sandbox", .missing, "a trial command ended with \(outcome)")]
-            }
-            let compromises = Compromise.all(sandbox.prepared.plan, sandbox.compromises)
+        do throws(SandboxError) {
+            let compromises = try tryOut(launcher: launcher, sandboxes: sandboxes)
             return [Finding("sandbox", .available, "a trial sandbox ran a command and left nothing")]
                 + compromises.map { Finding("sandbox", .limited, $0.words, remedy: $0.remedy) }
         } catch {
             return [Finding("sandbox", .missing, error.message, remedy: error.hints.first)]
         }
+    }
+
+    /// Why no sandbox can be made here; nil when one can.
+    public static func refusal(launcher: FilePath, sandboxes: FilePath) -> SandboxError? {
+        do throws(SandboxError) {
+            _ = try tryOut(launcher: launcher, sandboxes: sandboxes)
+            return nil
+        } catch { return error }
+    }
+
+    private static func tryOut(
+        launcher: FilePath, sandboxes: FilePath
+    ) throws(SandboxError) -> [Compromise] {
+        let scratch = sandboxes.appending("trial-\(getpid())")
+        let source = sandboxes.appending("trial-\(getpid())-source")
+        guard source.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
+            throw .scratch(sandboxes, Errno(rawValue: errno))
+        }
+        defer { _ = source.withPlatformString { rmdir($0) } }
+        let settings = SandboxSettings(
+            sources: [.init(hostPath: source, path: "/codebuild/output/src0/src")],
+            environment: [("PATH", "/usr/bin:/bin")], scratchDirectory: scratch, launcher: launcher)
+        let sandbox = try Sandbox.start(try PreparedSandbox.prepare(settings))
+        let outcome = try sandbox.run(
+            CommandRequest(script: .isolated("exit 42")), deadline: .now() + 10, sink: Silence())
+        try sandbox.close()
+        guard outcome == .exited(42) else { throw .launcherFailed("a trial command ended with \(outcome)") }
+        return Compromise.all(sandbox.prepared.plan, sandbox.compromises)
     }
 
     /// Files of a root that is not mapped cannot be changed by anyone inside.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import CommandExecution
 internal import Glibc
 public import Processes
 internal import SandboxPlan
@@ -24,7 +25,7 @@ extension Sandbox {
         case .isolated: break
         }
         let launch = CommandLaunch(
-            script: ScriptText.text(of: request, stateDirectory: RootFileSystem.stateDirectory),
+            script: KernelText(ScriptText.text(of: request, stateDirectory: RootFileSystem.stateDirectory)),
             shell: KernelText(request.shell), carriesState: carriesState, observesState: observesState,
             user: user?.userIdentifier ?? 0, group: user?.groupIdentifier ?? 0,
             supplementaryGroups: user?.supplementaryGroups ?? [])
@@ -143,44 +144,5 @@ extension Sandbox {
             if count > 0 { sink.receive(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
             return count
         }
-    }
-}
-
-/// How a command that has to end is made to end: SIGTERM, a grace period, SIGKILL.
-struct StopMachine {
-    private let deadline: MonotonicTime?
-    private let grace: Double
-    private var patience: MonotonicTime?
-    /// Why the command had to end; nil as long as it need not.
-    private(set) var reason: CommandOutcome?
-
-    init(deadline: MonotonicTime?, grace: Double) {
-        self.deadline = deadline
-        self.grace = grace
-    }
-
-    enum Action: Equatable { case none, terminate, kill }
-
-    mutating func advance(at now: MonotonicTime, request: StopRequest?) -> Action {
-        if request == .atOnce {
-            reason = reason ?? .stopped
-            return .kill
-        }
-        if let patience { return now >= patience ? .kill : .none }
-        if request == .politely {
-            reason = .stopped
-        } else if let deadline, now >= deadline {
-            reason = .timedOut
-        } else {
-            return .none
-        }
-        patience = now + grace
-        return .terminate
-    }
-
-    /// Milliseconds to wait at most: a tick, or less when something is due.
-    func timeout(at now: MonotonicTime) -> Int32 {
-        guard let due = patience ?? deadline else { return 100 }
-        return Int32(max(0, min(100, due.milliseconds(since: now) + 1)))
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import CLinux
+public import CommandExecution
 internal import Glibc
 internal import SandboxPlan
 public import SystemPackage

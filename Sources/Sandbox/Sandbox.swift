@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+// Whoever speaks to a sandbox speaks these words.
+@_exported public import CommandExecution
 public import Files
 internal import Glibc
 internal import Processes
@@ -130,14 +132,6 @@ public final class Sandbox {
 
     /// The most memory the build used, in bytes, where a memory limit is enforced.
     public var memoryPeak: Int? { controlGroups.memoryPeak }
-}
-
-/// How long a command that is asked to end may take before it is killed.
-public struct StopTiming: Sendable {
-    /// Seconds after SIGTERM.
-    public var grace: Double
-
-    public init(grace: Double = 5) { self.grace = grace }
 }
 
 /// The sandbox's files, opened from outside: by ourselves where we may, by the sandbox's root where we may not (files of

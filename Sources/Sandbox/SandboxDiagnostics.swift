@@ -10,6 +10,12 @@ public struct SandboxError: Error, Sendable, Equatable {
     public var message: String
     public var hints: [String]
 
+    public init(code: Code, message: String, hints: [String]) {
+        self.code = code
+        self.message = message
+        self.hints = hints
+    }
+
     public struct Code: Sendable, Hashable {
         private enum Kind: Hashable { case cannotIsolate, image, source, state, command, fault }
         private var kind: Kind

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import CommandExecution
 internal import SandboxPlan
 
 /// What a person's shell reads or runs, so that it finds what the build's commands find.

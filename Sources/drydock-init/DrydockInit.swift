@@ -25,6 +25,7 @@ enum DrydockInit {
         // A reader that went away is an error to handle where it is written to, never a silent death.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        if CommandLine.argc > 1, CommandLine.arguments[1] == UserChange.argument { UserChange.main() }
         guard isSocket(control) else {
             // Somebody tries what it does. Reading from whatever descriptor 3 is would wait for ever.
             let words: StaticString = "drydock-init is started by drydock, and does nothing by itself\n"

@@ -4,6 +4,7 @@
 import BuildEngine
 import BuildEnvironment
 import BuildModel
+import CommandExecution
 import SystemPackage
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@
 
 import BuildEngine
 import BuildModel
+import CommandExecution
 import Files
 import Processes
 import Sandbox

@@ -26,7 +26,9 @@ import Testing
         Case(
             testDescription: "privileged", options: ["--privileged"], words: ["its root is the root of this container"]),
         Case(testDescription: "a /proc that is not masked", options: ["--security-opt", "unmask=ALL"]),
-        Case(testDescription: "read-only", options: ["--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:rw,notmpcopyup,mode=1777"]),
+        Case(
+            testDescription: "read-only",
+            options: ["--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:rw,notmpcopyup,mode=1777"]),
         Case(testDescription: "no network", options: [], arguments: ["--network", "none"]),
         Case(
             testDescription: "no capabilities", options: ["--cap-drop", "ALL"], status: 4,

@@ -45,11 +45,15 @@ int linux_lock_shared(int descriptor);
 int linux_sync_file_system(int descriptor);
 int linux_memfd_create(const char *name, unsigned flags);
 // The magic number of the file system a descriptor lies on, or -1.
+// Shares the content of a file with another on the same file system, or copies it inside the kernel.
+int linux_clone_file(int source, int target);
+ssize_t linux_copy_file_range(int source, int target, size_t size);
 int64_t linux_file_system_type(int descriptor);
 int64_t linux_file_system_type_at(const char *path);
 static const int64_t LINUX_PROC_SUPER_MAGIC = 0x9fa0;
 static const int64_t LINUX_SYSFS_MAGIC = 0x62656572;
 static const int64_t LINUX_OVERLAY_MAGIC = 0x794c7630;
+static const int64_t LINUX_TMPFS_MAGIC = 0x01021994;
 
 // MARK: Namespaces and mounts
 
@@ -84,6 +88,9 @@ int linux_execveat(int file, char *const arguments[], char *const environment[])
 // Variadic functions are not imported into Swift.
 int linux_prctl(int option, unsigned long argument);
 int linux_clear_ambient_capabilities(void);
+// Readable once the process has ended; -1 where a filter does not know the call.
+int linux_pidfd_open(pid_t process);
+static const int32_t LINUX_PR_SET_CHILD_SUBREAPER = 36;
 static const int32_t LINUX_PR_SET_DUMPABLE = 4, LINUX_PR_CAPBSET_DROP = 24,
                      LINUX_PR_SET_NO_NEW_PRIVS = 38;
 // Sets permitted and effective to `keep`, inheritable to none.

@@ -5,6 +5,7 @@ internal import BuildEngine
 internal import BuildEnvironment
 internal import BuildModel
 internal import BuildStore
+internal import CommandExecution
 internal import Console
 internal import Diagnostics
 internal import Files

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import SandboxPlan
-
 /// The text of a command's script file.
-enum ScriptText {
+public enum ScriptText {
     /// CodeBuild runs every list item of a 0.2 buildspec as a script of its own, whose text begins at line 4: shells name
     /// that line in their messages. The lines around it read the state of the command before and save it for the next;
     /// `set -a` is why a plain `A=1` reaches later commands too.
     ///
     /// Source: observed messages of the form `/codebuild/output/tmp/script.sh: 4: …`; the same wrapper stands in AWS's
     /// own open runner, aws/codecatalyst-runner-cli.
-    static func text(of request: CommandRequest, stateDirectory: String) -> KernelText {
+    /// - Parameter stateDirectory: where the saved state lies, as the shell sees it.
+    public static func text(of request: CommandRequest, stateDirectory: String) -> String {
+        let stateDirectory = quoted(stateDirectory)
         let succeeding = "CODEBUILD_BUILD_SUCCEEDING=\(request.buildSucceeding ? 1 : 0)"
         let header = """
             # The state of the command before; its directory was entered already.
@@ -32,9 +32,18 @@ enum ScriptText {
                 exit $CODEBUILD_LAST_EXIT
 
                 """
-            return KernelText(header + text + footer)
-        case .observing(let text): return KernelText(header + text + "\n")
-        case .isolated(let text): return KernelText("export \(succeeding)\n" + text + "\n")
+            return header + text + footer
+        case .observing(let text): return header + text + "\n"
+        case .isolated(let text): return "export \(succeeding)\n" + text + "\n"
         }
+    }
+
+    /// As one word of a shell, whatever it holds.
+    private static func quoted(_ path: String) -> String {
+        let plain = path.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || "/._-".utf8.contains(byte)
+        }
+        return plain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
     }
 }
