@@ -11,7 +11,7 @@ import Testing
 struct PipelineTests {
     private let start = Timestamp(seconds: 1_751_116_252)
     private let workspace = GitHubWorkspace(
-        root: "/home/runner/work/app/app", directory: "/home/runner/work/app/app/svc")
+        root: "/workspace/app", directory: "/workspace/app/svc")
 
     private func play(_ observer: any BuildObserver, output: String = "out\n", fails: Bool = true) {
         func at(_ seconds: Double, _ event: BuildEvent) {
@@ -128,7 +128,7 @@ struct PipelineTests {
         "GitHub: paths begin at the top of the repository",
         arguments: [
             ("buildspec.yml", "svc/buildspec.yml"), ("../ci/b.yml", "ci/b.yml"), ("./x", "svc/x"),
-            ("/home/runner/work/app/app/b.yml", "b.yml"), ("/etc/b.yml", "/etc/b.yml"), ("<inline>", "<inline>"),
+            ("/workspace/app/b.yml", "b.yml"), ("/etc/b.yml", "/etc/b.yml"), ("<inline>", "<inline>"),
             ("../../../x", "../../../x"),
         ])
     func workspacePaths(path: String, expected: String) {
