@@ -57,7 +57,9 @@ let package = Package(
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
         .target(
             name: "ImageStore",
-            dependencies: ["Archives", "BuildModel", "CLinux", "Diagnostics", "Files", "YAML", systemPackage]),
+            dependencies: [
+                "Archives", "BuildModel", "CLinux", "Diagnostics", "Files", "Processes", "YAML", systemPackage,
+            ]),
 
         // Floor 5 · the engine: plans a build, drives the phase machine, performs its actions through floor 4.
         .target(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Processes
+
 /// The text of a command's script file.
 public enum ScriptText {
     /// CodeBuild runs every list item of a 0.2 buildspec as a script of its own, whose text begins at line 4: shells name
@@ -11,7 +13,7 @@ public enum ScriptText {
     /// own open runner, aws/codecatalyst-runner-cli.
     /// - Parameter stateDirectory: where the saved state lies, as the shell sees it.
     public static func text(of request: CommandRequest, stateDirectory: String) -> String {
-        let stateDirectory = quoted(stateDirectory)
+        let stateDirectory = ShellWord.typed(stateDirectory)
         let succeeding = "CODEBUILD_BUILD_SUCCEEDING=\(request.buildSucceeding ? 1 : 0)"
         let header = """
             # The state of the command before; its directory was entered already.
@@ -36,14 +38,5 @@ public enum ScriptText {
         case .observing(let text): return header + text + "\n"
         case .isolated(let text): return "export \(succeeding)\n" + text + "\n"
         }
-    }
-
-    /// As one word of a shell, whatever it holds.
-    private static func quoted(_ path: String) -> String {
-        let plain = path.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || "/._-".utf8.contains(byte)
-        }
-        return plain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
     }
 }

@@ -5,6 +5,7 @@ internal import BuildEngine
 internal import BuildModel
 internal import Console
 internal import Files
+internal import Processes
 internal import SystemPackage
 
 /// What to type after a build that did not succeed: commands that exist, and that help in the case at hand.
@@ -30,21 +31,11 @@ struct NextCommands {
 
     private var lint: [NextCommand] {
         guard let buildspec else { return [] }
-        let name = buildspec == "buildspec.yml" ? "" : " " + Self.quoted(buildspec)
+        let name = buildspec == "buildspec.yml" ? "" : " " + ShellWord.typed(buildspec)
         return [NextCommand("drydock lint\(name)", "all that is wrong with the buildspec")]
     }
 
-    private var stateOption: String { stateDirectory.map { " --state-dir " + Self.quoted($0) } ?? "" }
-
-    /// A word as a shell reads it.
-    static func quoted(_ word: String) -> String {
-        let isPlain = word.unicodeScalars.allSatisfy { scalar in
-            ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
-                || "_./-+:@%,=".unicodeScalars.contains(scalar)
-        }
-        if isPlain, !word.isEmpty { return word }
-        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-    }
+    private var stateOption: String { stateDirectory.map { " --state-dir " + ShellWord.typed($0) } ?? "" }
 }
 
 extension BuildRequest {

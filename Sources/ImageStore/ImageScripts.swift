@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Processes
+
 /// What is run to make an image: texts for `sh`, whose every word that a recipe brought in is quoted.
 public struct ImageScripts: Sendable {
     private let recipe: ImageRecipe
@@ -39,24 +41,24 @@ public struct ImageScripts: Sendable {
             unset IFS
             mmdebstrap --mode=root --variant=apt --format=directory \\
                 --skip=chroot/mount,output/dev,check/empty,check/qemu,cleanup/apt/lists \\
-                --components=\(Self.quoted(components)) "$@" \(words.map(Self.quoted).joined(separator: " ")) \\
+                --components=\(ShellWord.quoted(components)) "$@" \(words.map(ShellWord.quoted).joined(separator: " ")) \\
                 </dev/null
             # A device directory that is none yet was written to as to any other.
-            rm -rf \(Self.quoted(root))/dev/*
+            rm -rf \(ShellWord.quoted(root))/dev/*
 
             """
         for keyring in recipe.mirror == nil ? sources.keyrings : [] {
-            let place = Self.quoted(root + keyring)
+            let place = ShellWord.quoted(root + keyring)
             script += """
-                [ -e \(place) ] || { mkdir -p "$(dirname \(place))"; cp \(Self.quoted(keyring)) \(place); }
+                [ -e \(place) ] || { mkdir -p "$(dirname \(place))"; cp \(ShellWord.quoted(keyring)) \(place); }
 
                 """
         }
         if let files {
             // Everyone may read them and root alone change them, whoever checked the recipe out and how.
             script += """
-                tar -C \(Self.quoted(files)) --owner=0 --group=0 --mode=u=rwX,go=rX -cf - . \\
-                    | tar -C \(Self.quoted(root)) --no-overwrite-dir --keep-directory-symlink -xf -
+                tar -C \(ShellWord.quoted(files)) --owner=0 --group=0 --mode=u=rwX,go=rX -cf - . \\
+                    | tar -C \(ShellWord.quoted(root)) --no-overwrite-dir --keep-directory-symlink -xf -
 
                 """
         }
@@ -82,7 +84,7 @@ public struct ImageScripts: Sendable {
             script += "mkdir -p /codebuild/image/config\n"
             script += "cat >/codebuild/image/config/runtimes.yml <<'end of runtimes'\n\(runtimes)end of runtimes\n"
         }
-        for command in recipe.commands { script += "sh -ec \(Self.quoted(command))\n" }
+        for command in recipe.commands { script += "sh -ec \(ShellWord.quoted(command))\n" }
         script += """
             rm -f /usr/sbin/policy-rc.d
             apt-get clean
@@ -112,7 +114,5 @@ public struct ImageScripts: Sendable {
         return text
     }
 
-    private static func list(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
-
-    static func quoted(_ word: String) -> String { "'" + word.replacing("'", with: "'\\''") + "'" }
+    private static func list(_ words: [String]) -> String { words.map(ShellWord.quoted).joined(separator: " ") }
 }

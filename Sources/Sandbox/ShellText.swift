@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import CommandExecution
+internal import Processes
 internal import SandboxPlan
 
 /// What a person's shell reads or runs, so that it finds what the build's commands find.
@@ -15,7 +16,7 @@ struct ShellText {
         case .prompt: KernelText(prompt(request))
         case .standardInput:
             // The shell proper is another: it reads standard input from its first byte on.
-            KernelText("set -a\n" + state(request) + "set +a\nexec " + Self.quoted(request.shell) + "\n")
+            KernelText("set -a\n" + state(request) + "set +a\nexec " + ShellWord.quoted(request.shell) + "\n")
         case .command(let text):
             KernelText("set -a\n" + state(request) + text + (request.state == .carried ? saving : "\n"))
         }
@@ -42,7 +43,7 @@ struct ShellText {
             lines.append("if [ -r \(variables) ]; then . \(variables); cd \"$PWD\"; fi")
         }
         lines.append("export CODEBUILD_BUILD_SUCCEEDING=\(request.buildSucceeding ? 1 : 0)")
-        if !terminalType.isEmpty { lines.append("export TERM=" + Self.quoted(terminalType)) }
+        if !terminalType.isEmpty { lines.append("export TERM=" + ShellWord.quoted(terminalType)) }
         return lines.map { $0 + "\n" }.joined()
     }
 
@@ -55,7 +56,4 @@ struct ShellText {
         let unset = terminalType.isEmpty ? "" : "unset TERM\n"
         return "\n\nCODEBUILD_LAST_EXIT=$?\n\(unset)\(saved)\nexit $CODEBUILD_LAST_EXIT\n"
     }
-
-    /// The word for a shell, whatever it holds.
-    static func quoted(_ word: String) -> String { "'" + word.replacing("'", with: "'\\''") + "'" }
 }

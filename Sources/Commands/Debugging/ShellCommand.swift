@@ -3,6 +3,7 @@
 
 internal import BuildEngine
 internal import CommandSyntax
+internal import Processes
 internal import Sandbox
 
 /// `drydock shell`.
@@ -64,7 +65,8 @@ struct ShellOptions {
             throw CommandFailure.conflict("--command", "COMMAND")
         }
         text =
-            words[Self.command] ?? (words.operands.isEmpty ? nil : ShellWords.text(words.operands))
+            words[Self.command]
+            ?? (words.operands.isEmpty ? nil : words.operands.map(ShellWord.typed).joined(separator: " "))
         user = words[Self.user]
         isFresh = words[Self.fresh]
     }
@@ -73,25 +75,5 @@ struct ShellOptions {
     func script(onTerminal: Bool) -> ShellRequest.Script {
         if let text { return .command(text) }
         return onTerminal ? .prompt : .standardInput
-    }
-}
-
-/// Words of a command line as one text that a shell reads as the same words.
-enum ShellWords {
-    static func text(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
-
-    static func quoted(_ word: String) -> String {
-        let isPlain =
-            !word.isEmpty
-            && word.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                    UInt8(ascii: "/"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "+"):
-                    true
-                default: false
-                }
-            }
-        return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
     }
 }
