@@ -20,11 +20,11 @@ extension DirectExecution {
         let child = try start(request, state, sink)
         var stop = StopMachine(deadline: deadline, grace: timing.grace)
         guard try wait(for: child, &stop, sink) else {
-            drain(&stop, sink)
+            pipe.drain(&stop, sink: sink)
             return stop.reason ?? .stopped
         }
         let status = child.wait()
-        drain(&stop, sink)
+        pipe.drain(&stop, sink: sink)
         if let reason = stop.reason {
             // The command obeyed; what it left in the background has to go too.
             try quiesce()
@@ -96,11 +96,11 @@ extension DirectExecution {
             var timeout = stop.timeout(at: .now())
             // Where a filter does not know the call, the end is looked for often.
             if handle < 0 { timeout = min(timeout, 10) }
-            let ready = poll(for: timeout, handle: handle, sink)
-            if ready.output { receiveOutput(sink) }
+            let ready = pipe.poll(for: timeout, sink: sink, others: [handle])
+            if ready.output { pipe.receive(sink) }
             if ready.sink { sink.resume() }
             family.reap(except: child.identifier)
-            if ready.handle || handle < 0, child.hasEnded { return true }
+            if !ready.others.isEmpty || handle < 0, child.hasEnded { return true }
             sink.tick()
             switch stop.advance(at: .now(), request: sink.stopRequest) {
             case .terminate: family.signal(SIGTERM)
@@ -109,58 +109,6 @@ extension DirectExecution {
                 return false
             case .none: break
             }
-        }
-    }
-
-    /// Reads what the pipe still holds: everything the command itself wrote is in it by now. A process in the background
-    /// may write for ever, so no more is read than a pipe can hold.
-    private func drain(_ stop: inout StopMachine, _ sink: any OutputSink) {
-        var remaining = 1 << 20
-        while remaining > 0 {
-            if sink.blockedDescriptor != nil {
-                // A build that has to end does not wait for whoever does not read.
-                if stop.reason != nil { return }
-                let ready = poll(for: 100, handle: -1, sink)
-                if ready.sink { sink.resume() }
-                sink.tick()
-                if stop.advance(at: .now(), request: sink.stopRequest) == .kill { return }
-                continue
-            }
-            let count = receiveOutput(sink)
-            if count <= 0 { return }
-            remaining -= count
-        }
-    }
-
-    private struct Readiness {
-        var output = false
-        var sink = false
-        var handle = false
-    }
-
-    private func poll(for milliseconds: Int32, handle: Int32, _ sink: any OutputSink) -> Readiness {
-        let blocked = sink.blockedDescriptor
-        let input = Int16(POLLIN)
-        var polled = [
-            // While the reader of our output is behind, the build's output waits in its pipe.
-            pollfd(fd: blocked == nil ? output.rawValue : -1, events: input, revents: 0),
-            pollfd(fd: blocked ?? -1, events: Int16(POLLOUT), revents: 0),
-            pollfd(fd: handle, events: input, revents: 0),
-            pollfd(fd: sink.stopDescriptor ?? -1, events: input, revents: 0),
-        ]
-        guard Glibc.poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return Readiness() }
-        return Readiness(
-            output: polled[0].revents != 0, sink: polled[1].revents != 0, handle: polled[2].revents != 0)
-    }
-
-    /// Gives one piece of output to the sink; its size, or 0 or less when there was none.
-    @discardableResult
-    private func receiveOutput(_ sink: any OutputSink) -> Int {
-        let descriptor = output.rawValue
-        return buffer.withUnsafeMutableBytes { bytes in
-            let count = read(descriptor, bytes.baseAddress, bytes.count)
-            if count > 0 { sink.receive(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
-            return count
         }
     }
 }

@@ -18,10 +18,10 @@ public final class DirectExecution {
     let timing: StopTiming
     let family: ProcessFamily
     let output: FileDescriptor
+    let pipe: OutputPipe
     let outputEnd: FileDescriptor
     /// Where the next command starts; the last one may have left another.
     var current: FilePath
-    var buffer = [UInt8](repeating: 0, count: 256 << 10)
     private var openedTree: DirectoryTree?
     private var openedRoot: FileDescriptor?
 
@@ -63,6 +63,7 @@ public final class DirectExecution {
         self.place = place
         self.timing = timing
         (self.output, outputEnd) = output
+        pipe = OutputPipe(output.0.rawValue)
         family = ProcessFamily()
         current = settings.sources.first?.path ?? settings.directory
     }

@@ -33,7 +33,7 @@ extension Sandbox {
         var stop = StopMachine(deadline: deadline, grace: timing.grace)
         let status = try wait(&stop, sink: sink)
         if let status {
-            try drain(&stop, sink: sink)
+            pipe.drain(&stop, sink: sink)
             if let reason = stop.reason {
                 // The command obeyed; what it left in the background has to go too.
                 try quiesce()
@@ -53,7 +53,7 @@ extension Sandbox {
             case .signaled(let signal): .signaled(signal)
             }
         }
-        try drain(&stop, sink: sink)
+        pipe.drain(&stop, sink: sink)
         return stop.reason ?? .stopped
     }
 
@@ -63,8 +63,8 @@ extension Sandbox {
         while true {
             // Whoever kills the launcher takes away who cleans up; the build must not go on without.
             if connection.hasEnded { throw .launcherDied }
-            let ready = poll(for: stop.timeout(at: .now()), sink: sink, includingControl: true)
-            if ready.output { receiveOutput(sink) }
+            let ready = poll(for: stop.timeout(at: .now()), sink: sink)
+            if ready.output { pipe.receive(sink) }
             if ready.sink { sink.resume() }
             if ready.control {
                 let message = try connection.receive()
@@ -89,26 +89,6 @@ extension Sandbox {
         }
     }
 
-    /// Reads what the pipe still holds: everything the command itself wrote is in it by now. A process in the background
-    /// may write for ever, so no more is read than a pipe can hold.
-    private func drain(_ stop: inout StopMachine, sink: any OutputSink) throws(SandboxError) {
-        var remaining = 1 << 20
-        while remaining > 0 {
-            if sink.blockedDescriptor != nil {
-                // A build that has to end does not wait for whoever does not read.
-                if stop.reason != nil { return }
-                let ready = poll(for: 100, sink: sink, includingControl: false)
-                if ready.sink { sink.resume() }
-                sink.tick()
-                if stop.advance(at: .now(), request: sink.stopRequest) == .kill { return }
-                continue
-            }
-            let count = receiveOutput(sink)
-            if count <= 0 { return }
-            remaining -= count
-        }
-    }
-
     private struct Readiness {
         var control = false
         var output = false
@@ -116,33 +96,12 @@ extension Sandbox {
         var companion = false
     }
 
-    private func poll(for milliseconds: Int32, sink: any OutputSink, includingControl: Bool) -> Readiness {
-        if includingControl, connection.hasReply { return Readiness(control: true) }
-        let blocked = sink.blockedDescriptor
-        let input = Int16(POLLIN)
-        var polled = [
-            pollfd(fd: includingControl ? connection.socket : -1, events: input, revents: 0),
-            // While the reader of our output is behind, the build's output waits in its pipe.
-            pollfd(fd: blocked == nil && includingControl ? output.rawValue : -1, events: input, revents: 0),
-            pollfd(fd: blocked ?? -1, events: Int16(POLLOUT), revents: 0),
-            pollfd(fd: sink.stopDescriptor ?? -1, events: input, revents: 0),
-        ]
-        let visitors = includingControl ? companion?.descriptors ?? [] : []
-        for descriptor in visitors { polled.append(pollfd(fd: descriptor, events: input, revents: 0)) }
-        guard Glibc.poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return Readiness() }
+    private func poll(for milliseconds: Int32, sink: any OutputSink) -> Readiness {
+        if connection.hasReply { return Readiness(control: true) }
+        let ready = pipe.poll(
+            for: milliseconds, sink: sink, others: [connection.socket] + (companion?.descriptors ?? []))
         return Readiness(
-            control: polled[0].revents != 0, output: polled[1].revents != 0, sink: polled[2].revents != 0,
-            companion: polled[4...].contains { $0.revents != 0 })
-    }
-
-    /// Gives one piece of output to the sink; its size, or 0 or less when there was none.
-    @discardableResult
-    private func receiveOutput(_ sink: any OutputSink) -> Int {
-        let descriptor = output.rawValue
-        return buffer.withUnsafeMutableBytes { bytes in
-            let count = read(descriptor, bytes.baseAddress, bytes.count)
-            if count > 0 { sink.receive(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
-            return count
-        }
+            control: ready.others.contains(0), output: ready.output, sink: ready.sink,
+            companion: ready.others.contains { $0 > 0 })
     }
 }

@@ -13,6 +13,7 @@ internal import SystemPackage
 public final class Sandbox {
     let connection: LauncherConnection
     let output: FileDescriptor
+    let pipe: OutputPipe
     let controlGroups: ControlGroups
     let timing: StopTiming
     private(set) var compromises: SetUpCompromises = []
@@ -25,13 +26,13 @@ public final class Sandbox {
     public weak var companion: (any SandboxCompanion)?
     var shellCount: UInt32 = 0
     private var openedTree: SandboxTree?
-    var buffer = [UInt8](repeating: 0, count: 256 << 10)
 
     private init(
         connection: LauncherConnection, output: FileDescriptor, prepared: PreparedSandbox, timing: StopTiming
     ) {
         self.connection = connection
         self.output = output
+        self.pipe = OutputPipe(output.rawValue)
         self.prepared = prepared
         self.controlGroups = prepared.controlGroups
         self.timing = timing
