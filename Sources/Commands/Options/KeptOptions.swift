@@ -38,14 +38,10 @@ struct KeptOptions {
     /// The request with the state that it goes on with, if it does. Waits for a state that is still being kept.
     func apply(to request: inout BuildRequest, _ store: BuildStore) throws {
         guard resumes else { return }
-        let resumed = try LastFailure(store: store, request: request).open()
-        guard resumed.record.image == request.image.words else {
-            throw CommandFailure.keptFromImage(resumed.record.image, now: request.image.words)
-        }
-        var state = resumed
+        var state = try LastFailure(store: store, request: request).open()
         if let phase = goesOn.1 {
-            guard phase <= resumed.record.phase else {
-                throw CommandFailure.phaseNotReached(phase, resumed.record)
+            guard phase <= state.record.phase else {
+                throw CommandFailure.phaseNotReached(phase, state.record)
             }
             state.phase = phase
         }
@@ -64,11 +60,12 @@ struct LastFailure {
         return store.keptDirectory(project: project, source: source)
     }
 
-    /// The state, locked, or nil where nothing was ever kept, or is no more.
+    /// The state, locked, to go on at the phase that failed; nil where nothing was ever kept, or is no more.
     /// - Throws: `CommandFailure` when it was made in another image than is asked for.
     func openIfKept() throws -> ResumedState? {
         guard let directory, access("\(directory.string).lock", F_OK) == 0 else { return nil }
         let place: KeptPlace?
+        // A build that has just failed may still be putting its state there.
         do throws(SandboxError) { place = try KeptPlace.take(directory, waiting: true) } catch {
             throw CommandFailure(EngineError(error))
         }
@@ -79,19 +76,12 @@ struct LastFailure {
         return ResumedState(record: state.record, place: place, phase: state.record.phase)
     }
 
-    /// The state, locked, to go on at the phase that failed.
+    /// The same state, where there has to be one.
     func open() throws -> ResumedState {
+        if let state = try openIfKept() { return state }
         let project = try request.projectName().description
-        guard let directory else { throw CommandFailure.nothingKept(project, nil) }
-        let place: KeptPlace?
-        // A build that has just failed may still be putting its state there.
-        do throws(SandboxError) { place = try KeptPlace.take(directory, waiting: true) } catch {
-            throw CommandFailure(EngineError(error))
-        }
-        guard let place, place.isOccupied, let state = store.keptState(in: directory) else {
-            throw CommandFailure.nothingKept(project, store.recent(limit: 1, project: project).builds.first)
-        }
-        return ResumedState(record: state.record, place: place, phase: state.record.phase)
+        throw CommandFailure.nothingKept(
+            project, directory == nil ? nil : store.recent(limit: 1, project: project).builds.first)
     }
 }
 
