@@ -38,7 +38,8 @@ public struct BuildPlan: Sendable {
     public var packaging: ArtifactRequest.Packaging
     /// Findings that did not stop the plan.
     public var warnings: [Diagnostic]
-    var advice: [Warning]
+    /// What else the user should know before it runs.
+    public var advice: [Warning]
 
     /// A source that is on this machine.
     public struct PlannedSource: Sendable, Equatable {

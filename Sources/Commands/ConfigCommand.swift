@@ -40,6 +40,7 @@ struct ConfigCommand: Action {
             terminal.print(SettingSchema.json)
             return terminal.meaning()
         }
+        settings.project?.warnings.forEach(terminal.warn)
         if json {
             terminal.print(jsonBytes)
         } else {

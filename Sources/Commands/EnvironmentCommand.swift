@@ -39,6 +39,7 @@ struct EnvironmentCommand: Action {
         let preview = try BuildPreview(request: request, store: try state.store())
         defer { preview.remove() }
         let environment = preview.plan.environment
+        preview.plan.advice.forEach(terminal.warn)
         terminal.show(environment.warnings, in: [preview.plan.buildspecText])
         let columns = [
             Table.Column("NAME", key: "name"), Table.Column("VALUE", key: "value"), Table.Column("FROM", key: "origin"),

@@ -75,6 +75,8 @@ final class Terminal {
         if let hint { errors.write("\(style.cyan("hint:")) \(DisplayText.escaped(hint))\n") }
     }
 
+    func warn(_ warning: Warning) { warn(warning.message, hint: warning.hint) }
+
     /// Waits until the messages are written. Output is waited for by whoever wrote it, and knows how long.
     func finish() { errors.finish() }
 

@@ -157,6 +157,27 @@ struct ImageTests {
         }
     }
 
+    @Test("a project's image is taken when it has been built, and missed once when not", .timeLimit(.minutes(15)))
+    func projectImage() throws {
+        guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try withImage(tree)
+            try tree.write("source/buildspec.yml", Self.command("id codebuild-user; echo $CODEBUILD_BUILD_IMAGE"))
+            func project(_ image: String) -> String {
+                #"{"name": "own", "source": {}, "environment": {"image": "\#(image)"}}"#
+            }
+            try tree.write("source/p.json", project("debian"))
+            let run = try drydock("run", "--project", "p.json")
+            #expect(run.status == 0 && run.output.contains("\ndebian\n"), "\(run.output)\(run.errors)")
+            try tree.write("source/p.json", project("aws/codebuild/standard:7.0"))
+            for words in [["run", "--dry-run"], ["env"], ["config"]] {
+                let result = try drydock.run(words + ["--project", "p.json"])
+                let count = result.errors.components(separatedBy: "is not on this machine").count - 1
+                #expect(result.status == 0 && count == 1, "\(words): \(result.errors)")
+            }
+        }
+    }
+
     @Test("an image that a build uses stays, and a recipe that fails leaves it as it was", .timeLimit(.minutes(15)))
     func keepsImages() throws {
         guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }

@@ -3,10 +3,12 @@
 
 internal import BuildEngine
 internal import BuildEnvironment
+internal import BuildStore
 internal import Checkout
 internal import CommandSyntax
 internal import Diagnostics
 internal import Files
+internal import ImageStore
 internal import Projects
 internal import SystemPackage
 
@@ -21,7 +23,7 @@ struct ChosenProject: Sendable {
     private var artifactName: String?
     private var hasNoSource = false
     private var notices: [String] = []
-    private var warnings: [Warning] = []
+    private(set) var warnings: [Warning] = []
 
     /// The project of the layers above it, with overrides; nil when there is neither.
     static func choose(
@@ -63,7 +65,8 @@ struct ChosenProject: Sendable {
         try chosen.take(sources)
         try chosen.take(
             definition, hasBuildspec: words.has("buildspec") || checkout?["buildspec"] != nil,
-            hasImage: words.has("image") || checkout?["image"] != nil || user?["image"] != nil)
+            hasImage: words.has("image") || checkout?["image"] != nil || user?["image"] != nil,
+            stateDirectory: words.values["state-dir"]?.last ?? user?["state-dir"]?.values.last)
         return chosen
     }
 
@@ -79,7 +82,9 @@ struct ChosenProject: Sendable {
         warnings += found.warnings
     }
 
-    private mutating func take(_ definition: ProjectDefinition, hasBuildspec: Bool, hasImage: Bool) throws {
+    private mutating func take(
+        _ definition: ProjectDefinition, hasBuildspec: Bool, hasImage: Bool, stateDirectory: String?
+    ) throws {
         if let buildspec = definition.source.buildspec, !hasBuildspec {
             if buildspec.value.hasPrefix("arn:") { throw CommandFailure.buildspecInBucket(buildspec) }
             if buildspec.value.hasPrefix("/") { throw CommandFailure.buildspecOutside(buildspec) }
@@ -89,7 +94,11 @@ struct ChosenProject: Sendable {
         if let compute = definition.environment.computeType { set("compute", compute.value, compute.span) }
         if let image = definition.environment.image, !hasImage {
             imageName = image.value
-            warnings.append(.imageNotHere(image))
+            if ImageStore.isName(image.value), try Self.isBuilt(image.value, stateDirectory) {
+                set("image", image.value, image.span)
+            } else {
+                warnings.append(.imageNotHere(image))
+            }
         }
         encryptionKey = definition.encryptionKey?.value
         if definition.artifacts.type?.value == .s3 {
@@ -112,6 +121,11 @@ struct ChosenProject: Sendable {
                     ? .parameterStore : variable.kind == .secretsManager ? .secretsManager : nil,
                 span: variable.name.span)
         }
+    }
+
+    private static func isBuilt(_ name: String, _ stateDirectory: String?) throws -> Bool {
+        let images = BuildStore(directory: try Caller.stateDirectory(stateDirectory)).images
+        return (try? images.open(name)) != nil
     }
 
     /// Puts the project's name in the place of its file.
