@@ -95,7 +95,7 @@ extension BuildRunner {
             return
         }
         guard let directory = surroundings.keptDirectory, failure.phase.buildspecName != nil, ranCommand,
-            surroundings.stop.request != .atOnce
+            surroundings.stop.request != .atOnce, !surroundings.stop.isReplaced
         else { return }
         do {
             guard let place = try request.resumption?.place ?? KeptPlace.take(directory) else {
@@ -107,8 +107,7 @@ extension BuildRunner {
             let (files, withheld) = try shellStates(plan, in: keeper)
             let record = keptRecord(plan, failure, withheld: withheld)
             try keeper.keep(in: place, files: files + [("record.json", record.json)])
-            self.failure?.hints.append(
-                "`drydock run --resume` goes on at \(failure.phase.rawValue), in the state that this build left")
+            self.failure?.isStateKept = true
         } catch {
             warn(.stateNotKept(reason: "\((error as? SandboxError)?.message ?? "\(error)")"))
         }

@@ -11,6 +11,12 @@ public protocol StopSource: AnyObject {
     var descriptor: Int32? { get }
     /// What drydock's exit code is to say about the stop.
     var meaning: ExitMeaning { get }
+    /// Whether another build takes the place of this one, which nobody will look into then.
+    var isReplaced: Bool { get }
+}
+
+extension StopSource {
+    public var isReplaced: Bool { false }
 }
 
 /// A build that nobody stops.

@@ -168,6 +168,8 @@ public struct BuildOutcome: Sendable, Equatable {
         /// Our better words for it, with advice.
         public var message: String?
         public var hints: [String]
+        /// Whether what the build left is kept, for a shell in it or another build to go on with.
+        public var isStateKept = false
 
         public init(
             phase: PhaseType, context: PhaseContext, command: CommandReference? = nil, end: CommandEnd? = nil,

@@ -84,7 +84,12 @@ public enum CodeBuildLog {
         var text = note("build \(outcome.status.rawValue) after \(durationText(outcome.milliseconds))", at: time)
         guard let failure = outcome.failure else { return text }
         if let message = failure.message { text += note("error: " + message, at: time) }
-        for hint in failure.hints { text += note("hint: " + hint, at: time) }
+        var hints = failure.hints
+        if failure.isStateKept {
+            hints.append(
+                "`drydock run --resume` goes on at \(failure.phase.rawValue), in the state that this build left")
+        }
+        for hint in hints { text += note("hint: " + hint, at: time) }
         return text
     }
 

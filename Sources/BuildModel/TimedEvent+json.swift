@@ -133,6 +133,7 @@ extension BuildOutcome.Failure {
             writer.member("directory", ifPresent: directory)
             writer.member("message", ifPresent: message)
             writer.array("hints", of: hints)
+            writer.member("stateKept", isStateKept)
         }
     }
 }

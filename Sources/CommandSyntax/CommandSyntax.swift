@@ -49,6 +49,8 @@ public struct ParsedWords: Sendable {
     /// By the option's long name; a flag's value is `true` or `false`.
     public private(set) var values: [String: [String]] = [:]
     public internal(set) var operands: [String] = []
+    /// What stood on the command line itself, option by option, to be typed again.
+    public private(set) var typed: [TypedOption] = []
     /// What whoever put the layers together knows beside the words, for the command that is made of them.
     public var companion: (any Sendable)?
 
@@ -60,7 +62,19 @@ public struct ParsedWords: Sendable {
 
     public func has(_ name: String) -> Bool { values[name] != nil }
 
-    mutating func add(_ value: String, to option: OptionSpecification) {
+    /// An option as it was written: `-s`, `--source`, `--no-watch`.
+    public struct TypedOption: Sendable, Equatable {
+        public var name: String
+        public var words: [String]
+
+        public init(name: String, words: [String]) {
+            self.name = name
+            self.words = words
+        }
+    }
+
+    mutating func add(_ value: String, to option: OptionSpecification, writtenAs words: [String]) {
+        typed.append(TypedOption(name: option.name, words: words))
         if option.isRepeatable {
             values[option.name, default: []].append(value)
         } else {
@@ -131,7 +145,7 @@ private struct WordReader {
         if let option = find(String(name)) {
             try read(option, as: "--\(name)", attached: value)
         } else if name.hasPrefix("no-"), value == nil, let flag = find(String(name.dropFirst(3))), !flag.takesValue {
-            parsed.add("false", to: flag)
+            parsed.add("false", to: flag, writtenAs: ["--\(name)"])
         } else {
             throw .unknownOption("--\(name)", known: syntax.options.flatMap(\.longNames).map { "--\($0)" } + ["--help"])
         }
@@ -167,7 +181,7 @@ private struct WordReader {
     ) throws(CommandSyntaxError) {
         guard option.takesValue else {
             guard attached == nil else { throw .unexpectedValue(written) }
-            return parsed.add("true", to: option)
+            return parsed.add("true", to: option, writtenAs: [written])
         }
         let value: String
         if let attached {
@@ -183,6 +197,6 @@ private struct WordReader {
         }
         if value.isEmpty { throw .emptyValue(written) }
         if !option.words.isEmpty, !option.words.contains(value) { throw .unknownWord(written, value, option.words) }
-        parsed.add(value, to: option)
+        parsed.add(value, to: option, writtenAs: [written, value])
     }
 }

@@ -5,6 +5,7 @@ internal import BuildEngine
 internal import BuildEnvironment
 internal import BuildModel
 internal import BuildStore
+internal import CommandSyntax
 internal import Console
 internal import Diagnostics
 internal import Files
@@ -23,6 +24,8 @@ struct BuildSession {
     var terminal: Terminal
     /// `--state-dir`, for commands that are shown to the user.
     var stateDirectory: String?
+    /// The options of the command line, to be typed again.
+    var typed: [ParsedWords.TypedOption] = []
     /// Started before the command line was read; nil when that did not work, which is told later.
     var launcher: SandboxLauncher?
     /// Who ends it early when the source changes; nil for signals alone.
@@ -65,7 +68,7 @@ struct BuildSession {
         let view = try progress.view(
             terminal,
             nextCommands: NextCommands(
-                number: number, buildspec: request.buildspecToLint, stateDirectory: stateDirectory
+                number: number, buildspec: request.buildspecToLint, stateDirectory: stateDirectory, typed: typed
             ).after,
             lastTimes: { store.durations(project: $0.project) })
         let events = try progress.eventsFile()

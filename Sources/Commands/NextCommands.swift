@@ -3,6 +3,7 @@
 
 internal import BuildEngine
 internal import BuildModel
+internal import CommandSyntax
 internal import Console
 internal import Files
 internal import Processes
@@ -15,6 +16,8 @@ struct NextCommands {
     var buildspec: String?
     /// `--state-dir` as it was given, since the build is found only there.
     var stateDirectory: String?
+    /// The options of the build's own command line; a state is found by them.
+    var typed: [ParsedWords.TypedOption] = []
 
     func after(_ outcome: BuildOutcome) -> [NextCommand] {
         guard let failure = outcome.failure else { return [] }
@@ -25,8 +28,29 @@ struct NextCommands {
                 ? [] : [NextCommand("drydock doctor", "what this machine can do")]
         // There is no output yet, and what is wrong has been said.
         case .downloadSource: return []
-        default: return [NextCommand("drydock logs \(number)\(stateOption)", "the whole output")]
+        default:
+            let logs = NextCommand("drydock logs \(number)\(stateOption)", "the whole output")
+            return failure.isStateKept ? [logs] + kept(failure.phase) : [logs]
         }
+    }
+
+    private func kept(_ phase: PhaseType) -> [NextCommand] {
+        let names = Set(ShellCommand.syntax.options.map(\.name))
+        return [
+            command("drydock shell", typed.filter { names.contains($0.name) }, "a shell in what it left"),
+            command(
+                "drydock run --resume", typed.filter { !["resume", "from", "watch"].contains($0.name) },
+                "goes on at \(phase.rawValue)"),
+        ]
+    }
+
+    /// A secret is not shown, and neither is a line that nobody would type again.
+    private func command(_ start: String, _ options: [ParsedWords.TypedOption], _ purpose: String) -> NextCommand {
+        let words = options.flatMap(\.words).map { " " + ShellWord.typed($0) }.joined()
+        guard !options.contains(where: { $0.name == "secret" }), words.utf8.count <= 80, !words.contains("\n") else {
+            return NextCommand(start, "\(purpose); with the same options")
+        }
+        return NextCommand(start + words, purpose)
     }
 
     private var lint: [NextCommand] {

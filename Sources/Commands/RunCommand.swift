@@ -59,6 +59,7 @@ struct RunCommand: Action {
     private let kept: KeptOptions
     private let progress: ProgressOptions
     private let state: StateOptions
+    private let typed: [ParsedWords.TypedOption]
 
     init(_ words: ParsedWords) throws {
         phases = words.operands
@@ -74,35 +75,35 @@ struct RunCommand: Action {
         kept = try KeptOptions(words)
         progress = try ProgressOptions(words)
         state = StateOptions(words)
+        typed = words.typed + words.operands.map { ParsedWords.TypedOption(name: "phase", words: [$0]) }
     }
 
     func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
         var request = try request()
         let store = try state.store()
-        if watches {
-            if kept.resumes { throw CommandFailure.conflict("--watch", "--resume") }
-            if dryRun || printSandbox {
-                throw CommandFailure.conflict("--watch", dryRun ? "--dry-run" : "--print-sandbox")
-            }
-            if debug.opensShell { throw CommandFailure.conflict("--watch", "--shell-on-failure") }
-            return try WatchSession(
-                request: request, store: store, progress: progress, terminal: terminal,
-                stateDirectory: state.directory.map(Arguments.displayed)
-            ).run(launcher: launcher)
-        }
+        if watches { try checkWatch() }
         if dryRun || printSandbox { return try preview(request, store, terminal) }
         if request.isolation != .namespaces {
-            if kept.resumes { throw CommandFailure.needsSandbox("--resume", isolation: request.isolation) }
+            if kept.resumes { throw CommandFailure.needsSandbox(kept.word, isolation: request.isolation) }
             if debug.opensShell {
                 throw CommandFailure.needsSandbox("--shell-on-failure", isolation: request.isolation)
             }
         }
         try kept.apply(to: &request, store)
-        return try BuildSession(
+        let session = BuildSession(
             request: request, keepsState: kept.keeps, store: store, progress: progress, debug: debug,
-            terminal: terminal,
-            stateDirectory: state.directory.map(Arguments.displayed), launcher: launcher
-        ).run()
+            terminal: terminal, stateDirectory: state.directory.map(Arguments.displayed), typed: typed,
+            launcher: launcher)
+        return try watches ? WatchSession(session: session).run() : session.run()
+    }
+
+    /// What has no meaning where one build follows another.
+    private func checkWatch() throws {
+        if kept.resumes { throw CommandFailure.conflict("--watch", kept.word) }
+        if dryRun || printSandbox {
+            throw CommandFailure.conflict("--watch", dryRun ? "--dry-run" : "--print-sandbox")
+        }
+        if debug.opensShell { throw CommandFailure.conflict("--watch", "--shell-on-failure") }
     }
 
     private func request() throws -> BuildRequest {
@@ -131,6 +132,8 @@ struct RunCommand: Action {
         let preview = try BuildPreview(request: request, store: store)
         defer { preview.remove() }
         if dryRun {
+            preview.plan.advice.forEach(terminal.warn)
+            terminal.show(preview.plan.warnings, in: [preview.plan.buildspecText])
             // A secret's value may stand in a command.
             terminal.print(preview.plan.environment.makeMask().mask(preview.plan.description))
             return terminal.meaning()

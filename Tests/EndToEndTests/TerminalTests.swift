@@ -64,11 +64,13 @@ struct TerminalTests {
         let commands = ["mkdir sub; cd sub", "echo what went wrong; kill -SEGV $$", "echo never"]
         try withWindow(commands: commands) { window, _ in
             try window.type("bash d run", "Enter")
-            let end = try #require(window.wait { $0.contains("next:") }).joined(separator: "\n")
+            let shown = try #require(window.wait { $0.contains("drydock run --resume") })
+            let end = shown.joined(separator: "\n")
             for expected in [
                 "✗ build          SIGSEGV · echo what went wrong; kill -SEGV $$", "  │ what went wrong\n",
                 "  buildspec.yml:7:9\n", "       - |\n", "the shell was killed by SIGSEGV", "/src/sub\n",
-                "build 1 failed after", "next: drydock logs 1 --state-dir",
+                "build 1 failed after", "next: drydock logs 1 --state-dir", "\n      drydock shell --state-dir",
+                "\n      drydock run --resume --state-dir",
             ] {
                 #expect(end.contains(expected), "\(expected) in \(end)")
             }

@@ -86,6 +86,27 @@ struct WatchTests {
         }
     }
 
+    @Test("the state of a build that failed can be looked into, and one that a change stopped leaves none")
+    func keepsState() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", Self.buildspec.replacingOccurrences(of: "cat word", with: "sh word"))
+            try tree.write("source/word", "echo left > /opt/left; false\n")
+            let drydock = try Drydock(in: tree)
+            try watching(tree) { running in
+                #expect(says(running, "watch: the build failed; waiting for a change\n"))
+                let shell = try drydock("shell", "-c", "cat /opt/left")
+                #expect(shell.output == "left\n", "\(shell.errors)")
+                try tree.write("source/word", "echo other > /opt/left; echo began; sleep 60\n")
+                #expect(running.wait(for: "began"))
+                try tree.write("source/word", "echo last\n")
+                #expect(running.wait(for: "last"))
+                #expect(says(running, "watch: the build succeeded; waiting for a change\n"))
+            }
+            #expect(try drydock("run", "--resume").status == 3)
+        }
+    }
+
     @Test("what a build writes with -m, and artifacts inside the source, do not begin another one")
     func ownWriting() throws {
         guard Drydock.requireSandbox(TestUser()) else { return }

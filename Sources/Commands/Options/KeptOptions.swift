@@ -34,6 +34,8 @@ struct KeptOptions {
     }
 
     var resumes: Bool { goesOn.0 }
+    /// What asked for that, for messages.
+    var word: String { goesOn.1 == nil ? "--resume" : "--from" }
 
     /// The request with the state that it goes on with, if it does. Waits for a state that is still being kept.
     func apply(to request: inout BuildRequest, _ store: BuildStore) throws {

@@ -14,12 +14,8 @@ internal import Watch
 
 /// Builds, waits for a change of the source, and builds again, until a signal ends it.
 struct WatchSession {
-    var request: BuildRequest
-    var store: BuildStore
-    var progress: ProgressOptions
-    var terminal: Terminal
-    /// The `--state-dir` given, for commands to type.
-    var stateDirectory: String?
+    /// What each build is begun with.
+    var session: BuildSession
 
     /// Editors write several times: the next build waits until nothing has come for so long, but never longer than the
     /// second figure.
@@ -28,13 +24,16 @@ struct WatchSession {
     /// git holds its lock while it writes many files; an older one was left over, and holds nothing up.
     private static let gitSeconds = 10.0
 
-    func run(launcher: SandboxLauncher?) throws -> ExitMeaning {
+    private var request: BuildRequest { session.request }
+    private var terminal: Terminal { session.terminal }
+
+    func run() throws -> ExitMeaning {
         let roots = try roots()
         let signals = StopSignals(output: terminal.output)
         let watch: SourceWatch
         do throws(WatchError) { watch = try makeWatch(roots) } catch { throw CommandFailure(error) }
         let stop = WatchStop(signals: signals, watch: watch, listens: !buildChangesSource(roots))
-        var launcher = launcher
+        var launcher = session.launcher
         while true {
             let meaning = build(stop, launcher)
             launcher = nil
@@ -57,10 +56,10 @@ struct WatchSession {
 
     private func build(_ stop: WatchStop, _ launcher: SandboxLauncher?) -> ExitMeaning {
         do {
-            return try BuildSession(
-                request: request, store: store, progress: progress, terminal: terminal, stateDirectory: stateDirectory,
-                launcher: launcher, watch: stop
-            ).run()
+            var session = session
+            session.launcher = launcher
+            session.watch = stop
+            return try session.run()
         } catch {
             // What cannot be built now may be after the next change.
             let failure = error as? CommandFailure ?? CommandFailure(.internalFault, "\(error)")
@@ -138,7 +137,9 @@ struct WatchSession {
 
     /// What drydock itself writes, absolute and without links.
     private var written: [FilePath] {
-        [request.artifactsDirectory, store.directory, progress.eventsPath].compactMap { $0.flatMap(Self.place) }
+        [request.artifactsDirectory, session.store.directory, session.progress.eventsPath].compactMap {
+            $0.flatMap(Self.place)
+        }
     }
 
     /// Whether a build's own writing cannot be told from a change.

@@ -49,6 +49,8 @@ final class WatchStop: StopSource {
     /// Whether someone wants all of it to end, and not just a build.
     var isSignalled: Bool { signals.request != nil }
 
+    var isReplaced: Bool { change != nil && !isSignalled }
+
     /// Reads what has happened; the change that is known by now, if any.
     @discardableResult
     func look() -> SourceChange? {
