@@ -33,6 +33,7 @@ let package = Package(
 
         // Floor 2 · tools: each hides one outside thing.
         .target(name: "Files", dependencies: ["CLinux", systemPackage]),
+        .target(name: "Secrets", dependencies: ["Diagnostics"]),
         .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
         .target(name: "CommandSyntax", dependencies: ["Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
@@ -40,11 +41,13 @@ let package = Package(
         .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
         // Floor 3 · the user's own word.
-        .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics"]),
+        .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics", "Secrets"]),
         .target(name: "CommandExecution", dependencies: ["Processes"]),
 
         // Floor 4 · parts: none knows another; the engine alone composes them.
-        .target(name: "BuildEnvironment", dependencies: ["Buildspec", "Diagnostics", "Files", systemPackage]),
+        .target(
+            name: "BuildEnvironment",
+            dependencies: ["Buildspec", "Diagnostics", "Files", "Secrets", "YAML", systemPackage]),
         .target(
             name: "Sandbox",
             dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
@@ -66,7 +69,7 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files",
-                "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", systemPackage,
+                "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", "Secrets", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -76,7 +79,7 @@ let package = Package(
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
-                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Watch", "YAML",
+                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Secrets", "Watch", "YAML",
                 systemPackage,
             ]),
 
@@ -105,10 +108,10 @@ let package = Package(
             ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",
-            dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "TestSupport", systemPackage]),
+            dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "Secrets", "TestSupport", systemPackage]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(
-            name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "YAML"]),
+            name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "Secrets", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
@@ -134,6 +137,7 @@ let package = Package(
             name: "ScaffoldTests",
             dependencies: ["Buildspec", "Diagnostics", "Files", "Scaffold", "TestSupport", "YAML", systemPackage],
             exclude: ["Snapshots"]),
+        .testTarget(name: "SecretsTests", dependencies: ["Secrets"]),
         .testTarget(name: "WatchTests", dependencies: ["Files", "TestSupport", "Watch", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "YAML"]),
     ],

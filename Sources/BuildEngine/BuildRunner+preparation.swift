@@ -9,6 +9,7 @@ import Diagnostics
 import Files
 import ImageStore
 import Sandbox
+import Secrets
 import SystemPackage
 
 // PROVISIONING and DOWNLOAD_SOURCE.
@@ -94,7 +95,7 @@ extension BuildRunner {
             case .image, .builtIn, .buildspec: return nil
             case .project, .environmentFile, .flag: type = "PLAINTEXT"
             case .store(let request, _):
-                type = request.store == .parameterStore ? "PARAMETER_STORE" : "SECRETS_MANAGER"
+                type = request.kind == .parameter ? "PARAMETER_STORE" : "SECRETS_MANAGER"
             }
             return .init(name: variable.name, value: masked(variable.redactedValue), type: type)
         }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Diagnostics
+internal import Secrets
 
 /// Why the environment of a build cannot be made. No message ever holds a value.
 public struct EnvironmentError: Error, Sendable, CustomStringConvertible {
@@ -185,24 +186,33 @@ extension Diagnostic {
             span: span, related: [Related(message: "the value that counts", span: winner)])
     }
 
-    static func unresolved(_ request: VariableRequest) -> Diagnostic {
+    static func storeFailed(_ request: SecretRequest, _ failure: SecretFailure) -> Diagnostic {
+        Diagnostic(
+            rule: "unresolved-variable", severity: .error,
+            message: "`\(request.variable)` comes from \(request.kind.rawValue) "
+                + "`\(DisplayText.escaped(request.reference))`: \(failure.message)",
+            span: request.span, hints: failure.hints, codeBuild: failure.codeBuild)
+    }
+
+    static func unresolved(_ request: SecretRequest) -> Diagnostic {
         let verdict =
-            switch request.store {
-            case .parameterStore:
+            switch request.kind {
+            case .parameter:
                 CodeBuildVerdict(
                     statusCode: "Decrypted Variables Error",
                     message: "parameter does not exist: \(request.reference)")
-            case .secretsManager:
+            case .secret:
                 CodeBuildVerdict(
                     statusCode: "Secrets Manager Error",
                     message: "ResourceNotFoundException: Secrets Manager can't find the specified secret.")
             }
         return Diagnostic(
             rule: "unresolved-variable", severity: .error,
-            message: "`\(request.name)` comes from \(request.store.rawValue) "
+            message: "`\(request.variable)` comes from \(request.kind.rawValue) "
                 + "`\(DisplayText.escaped(request.reference))`, and no value is set locally",
             span: request.span,
-            hints: ["set it in a file for `--env-file FILE`, or with `-e \(request.name)=VALUE`"], codeBuild: verdict)
+            hints: ["set it in a file for `--env-file FILE`, or with `-e \(request.variable)=VALUE`"],
+            codeBuild: verdict)
     }
 
     static func unmaskable(_ name: String) -> Diagnostic {

@@ -3,6 +3,7 @@
 
 public import Buildspec
 internal import Diagnostics
+public import Secrets
 
 /// Puts a build's environment together.
 ///
@@ -17,18 +18,18 @@ public struct EnvironmentResolver {
     public var project: [ProjectVariable] = []
     public var files: [EnvironmentFile]
     public var flags: [EnvironmentFlag]
-    /// Asked for what neither files nor flags name.
-    public var providers: [any VariableProvider]
+    /// Asked, in order, for what neither files nor flags name.
+    public var stores: [any SecretStore]
 
     public init(
         image: [EnvironmentVariable] = BuiltInVariables.imageDefaults, builtIns: [EnvironmentVariable],
-        files: [EnvironmentFile] = [], flags: [EnvironmentFlag] = [], providers: [any VariableProvider] = []
+        files: [EnvironmentFile] = [], flags: [EnvironmentFlag] = [], stores: [any SecretStore] = []
     ) {
         self.image = image
         self.builtIns = builtIns
         self.files = files
         self.flags = flags
-        self.providers = providers
+        self.stores = stores
     }
 
     /// The environment of a build.
@@ -84,49 +85,42 @@ public struct EnvironmentResolver {
         _ sections: SectionedVariables, into table: inout VariableTable
     ) throws(EnvironmentError) {
         let parameters = sections.parameters.map { variable in
-            VariableRequest(
-                name: variable.name.value, store: .parameterStore,
+            SecretRequest(
+                variable: variable.name.value, kind: .parameter,
                 reference: VariableExpansion.expand(variable.value.value) { table[$0] }, span: variable.value.span)
         }
         let secrets = sections.secrets.map { variable in
-            VariableRequest(
-                name: variable.name.value, store: .secretsManager, reference: variable.value.value,
+            SecretRequest(
+                variable: variable.name.value, kind: .secret, reference: variable.value.value,
                 span: variable.value.span)
         }
         let own = project.compactMap { variable in
             variable.store.map {
-                VariableRequest(name: variable.name, store: $0, reference: variable.value, span: variable.span)
+                SecretRequest(variable: variable.name, kind: $0, reference: variable.value, span: variable.span)
             }
         }
         let requests =
-            (parameters + secrets).filter { !table.refuses($0.name, $0.span, source: "the buildspec") }
-            + own.filter { !table.refuses($0.name, $0.span, source: "the project") }
+            (parameters + secrets).filter { !table.refuses($0.variable, $0.span, source: "the buildspec") }
+            + own.filter { !table.refuses($0.variable, $0.span, source: "the project") }
         guard !requests.isEmpty else { return }
-        var answers: [String: ProvidedValue] = [:]
-        for provider in [localValues] + providers {
-            let open = requests.filter { answers[$0.name] == nil }
-            if open.isEmpty { break }
-            answers.merge(try provider.resolve(open)) { first, _ in first }
-        }
-        let unresolved = requests.filter { answers[$0.name] == nil }
-        guard unresolved.isEmpty else { throw EnvironmentError.unresolved(unresolved.map(Diagnostic.unresolved)) }
-        for request in requests {
-            guard let answer = answers[request.name] else { continue }
+        let answers = try SecretLookup(given: given, stores: stores).values(for: requests)
+        for (request, answer) in zip(requests, answers) {
             table.set(
                 ResolvedVariable(
-                    name: request.name, value: answer.value, isSecret: true,
+                    name: request.variable, value: answer.value.exposed(), isSecret: true,
                     origin: .store(request, provider: answer.provider)))
         }
     }
 
-    private var localValues: any VariableProvider {
-        var values: [String: ProvidedValue] = [:]
+    /// What the user set for this run by a variable's name: it takes the place of what a store would say.
+    private var given: [String: FoundSecret] {
+        var values: [String: FoundSecret] = [:]
         for entry in files.flatMap(\.variables) {
-            values[entry.name] = ProvidedValue(
-                value: entry.value, provider: "\(entry.span.path):\(entry.span.start.line)")
+            values[entry.name] = FoundSecret(
+                value: SecretText(entry.value), provider: "\(entry.span.path):\(entry.span.start.line)")
         }
-        for flag in flags { values[flag.name] = ProvidedValue(value: flag.value, provider: flag.option) }
-        return LocalValues(values: values)
+        for flag in flags { values[flag.name] = FoundSecret(value: SecretText(flag.value), provider: flag.option) }
+        return values
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Diagnostics
+public import Secrets
 
 /// A variable that a project sets, or that StartBuild overrides.
 ///
@@ -11,10 +12,10 @@ public struct ProjectVariable: Sendable, Equatable {
     /// The value, or where it is kept.
     public var value: String
     /// Nil for a plain value.
-    public var store: VariableRequest.Store?
+    public var store: SecretRequest.Kind?
     public var span: SourceSpan
 
-    public init(name: String, value: String, store: VariableRequest.Store?, span: SourceSpan) {
+    public init(name: String, value: String, store: SecretRequest.Kind?, span: SourceSpan) {
         self.name = name
         self.value = value
         self.store = store

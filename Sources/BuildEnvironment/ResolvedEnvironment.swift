@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Diagnostics
+public import Secrets
 
 /// The environment that a build starts with: every name once, with its value and where that came from.
 public struct ResolvedEnvironment: Sendable {
@@ -80,7 +81,7 @@ public struct ResolvedVariable: Sendable, Equatable {
         /// `-e` or `--secret`, as it was written.
         case flag(String)
         /// A parameter or secret: the request, and who gave the value.
-        case store(VariableRequest, provider: String)
+        case store(SecretRequest, provider: String)
 
         /// For people: `buildspec.yml:4`, `parameter-store /ci/token (-e)`.
         public var words: String {
@@ -91,7 +92,7 @@ public struct ResolvedVariable: Sendable, Equatable {
                 "\(DisplayText.escaped(span.path)):\(span.start.line)"
             case .flag(let option): option
             case .store(let request, let provider):
-                "\(request.store.rawValue) \(DisplayText.escaped(request.reference)) (\(provider))"
+                "\(request.kind.rawValue) \(DisplayText.escaped(request.reference)) (\(provider))"
             }
         }
     }

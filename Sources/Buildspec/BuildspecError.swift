@@ -9,12 +9,7 @@ public struct BuildspecError: Error, Sendable, Equatable {
 
     /// Which grammar.
     public enum Code: Sendable, Equatable {
-        case invalidSecretReference
         case invalidOnFailure
-    }
-
-    static func invalidSecretReference(_ message: String) -> BuildspecError {
-        BuildspecError(code: .invalidSecretReference, message: message)
     }
 
     static func invalidOnFailure(_ message: String) -> BuildspecError {

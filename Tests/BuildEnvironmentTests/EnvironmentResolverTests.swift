@@ -4,6 +4,7 @@
 import BuildEnvironment
 import Buildspec
 import Diagnostics
+import Secrets
 import Testing
 
 @Suite("The environment of a build")
@@ -142,20 +143,46 @@ struct EnvironmentResolverTests {
         #expect(result.warnings.allSatisfy { $0.message.contains("`S`") && !$0.message.contains("ab ") })
     }
 
-    @Test("further providers are asked for what is not set locally")
+    @Test("stores are asked for what is not set locally")
     func providers() throws {
-        struct Store: VariableProvider {
-            func resolve(_ requests: [VariableRequest]) -> [String: ProvidedValue] {
-                Dictionary(
-                    uniqueKeysWithValues: requests.map {
-                        ($0.name, ProvidedValue(value: "from " + $0.reference, provider: "store"))
-                    })
+        struct Store: SecretStore {
+            let name = "store"
+            func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+                requests.map { .value(SecretText("from " + $0.reference), from: "store") }
             }
         }
         var resolver = try resolver("", ["P=local"])
-        resolver.providers = [Store()]
+        resolver.stores = [Store()]
         let result = try resolver.resolve(specification(parameters: [("P", "/p"), ("Q", "/q")]))
         #expect(result["P"] == "local" && result["Q"] == "from /q")
+    }
+
+    @Test("a json-key is taken from what a store gives, and a missing one is named without the secret")
+    func jsonKeys() throws {
+        struct Store: SecretStore {
+            let name = "store"
+            func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+                requests.map { request in
+                    let text =
+                        request.reference.hasPrefix("plain")
+                        ? "hunter2" : #"{"user": "a\"b", "port": 5432, "tls": true, "more": {"x": [1, "y"]}}"#
+                    return .value(SecretText(text), from: "store")
+                }
+            }
+        }
+        var resolver = try resolver("", [])
+        resolver.stores = [Store()]
+        let keys = [("U", "db:user"), ("P", "db:port"), ("T", "db:tls"), ("M", "db:more"), ("W", "plain")]
+        let result = try resolver.resolve(specification(secrets: keys))
+        #expect(keys.map { result[$0.0] } == ["a\"b", "5432", "true", #"{"x":[1,"y"]}"#, "hunter2"])
+        for (reference, words) in [("db:prot", "did you mean `port`?"), ("plain:user", "is no JSON object")] {
+            let error = try #require(throws: EnvironmentError.self) {
+                try resolver.resolve(specification(secrets: [("S", reference)]))
+            }
+            let text = "\(error.diagnostics)"
+            #expect(text.contains(words) && text.contains("`S`") && !text.contains("hunter2"), "\(text)")
+            #expect(error.codeBuild?.statusCode == "Secrets Manager Error")
+        }
     }
 
     @Test("an environment that no program can be given is refused by name and size")

@@ -3,6 +3,7 @@
 
 import Buildspec
 import Diagnostics
+import Secrets
 import Testing
 
 @Suite("buildspec decoding")
@@ -154,20 +155,6 @@ struct GrammarTests {
         }
         for text in ["", "STOP", "RETRY-", "RETRY-101", "RETRY-99999999999999999999", "RETRYX"] {
             #expect(throws: BuildspecError.self, "\(text)") { try Buildspec.OnFailure(text) }
-        }
-    }
-
-    @Test("a secret's reference is read by field, an ARN as one field")
-    func secretReferences() throws {
-        let plain = try SecretReference("prod/db:password:AWSPREVIOUS")
-        #expect(plain.secretID == "prod/db" && plain.jsonKey == "password" && plain.versionStage == "AWSPREVIOUS")
-        let skipped = try SecretReference("name:::0123")
-        #expect(skipped.jsonKey == nil && skipped.versionStage == nil && skipped.versionID == "0123")
-        let arn = try SecretReference("arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-a1b2c3:key")
-        #expect(arn.secretID == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:name-a1b2c3")
-        #expect(arn.jsonKey == "key")
-        for text in ["", ":key", "a:b:c:d", "a:b:c:d:e", "arn:aws:s3:::bucket", "arn:"] {
-            #expect(throws: BuildspecError.self, "\(text)") { try SecretReference(text) }
         }
     }
 }

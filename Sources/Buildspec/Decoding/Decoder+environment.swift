@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import Diagnostics
+import Secrets
 import YAML
 
 extension Decoder {

@@ -10,6 +10,7 @@ internal import Diagnostics
 internal import Files
 internal import ImageStore
 internal import Projects
+internal import Secrets
 internal import SystemPackage
 
 /// A project that a build follows: what of it are settings, and what else it says.
@@ -118,7 +119,7 @@ struct ChosenProject: Sendable {
             ProjectVariable(
                 name: variable.name.value, value: variable.value.value,
                 store: variable.kind == .parameterStore
-                    ? .parameterStore : variable.kind == .secretsManager ? .secretsManager : nil,
+                    ? .parameter : variable.kind == .secretsManager ? .secret : nil,
                 span: variable.name.span)
         }
     }
