@@ -36,6 +36,7 @@ struct RootFileSystem {
         operations += kernelFileSystems()
         operations += networkFiles(image: image)
         if image == .host { operations += Self.pythonMarkers.map { .mask(target: KernelText($0)) } }
+        if image == .host { operations += accounts() }
         if image == .host, showsRootFiles { operations += hostSecrets() }
         if image == .host, sources.contains(where: belongsToAnother) { operations.append(trustingGit()) }
         for path in ["/codebuild/output", "/codebuild/readonly", Breakpoint.programs, "/codebuild/output/tmp"] {
@@ -166,9 +167,9 @@ struct RootFileSystem {
         return operations
     }
 
-    /// Run by root, a build is root over its view of the host's /etc, and could read keys and password hashes there. The
-    /// account files stay, without passwords, because `useradd` and package scripts change them.
-    private func hostSecrets() -> [Operation] {
+    /// The account files, which `useradd` and package scripts change: as files of the build's own, because the host's
+    /// belong to a root that a build without root is not, and without passwords, which nobody needs in a build.
+    private func accounts() -> [Operation] {
         func withoutPasswords(_ file: FilePath, _ rest: String) -> KernelText {
             let names = (SmallFile.read(file) ?? "").split(separator: "\n")
                 .compactMap { $0.split(separator: ":", omittingEmptySubsequences: false).first }
@@ -178,8 +179,30 @@ struct RootFileSystem {
             .file(target: "/etc/shadow", contents: withoutPasswords("/etc/passwd", "19000:0:99999:7:::"), mode: 0o640),
             .file(target: "/etc/gshadow", contents: withoutPasswords("/etc/group", ":"), mode: 0o640),
         ]
-        operations += Self.secretPaths.map { .mask(target: KernelText($0)) }
+        guard !showsRootFiles else { return operations }
+        for path in ["/etc/passwd", "/etc/group", "/etc/subuid", "/etc/subgid"] {
+            guard let contents = SmallFile.bytes(FilePath(path)) else { continue }
+            operations.append(.file(target: KernelText(path), contents: KernelText(contents), mode: 0o644))
+        }
+        // The lock, and the copies that are made before a change.
+        for path in ["/etc/.pwd.lock"] + Self.accountFiles.map({ $0 + "-" }) where exists(FilePath(path)) {
+            operations.append(.file(target: KernelText(path), contents: "", mode: 0o600))
+        }
         return operations
+    }
+
+    private static let accountFiles = [
+        "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid",
+    ]
+
+    /// Run by root, a build is root over its view of the host's /etc, and could read keys and password hashes there.
+    /// Whoever writes such a file anew, as `useradd` does its backups, may: a file is covered by an empty one of the build's.
+    private func hostSecrets() -> [Operation] {
+        Self.secretPaths.compactMap { path in
+            let place = FilePath(path)
+            if isDirectory(place) { return .mask(target: KernelText(path)) }
+            return exists(place) ? .file(target: KernelText(path), contents: "", mode: 0o600) : nil
+        }
     }
 
     private static let secretPaths = [
@@ -242,6 +265,11 @@ struct RootFileSystem {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = path.withPlatformString { readlink($0, &buffer, buffer.count) }
         return count > 0 ? KernelText(buffer[..<count].map { UInt8(bitPattern: $0) }) : nil
+    }
+
+    private func exists(_ path: FilePath) -> Bool {
+        var status = stat()
+        return path.withPlatformString { lstat($0, &status) } == 0
     }
 
     private func isDirectory(_ path: FilePath) -> Bool {
