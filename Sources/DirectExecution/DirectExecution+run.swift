@@ -49,7 +49,14 @@ extension DirectExecution {
         let text = ScriptText.text(of: request, stateDirectory: place.state.string)
         do { try state.write(script: text) } catch { throw .scratch(place.state, error) }
         var directory = settings.sources.first?.path ?? settings.directory
-        if case .isolated = request.script {} else { directory = usable(current, or: directory, sink) }
+        if case .isolated = request.script {} else {
+            let first = directory
+            directory = usable(current, or: first, sink)
+            // The variables that are carried name the directory too.
+            if directory != current {
+                do { try state.move(to: directory) } catch { throw .scratch(place.state, error) }
+            }
+        }
         var words = [shell.string, state.script.string]
         var program = shell
         if let user = request.user {

@@ -3,6 +3,7 @@
 
 internal import Files
 internal import Glibc
+internal import Processes
 internal import SystemPackage
 
 /// The files that carry a shell's state to the next command, as in a sandbox.
@@ -46,8 +47,36 @@ struct ShellState {
         var bytes = [UInt8](repeating: 0, count: 64 << 10)
         let count = read(number, &bytes, bytes.count)
         guard count > 1, bytes[count - 1] == UInt8(ascii: "\n"), bytes[0] == UInt8(ascii: "/") else { return nil }
+        openToAll("env.next")
         guard rename("env.next", to: "env.sh") else { return nil }
         return FilePath(bytes: bytes[..<(count - 1)])
+    }
+
+    /// Lets the next command read it, whomever that runs as, though this one has changed its umask. Nobody else of this
+    /// machine can enter the directory.
+    private func openToAll(_ name: String) {
+        let file = path(name).withPlatformString { open($0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
+        guard file >= 0 else { return }
+        defer { close(file) }
+        var status = stat()
+        // Not of what else the build may have put in its place, such as a second name of a file of root's.
+        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else { return }
+        fchmod(file, 0o644)
+    }
+
+    /// The directory that the state names is gone, and the next command begins in another.
+    func move(to next: FilePath) throws(FilesError) {
+        let environment = path("env.sh")
+        // Never what a link leads to, which the build planted and may not read itself.
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        let number = environment.withPlatformString { open($0, flags) }
+        guard number >= 0 else { return }
+        let file = FileDescriptor(rawValue: number)
+        defer { try? file.close() }
+        var text = try FileContents.read(file, path: environment, limit: 256 << 20)
+        text += Array("export PWD=\(ShellWord.quoted(next.string))\n".utf8)
+        _ = environment.withPlatformString { unlink($0) }
+        try write(text, to: "env.sh")
     }
 
     private func rename(_ from: String, to: String) -> Bool {

@@ -27,17 +27,22 @@ struct CommandStart {
         case terminal(Int32)
     }
 
+    /// A command of the build; otherwise a person's shell.
+    private var isOfBuild: Bool { scriptName == "script.sh" }
     var script: KernelText { plan.stateDirectory + "/" + scriptName }
 
     func perform() throws(SetUpFailure) -> CommandService.Running {
         // Only the build's own commands and a shell that is to leave its state are the ones that may save it.
-        if launch.carriesState || scriptName == "script.sh" { ShellState(plan.stateDirectory).discard() }
+        if launch.carriesState || isOfBuild { ShellState(plan.stateDirectory).discard() }
+        let place = place()
+        // The variables that are carried name the directory too.
+        if place.lost != 0 { ShellState(plan.stateDirectory).move(to: place.directory) }
         // A new file each time: a shell left in the background may still be reading the last one.
         try MountPoint.write(script, launch.script, mode: 0o644)
         let shell = try findShell()
         var ends: [Int32] = [-1, -1]
         try check(linux_pipe2(&ends, O_CLOEXEC), .startCommand)
-        let environment = environmentPointers()
+        let environment = environmentPointers(place.directory)
         let words = [launch.shell] + options + (namesScript ? [script] : [])
         let arguments = words.map { $0.withCString { strdup($0) } } + [nil]
         defer {
@@ -46,7 +51,8 @@ struct CommandStart {
         }
         let child = fork()
         if child == 0 {
-            let failure = enterCommand(shell: shell, arguments: arguments, environment: environment, report: &ends[1])
+            let failure = enterCommand(
+                place, shell: shell, arguments: arguments, environment: environment, report: &ends[1])
             var report = WireEncoder()
             report.append(failure.step.rawValue)
             report.append(failure.errno)
@@ -64,8 +70,8 @@ struct CommandStart {
     /// Everything between fork and exec; gives only what went wrong.
     /// - Parameter report: where that is written to; moved on the way.
     private func enterCommand(
-        shell: KernelText, arguments: [UnsafeMutablePointer<CChar>?], environment: [UnsafeMutablePointer<CChar>?],
-        report: inout Int32
+        _ place: Place, shell: KernelText, arguments: [UnsafeMutablePointer<CChar>?],
+        environment: [UnsafeMutablePointer<CChar>?], report: inout Int32
     ) -> SetUpFailure {
         do throws(SetUpFailure) {
             setsid()
@@ -74,10 +80,8 @@ struct CommandStart {
             if report != 3 { report = try check(dup2(report, 3), .startCommand) }
             try check(fcntl(report, F_SETFD, FD_CLOEXEC), .startCommand)
             try check(linux_close_range(4, UInt32.max, 0), .startCommand)
-            if directory.withCString({ chdir($0) }) < 0 {
-                complain(": line 1: cd: ", directory, errno)
-                try check(plan.workingDirectory.withCString { chdir($0) }, .changeDirectory, plan.workingDirectory)
-            }
+            if place.lost != 0 { complain(directory, place.lost) }
+            try check(place.directory.withCString { chdir($0) }, .changeDirectory, place.directory)
             if launch.user != 0 || launch.group != 0 || !launch.supplementaryGroups.isEmpty {
                 // Groups before the group before the user: each needs the privilege that the next gives away.
                 try check(linux_setgroups(launch.supplementaryGroups.count, launch.supplementaryGroups), .changeUser)
@@ -112,10 +116,23 @@ struct CommandStart {
         }
     }
 
-    /// What a shell says when `cd` fails; the command then runs all the same, as it does in CodeBuild.
-    private func complain(_ what: String, _ path: KernelText, _ error: Int32) {
+    /// Where the command begins, and why that is not where the one before ended: an errno, or 0.
+    private typealias Place = (directory: KernelText, lost: Int32)
+
+    private func place() -> Place {
+        let handle = directory.withCString { open($0, LINUX_O_PATH | O_DIRECTORY | O_CLOEXEC) }
+        guard handle < 0, directory != plan.workingDirectory else {
+            close(handle)
+            return (directory, 0)
+        }
+        return (plan.workingDirectory, errno)
+    }
+
+    /// What a shell says when `cd` fails; the command then runs all the same, as it does in CodeBuild, whose wrapper has
+    /// the `cd` in its first line.
+    private func complain(_ path: KernelText, _ error: Int32) {
         let reason = strerror(error).map { String(cString: $0) } ?? ""
-        let line = script + what + path.description + ": \(reason)\n"
+        let line = (isOfBuild ? script + ": line 1: " : "") + "cd: " + path.description + ": \(reason)\n"
         _ = write(2, line.bytes, line.bytes.count)
     }
 
@@ -135,54 +152,10 @@ struct CommandStart {
 
     var canFindShell: Bool { (try? findShell()) != nil }
 
-    private func environmentPointers() -> [UnsafeMutablePointer<CChar>?] {
+    private func environmentPointers(_ directory: KernelText) -> [UnsafeMutablePointer<CChar>?] {
         // A shell that finds PWD right keeps it, links in the path and all.
         let variables =
             plan.environment + extraEnvironment + [KernelText(Array("PWD=".utf8) + directory.bytes)]
         return variables.map { $0.withCString { strdup($0) } } + [nil]
-    }
-}
-
-/// The files that carry a shell's state to the next command.
-///
-/// A command's last lines write `env.next` and then `dir.next`; only a command that reached its end has both, and only
-/// then do they replace the state before. A shell killed half-way leaves the last good state.
-struct ShellState {
-    private let directory: KernelText
-
-    init(_ directory: KernelText) { self.directory = directory }
-
-    /// Takes over what the command saved; gives the directory it ended in, or nil when it saved nothing.
-    func commit() -> KernelText? {
-        let (nextDirectory, nextEnvironment) = (directory + "/dir.next", directory + "/env.next")
-        // A fifo or a link planted by the build is neither waited for nor followed.
-        let file = nextDirectory.withCString { open($0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 64 << 10)
-        let count = read(file, &bytes, bytes.count)
-        guard count > 1, bytes[count - 1] == UInt8(ascii: "\n"), bytes[0] == UInt8(ascii: "/") else { return nil }
-        guard rename(nextEnvironment, to: directory + "/env.sh") else { return nil }
-        _ = rename(nextDirectory, to: directory + "/dir.txt")
-        return KernelText(Array(bytes[..<(count - 1)]))
-    }
-
-    /// Removes what a command that never reached its end may have begun to save. In a sticky directory not even root may
-    /// open another user's file for writing (fs.protected_regular, proc_sys_fs(5)), so it is not written over.
-    func discard() {
-        for name in ["/env.next", "/dir.next"] { _ = (directory + name).withCString { unlink($0) } }
-    }
-
-    /// Remembers what the next command would begin with.
-    func mark(_ name: KernelText, _ current: KernelText) {
-        let mark = KernelText((directory + "/start-").bytes + name.bytes)
-        for suffix in [".env", ".dir"] { _ = (mark + suffix).withCString { unlink($0) } }
-        // A second name for the file: the next state takes the first name and leaves this one as it is.
-        _ = (directory + "/env.sh").withCString { old in (mark + ".env").withCString { link(old, $0) } }
-        try? MountPoint.write(mark + ".dir", current, mode: 0o644)
-    }
-
-    private func rename(_ from: KernelText, to: KernelText) -> Bool {
-        from.withCString { old in to.withCString { Glibc.rename(old, $0) } } == 0
     }
 }

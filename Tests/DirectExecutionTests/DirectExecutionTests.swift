@@ -76,10 +76,22 @@ private final class DirectFixture: OutputSink {
                 #expect(build.output == "x y \(build.copy)/deep/er\n")
                 try build.expect("kill -9 $$", ends: .signaled(9))
                 try build.expect("rmdir \"$PWD\"", ends: .exited(0))
-                try build.expect("pwd", ends: .exited(0))
+                try build.expect("umask 077; pwd; echo \"$PWD\"", ends: .exited(0))
                 #expect(
                     build.output.contains("script.sh: line 1: cd: \(build.copy)/deep/er: No such file or directory\n"))
-                #expect(build.output.hasSuffix("\(build.copy)\n"))
+                #expect(build.output.hasSuffix("\n\(build.copy)\n\(build.copy)\n"))
+            }
+        }
+    }
+
+    @Test("a command's umask keeps nothing from whom the next command runs as", .enabled(if: geteuid() == 0))
+    func umaskAndUser() async {
+        await #expect(processExitsWith: .success) {
+            try DirectFixture.with { build in
+                try build.expect("A=1; umask 077", ends: .exited(0))
+                let nobody = CommandRequest.UserIdentity(userIdentifier: 65_534, groupIdentifier: 65_534)
+                try build.expect("echo \"$A $(id -u)\"", user: nobody, ends: .exited(0))
+                #expect(build.output == "1 65534\n")
             }
         }
     }
