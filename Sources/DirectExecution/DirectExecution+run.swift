@@ -49,7 +49,8 @@ extension DirectExecution {
         let text = ScriptText.text(of: request, stateDirectory: place.state.string)
         do { try state.write(script: text) } catch { throw .scratch(place.state, error) }
         var directory = settings.sources.first?.path ?? settings.directory
-        if case .isolated = request.script {} else {
+        if case .isolated = request.script {
+        } else {
             let first = directory
             directory = usable(current, or: first, sink)
             // The variables that are carried name the directory too.
