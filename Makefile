@@ -18,7 +18,7 @@ ALONE = DirectExecutionTests
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
 BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = gcc libc6-dev make uidmap unzip
-TEST_PACKAGES = bash-completion fish git libarchive-tools mmdebstrap man-db mandoc patch procps python3 python3-pip python3-pytest tmux \
+TEST_PACKAGES = bash-completion fish git gnupg libarchive-tools mmdebstrap man-db mandoc pass patch procps python3 python3-pip python3-pytest tmux \
 	python3-setuptools xz-utils zsh
 
 .DEFAULT_GOAL := help

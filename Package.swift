@@ -47,7 +47,7 @@ let package = Package(
         // Floor 4 · parts: none knows another; the engine alone composes them.
         .target(
             name: "BuildEnvironment",
-            dependencies: ["Buildspec", "Diagnostics", "Files", "Secrets", "YAML", systemPackage]),
+            dependencies: ["Buildspec", "Diagnostics", "Files", "Processes", "Secrets", "YAML", systemPackage]),
         .target(
             name: "Sandbox",
             dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
@@ -108,7 +108,9 @@ let package = Package(
             ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",
-            dependencies: ["BuildEnvironment", "Buildspec", "Diagnostics", "Secrets", "TestSupport", systemPackage]),
+            dependencies: [
+                "BuildEnvironment", "Buildspec", "Diagnostics", "Files", "Secrets", "TestSupport", systemPackage,
+            ]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(
             name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "Secrets", "YAML"]),

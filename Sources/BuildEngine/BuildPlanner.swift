@@ -269,6 +269,7 @@ public struct BuildPlanner {
             var resolver = EnvironmentResolver(
                 image: image, builtIns: builtIns.variables, files: files, flags: request.variables)
             resolver.project = request.projectVariables
+            resolver.stores = request.secretStores
             return try resolver.resolve(buildspec.environment)
         } catch {
             throw .environment(error, source: text)

@@ -6,6 +6,7 @@ public import BuildEnvironment
 public import BuildModel
 public import ImageStore
 public import Sandbox
+public import Secrets
 public import SystemPackage
 
 /// What the caller wants built and how: the words of the command line, checked but not yet looked up.
@@ -23,6 +24,8 @@ public struct BuildRequest: Sendable {
     /// In the order given; the last of a name counts.
     public var variables: [EnvironmentFlag] = []
     public var environmentFiles: [FilePath] = []
+    /// Asked, in order, for parameters and secrets.
+    public var secretStores: [any SecretStore] = []
     public var environmentFileFormat = EnvironmentFile.Format.dotenv
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Diagnostics
+internal import Processes
 internal import Secrets
 
 /// Why the environment of a build cannot be made. No message ever holds a value.
@@ -194,25 +195,33 @@ extension Diagnostic {
             span: request.span, hints: failure.hints, codeBuild: failure.codeBuild)
     }
 
-    static func unresolved(_ request: SecretRequest) -> Diagnostic {
+    /// - Parameter asked: the stores that do not know it, in their order.
+    static func unresolved(_ request: SecretRequest, asked: [String]) -> Diagnostic {
         let verdict =
             switch request.kind {
             case .parameter:
                 CodeBuildVerdict(
-                    statusCode: "Decrypted Variables Error",
-                    message: "parameter does not exist: \(request.reference)")
+                    statusCode: "Decrypted Variables Error", message: "parameter does not exist: \(request.reference)")
             case .secret:
                 CodeBuildVerdict(
                     statusCode: "Secrets Manager Error",
                     message: "ResourceNotFoundException: Secrets Manager can't find the specified secret.")
             }
+        let reason =
+            asked.isEmpty
+            ? "no value is set locally, and no store is asked"
+            : "no value is set locally, and not known to \(asked.joined(separator: ", "))"
         return Diagnostic(
             rule: "unresolved-variable", severity: .error,
             message: "`\(request.variable)` comes from \(request.kind.rawValue) "
-                + "`\(DisplayText.escaped(request.reference))`, and no value is set locally",
+                + "`\(DisplayText.escaped(request.reference))`: \(reason)",
             span: request.span,
-            hints: ["set it in a file for `--env-file FILE`, or with `-e \(request.variable)=VALUE`"],
-            codeBuild: verdict)
+            hints: [
+                "give it for this run with `--secret \(request.variable)` from your environment, or in a file for "
+                    + "`--env-file FILE`",
+                "keep it with `drydock secrets set \(ShellWord.typed(request.currentName ?? request.reference))`, or name "
+                    + "the store that has it with `--secrets`",
+            ], codeBuild: verdict)
     }
 
     static func unmaskable(_ name: String) -> Diagnostic {

@@ -36,6 +36,14 @@ public struct EnvironmentFile: Sendable {
         case literal
     }
 
+    /// What stands before the `=`.
+    enum Names {
+        /// Names of variables.
+        case variables
+        /// Names of parameters and secrets: any text without `=`.
+        case references
+    }
+
     /// A variable and the place of its name.
     public struct Entry: Sendable, Equatable {
         public var name: String
@@ -49,7 +57,13 @@ public struct EnvironmentFile: Sendable {
     /// Parses a file's bytes.
     /// - Parameter path: for the findings' places.
     public static func parse(_ source: [UInt8], path: String, format: Format = .dotenv) -> EnvironmentFile {
-        var parser = EnvironmentFileParser(source, path: path, format: format)
+        parse(source, path: path, format: format, names: .variables)
+    }
+
+    static func parse(
+        _ source: [UInt8], path: String, format: Format = .dotenv, names: Names
+    ) -> EnvironmentFile {
+        var parser = EnvironmentFileParser(source, path: path, format: format, names: names)
         parser.parse()
         return EnvironmentFile(path: path, variables: parser.variables, diagnostics: parser.diagnostics)
     }

@@ -10,6 +10,7 @@ struct EnvironmentFileParser {
     private let bytes: [UInt8]
     private let path: String
     private let isLiteral: Bool
+    private let names: EnvironmentFile.Names
     private var index = 0
     private var line = 1
     private var lineStart = 0
@@ -18,8 +19,9 @@ struct EnvironmentFileParser {
     private static let newline = UInt8(ascii: "\n")
     private static let maximumFindings = 100
 
-    init(_ bytes: [UInt8], path: String, format: EnvironmentFile.Format) {
+    init(_ bytes: [UInt8], path: String, format: EnvironmentFile.Format, names: EnvironmentFile.Names) {
         self.bytes = bytes
+        self.names = names
         self.path = path
         isLiteral = format == .literal
     }
@@ -54,7 +56,9 @@ struct EnvironmentFileParser {
         while !isLiteral, end > start, isBlank(bytes[end - 1]) { end -= 1 }
         guard start < end else { throw Finding(diagnostic: .missingName(span(from: index, to: index + 1))) }
         let place = span(from: start, to: end)
-        guard bytes[start..<end].allSatisfy(isNameByte) else { throw Finding(diagnostic: .invalidName(place)) }
+        guard names == .references || bytes[start..<end].allSatisfy(isNameByte) else {
+            throw Finding(diagnostic: .invalidName(place))
+        }
         let name = String(decoding: bytes[start..<end], as: UTF8.self)
         index += 1
         if !isLiteral { skipBlanks() }
@@ -72,7 +76,9 @@ struct EnvironmentFileParser {
     }
 
     private mutating func add(_ entry: EnvironmentFile.Entry) {
-        if !VariableName.isIdentifier(entry.name) { diagnostics.append(.oddName(entry.name, entry.span)) }
+        if names == .variables, !VariableName.isIdentifier(entry.name) {
+            diagnostics.append(.oddName(entry.name, entry.span))
+        }
         if let earlier = placeOfName[entry.name] {
             diagnostics.append(.setAgain(entry.name, entry.span, first: variables[earlier].span))
             variables[earlier] = entry

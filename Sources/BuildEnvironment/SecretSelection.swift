@@ -34,14 +34,22 @@ enum SecretSelection {
         return .success(SecretText(compact(node)))
     }
 
-    private static func compact(_ node: Node) -> String {
+    /// As JSON without blanks.
+    static func compact(_ node: Node) -> String {
         if let entries = node.entries {
             let members = entries.map { "\(quoted($0.key.scalar?.text ?? "")):\(compact($0.value))" }
             return "{\(members.joined(separator: ","))}"
         }
         if let items = node.items { return "[\(items.map(compact).joined(separator: ","))]" }
         guard let scalar = node.scalar else { return "null" }
-        return scalar.style == .plain ? scalar.text : quoted(scalar.text)
+        if scalar.isNull { return "null" }
+        return scalar.style == .plain && isWord(scalar.text) ? scalar.text : quoted(scalar.text)
+    }
+
+    /// Whether JSON writes it without quotes. Text that a YAML file leaves unquoted is text all the same.
+    private static func isWord(_ text: String) -> Bool {
+        if text == "true" || text == "false" { return true }
+        return text.wholeMatch(of: /-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/) != nil
     }
 
     /// RFC 8259, section 7.

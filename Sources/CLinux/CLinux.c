@@ -306,3 +306,5 @@ int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char
 int linux_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 
 int linux_set_pipe_size(int descriptor, int size) { return fcntl(descriptor, 1031 /* F_SETPIPE_SZ */, size); }
+
+char **linux_environment(void) { return environ; }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import BuildModel
+internal import CLinux
 internal import Files
 internal import Glibc
 internal import SystemPackage
@@ -10,7 +11,20 @@ internal import SystemPackage
 enum Caller {
     static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
+    /// All of it, for a program of the user's own choice. Of equal names the first counts, as for getenv(3).
+    static var environment: [String: String] {
+        var table: [String: String] = [:]
+        guard var entry = linux_environment() else { return table }
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2, table[String(parts[0])] == nil { table[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return table
+    }
+
     static var isRoot: Bool { geteuid() == 0 }
+    static var userIdentifier: UInt32 { geteuid() }
 
     static var processIdentifier: Int { Int(getpid()) }
 

@@ -26,8 +26,8 @@ struct EnvironmentCommand: Action {
     private let state: StateOptions
     private let json: Bool
 
-    init(_ words: ParsedWords) {
-        source = SourceOptions(words)
+    init(_ words: ParsedWords) throws {
+        source = try SourceOptions(words)
         image = ImageOption(words)
         state = StateOptions(words)
         json = words[OutputOptions.json]

@@ -20,8 +20,8 @@ struct ListCommand: Action {
     private let source: SourceOptions
     private let json: Bool
 
-    init(_ words: ParsedWords) {
-        source = SourceOptions(words)
+    init(_ words: ParsedWords) throws {
+        source = try SourceOptions(words)
         json = words[OutputOptions.json]
     }
 

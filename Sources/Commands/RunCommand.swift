@@ -63,7 +63,7 @@ struct RunCommand: Action {
 
     init(_ words: ParsedWords) throws {
         phases = words.operands
-        source = SourceOptions(words)
+        source = try SourceOptions(words)
         sandbox = SandboxOptions(words)
         isolation = IsolationOptions(words)
         artifacts = words[Self.artifacts]

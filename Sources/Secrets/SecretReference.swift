@@ -69,3 +69,17 @@ public struct ParameterReference: Sendable, Equatable {
         if selector?.isEmpty == true { throw .invalidReference("the version or label after `:` is empty") }
     }
 }
+
+extension SecretRequest {
+    /// The name that stores without versions know it by; nil where another version than the current one is asked for.
+    public var currentName: String? {
+        switch kind {
+        case .parameter:
+            guard let reference = try? ParameterReference(self.reference), reference.selector == nil else { return nil }
+            return reference.name
+        case .secret:
+            guard let reference = try? SecretReference(self.reference), reference.asksForCurrent else { return nil }
+            return reference.secretID
+        }
+    }
+}

@@ -47,6 +47,8 @@ public enum SecretAnswer: Sendable, Equatable {
     /// What the whole reference names, `json-key` and all.
     case selected(SecretText, from: String)
     case unknown
+    /// Not known, and why the store thinks so; told when no other store knows it either.
+    case absent(String)
     case failed(SecretFailure)
 }
 

@@ -122,7 +122,7 @@ struct EnvironmentResolverTests {
             try resolver().resolve(specification(secrets: [("S", "db")]))
         }
         #expect(secret.codeBuild?.statusCode == "Secrets Manager Error")
-        #expect(secret.message == "`S` comes from secrets-manager `db`, and no value is set locally")
+        #expect(secret.message == "`S` comes from secrets-manager `db`: no value is set locally, and no store is asked")
     }
 
     @Test("a name in several sections counts in the most secret one, with a warning")

@@ -150,4 +150,7 @@ int linux_open_terminal(int ends[2], uint16_t rows, uint16_t columns);
 int linux_take_terminal(int terminal);
 int linux_set_window_size(int terminal, uint16_t rows, uint16_t columns);
 
+// environ(7); Swift sees the variable as mutable state that it will not share.
+char **linux_environment(void);
+
 #endif

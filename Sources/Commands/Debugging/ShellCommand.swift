@@ -29,7 +29,7 @@ struct ShellCommand: Action {
     private let state: StateOptions
 
     init(_ words: ParsedWords) throws {
-        source = SourceOptions(words)
+        source = try SourceOptions(words)
         sandbox = SandboxOptions(words)
         shell = try ShellOptions(words)
         state = StateOptions(words)

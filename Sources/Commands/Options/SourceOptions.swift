@@ -15,8 +15,8 @@ struct SourceOptions {
         OptionGroup(
             "Source",
             [
-                source, sourceVersion, buildspec, variables, secrets, environmentFiles, environmentFileFormat, project,
-                parameter, fetchesSource,
+                source, sourceVersion, buildspec, variables, secrets, SecretStoreOptions.option, environmentFiles,
+                environmentFileFormat, project, parameter, fetchesSource,
             ])
     }
 
@@ -59,10 +59,11 @@ struct SourceOptions {
     private let environmentFiles: [String]
     private let environmentFileFormat: EnvironmentFile.Format
     private let secrets: [String]
+    private let stores: SecretStoreOptions
     private let project: String?
     private let chosen: ChosenProject?
 
-    init(_ words: ParsedWords) {
+    init(_ words: ParsedWords) throws {
         source = words[Self.source]
         sourceVersion = words[Self.sourceVersion]
         buildspec = words[Self.buildspec]
@@ -70,6 +71,7 @@ struct SourceOptions {
         environmentFiles = words[Self.environmentFiles]
         environmentFileFormat = words[Self.environmentFileFormat].flatMap(EnvironmentFile.Format.init) ?? .dotenv
         secrets = words[Self.secrets]
+        stores = try SecretStoreOptions(words)
         project = words[Self.project]
         chosen = (words.companion as? Settings)?.project
     }
@@ -78,6 +80,7 @@ struct SourceOptions {
     func request() throws -> BuildRequest {
         var request = BuildRequest(source: SourceRequest(location: .directory(".")))
         chosen?.apply(to: &request)
+        stores.apply(to: &request)
         try applySources(to: &request)
         try applyVersions(to: &request)
         request.buildspec = try buildspecChoice()

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildEngine
+internal import BuildEnvironment
+internal import CommandSyntax
+internal import Diagnostics
+internal import Files
+internal import Secrets
+internal import SystemPackage
+
+/// `--secrets`: who is asked for the values of parameters and secrets.
+struct SecretStoreOptions {
+    static let option = ListOption(
+        "secrets", placeholder: "stores",
+        help: """
+            The stores to ask for parameters and secrets, in order: `file:PATH`, `dir:PATH`, `env` or `env:NAME`, \
+            `command:TEXT`; several with commas between, or repeated.
+            """)
+
+    private let words: [SecretStoreWord]
+
+    init(_ words: ParsedWords) throws { self.words = try SecretStoreWord.list(words[Self.option]) }
+
+    func apply(to request: inout BuildRequest) {
+        request.secretStores = words.map(\.store)
+    }
+}
+
+/// A store as the user names it.
+enum SecretStoreWord: Equatable {
+    case file(FilePath)
+    case directory(FilePath)
+    case environment(only: String?)
+    case command(String)
+
+    /// - Parameter values: each names one store, or several with commas between.
+    static func list(_ values: [String]) throws -> [SecretStoreWord] {
+        try values.flatMap(split).map { word throws in
+            guard Arguments.isText(word) || word.hasPrefix("file:") || word.hasPrefix("dir:") else {
+                throw CommandFailure.notUTF8("--secrets")
+            }
+            return try SecretStoreWord(word)
+        }
+    }
+
+    /// A comma parts two stores only where a store follows: paths and commands have commas too.
+    private static func split(_ value: String) -> [String] {
+        var words: [String] = []
+        for piece in value.split(separator: ",", omittingEmptySubsequences: false) {
+            if words.isEmpty || names.contains(String(piece.prefix { $0 != ":" })) {
+                words.append(String(piece))
+            } else {
+                words[words.count - 1] += "," + piece
+            }
+        }
+        return words
+    }
+
+    private static let names = ["file", "dir", "env", "command"]
+
+    private init(_ word: String) throws {
+        let name = String(word.prefix { $0 != ":" })
+        let rest = name == word ? nil : String(word.dropFirst(name.count + 1))
+        switch (name, rest) {
+        case ("file", let path?) where !path.isEmpty: self = .file(Arguments.path(path))
+        case ("dir", let path?) where !path.isEmpty: self = .directory(Arguments.path(path))
+        case ("env", nil): self = .environment(only: nil)
+        case ("env", let variable?) where !variable.isEmpty: self = .environment(only: variable)
+        case ("command", let text?) where !text.allSatisfy(\.isWhitespace): self = .command(text)
+        case ("file", _), ("dir", _): throw CommandFailure.storeWithoutPlace(name, example: "\(name):PATH")
+        case ("env", _): throw CommandFailure.storeWithoutPlace(name, example: "env:NAME`, or `env")
+        case ("command", _): throw CommandFailure.storeWithoutPlace(name, example: "command:pass show")
+        default:
+            throw CommandFailure.unknownStore(Arguments.displayed(word), Arguments.displayed(name), known: Self.names)
+        }
+    }
+
+    var store: any SecretStore {
+        switch self {
+        case .file(let path): FileSecretStore(path: path, user: Caller.userIdentifier)
+        case .directory(let path): DirectorySecretStore(path: path)
+        case .environment(let only):
+            EnvironmentSecretStore(only: only, names: Array(Caller.environment.keys), variable: Caller.variable)
+        case .command(let text): CommandSecretStore(text, environment: Caller.environment)
+        }
+    }
+}
+
+extension CommandFailure {
+    static func storeWithoutPlace(_ name: String, example: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "the store `\(name)` of `--secrets` is not whole", hints: ["write it as `\(example)`"])
+    }
+
+    static func unknownStore(_ word: String, _ name: String, known: [String]) -> CommandFailure {
+        let nearest = Suggestion.nearest(to: name, among: known).map { ["did you mean `\($0)`?"] } ?? []
+        return CommandFailure(
+            .wrongUse, "`--secrets` knows no store `\(word)`",
+            hints: nearest + ["stores are `file:PATH`, `dir:PATH`, `env`, `env:NAME` and `command:TEXT`"])
+    }
+}
