@@ -6,6 +6,7 @@
 // its line names; `Tests/ArchitectureTests` holds the code to it. Why each floor exists: docs/architecture.md.
 import PackageDescription
 
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 // lld is in every toolchain, and links in a second where gold takes forty. The flags are unsafe only in that nobody may
@@ -18,7 +19,8 @@ let package = Package(
     name: "drydock",
     products: [.executable(name: "drydock", targets: ["drydock"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
         // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks.
@@ -51,6 +53,8 @@ let package = Package(
         .target(
             name: "Sandbox",
             dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
+        .target(
+            name: "SecretVault", dependencies: ["Diagnostics", "Files", "Secrets", "YAML", crypto, systemPackage]),
         .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", systemPackage]),
         .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
         .target(
@@ -79,8 +83,8 @@ let package = Package(
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
-                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Secrets", "Watch", "YAML",
-                systemPackage,
+                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Secrets", "Watch",
+                "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
@@ -139,6 +143,8 @@ let package = Package(
             name: "ScaffoldTests",
             dependencies: ["Buildspec", "Diagnostics", "Files", "Scaffold", "TestSupport", "YAML", systemPackage],
             exclude: ["Snapshots"]),
+        .testTarget(
+            name: "SecretVaultTests", dependencies: ["Files", "Secrets", "SecretVault", "TestSupport", systemPackage]),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"]),
         .testTarget(name: "WatchTests", dependencies: ["Files", "TestSupport", "Watch", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "YAML"]),

@@ -72,7 +72,7 @@ public final class AtomicFile {
 
     /// Writes a whole file in one go.
     public static func write(
-        _ bytes: [UInt8], to path: FilePath, mode: UInt32 = 0o666, synchronizing: Bool = false
+        _ bytes: [UInt8], to path: FilePath, mode: UInt32 = 0o666, synchronizing: Bool = false, replacing: Bool = true
     ) throws(FilesError) {
         let file = try AtomicFile(replacing: path, mode: mode)
         var failure: FilesError?
@@ -80,7 +80,7 @@ public final class AtomicFile {
             do throws(FilesError) { try file.write(buffer) } catch { failure = error }
         }
         if let failure { throw failure }
-        try file.commit(synchronizing: synchronizing)
+        try file.commit(synchronizing: synchronizing, replacing: replacing)
     }
 }
 
