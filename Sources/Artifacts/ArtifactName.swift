@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import Files
 internal import SystemPackage
 
 /// The place of an artifact below the destination.
@@ -23,6 +24,7 @@ struct ArtifactName {
         if components.contains(where: { $0.isEmpty || $0 == "." }) {
             throw .invalidName(chosen, "one of its components is empty")
         }
+        if FilePath(name).holdsGitDirectory { throw .invalidName(chosen, "`.git` is git's own") }
         if request.packaging == .zip, !name.hasSuffix(".zip") { name += ".zip" }
         if name.split(separator: "/").contains(where: { $0.utf8.count > 255 }) || name.utf8.count > 4000 {
             throw .invalidName(chosen, "it is too long")

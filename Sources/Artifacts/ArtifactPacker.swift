@@ -18,7 +18,7 @@ struct ArtifactPacker {
         let destination: Directory
         do throws(FilesError) {
             if let opened = request.openedDestination {
-                destination = opened
+                destination = opened.directory
             } else {
                 destination = try Directory.make(request.destination)
             }
@@ -34,9 +34,16 @@ struct ArtifactPacker {
         return ArtifactResult(location: location, md5: md5, sha256: sha256, fileCount: count, byteCount: bytes)
     }
 
+    /// A repository that a build made would run its hooks and helpers when somebody looks at it with git, and here nobody
+    /// but the source said that it should lie in the work tree.
+    private var leavesOutGit: Bool {
+        request.packaging == .directory && request.openedDestination?.isSourcesOwn == true
+    }
+
     private func fill(_ sink: any ArtifactSink) throws(ArtifactsError) -> (count: Int, bytes: Int) {
         var count = 0
         var bytes = 0
+        var gitDirectories = 0
         var firstFailure: (path: String, reason: Errno?)?
         // Files of one directory come one after the other, so it is opened once for all of them.
         var parent: (path: [UInt8], descriptor: FileDescriptor)?
@@ -45,6 +52,10 @@ struct ArtifactPacker {
             if isCancelled() { throw .cancelled }
             let path = layout.selection.path(of: file)
             let output = layout.outputPath(of: file)
+            if leavesOutGit, FilePath(bytes: output).holdsGitDirectory {
+                gitDirectories += 1
+                continue
+            }
             let outcome: PutOutcome
             if case .link(let target) = file.source {
                 outcome = try sink.put(link: target, at: output)
@@ -69,6 +80,7 @@ struct ArtifactPacker {
                 warn(ArtifactWarning.unreadable(shown(path), reason))
             }
         }
+        if gitDirectories > 0 { warn(ArtifactWarning.gitLeftOut(gitDirectories)) }
         // An empty artifact would look like success.
         if count == 0, let (path, reason) = firstFailure {
             throw .nothingReadable(path, reason?.words ?? "it changed while it was collected")

@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import Buildspec
-public import Files
 public import SystemPackage
 
 /// What is to be collected, and where it goes.
@@ -27,9 +26,8 @@ public struct ArtifactRequest {
     public var packaging: Packaging
     /// On the host; made when it is missing.
     public var destination: FilePath
-    /// The destination, opened before the build began: a build that may write to the directory around it must not decide
-    /// where it leads by the end. Opened by its path when nil.
-    public var openedDestination: Directory?
+    /// The destination, opened before the build began; opened by its path when nil.
+    public var openedDestination: ArtifactDestination?
     /// SOURCE_DATE_EPOCH: the time of every file in the artifact, in seconds since 1970. Nil gives 1980-01-01 in a ZIP,
     /// which has no earlier, and the files' own times in a directory.
     public var sourceDateEpoch: Int?

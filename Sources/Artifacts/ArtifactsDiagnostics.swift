@@ -24,6 +24,15 @@ extension ArtifactsError {
             hints: ["an artifact's name is a path below the destination, such as `app` or `release/app`"])
     }
 
+    static func notOwn(_ path: FilePath, _ reason: String) -> ArtifactsError {
+        ArtifactsError(
+            .destinationRefused, "a file of the source may not have artifacts put into `\(path.displayed)`: \(reason)",
+            hints: [
+                "it may name a directory of its own in the source: one that is missing, empty or made so by an earlier "
+                    + "build; `--artifacts DIR` takes any"
+            ])
+    }
+
     static func nothingReadable(_ path: String, _ reason: String) -> ArtifactsError {
         ArtifactsError(.input, "no file of the artifact could be read, `\(path)` among them: \(reason)")
     }
@@ -91,6 +100,15 @@ enum ArtifactWarning {
 
     static func furtherCollisions(_ count: Int) -> String {
         "\(count) more files have the same path in the artifact as another one"
+    }
+
+    static func gitLeftOut(_ count: Int) -> String {
+        "\(count) file\(count == 1 ? "" : "s") of a directory `.git` left out of the artifact, which goes where a file of "
+            + "the source said"
+    }
+
+    static func gitStays(_ path: FilePath) -> String {
+        "`\(path.displayed)` stays as it is: it is git's own"
     }
 
     static func oldDirectoryStays(_ path: FilePath, _ error: FilesError) -> String {

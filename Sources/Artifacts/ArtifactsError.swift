@@ -23,7 +23,9 @@ public struct ArtifactsError: Error, Sendable, Equatable {
 
     /// The kind of failure.
     public struct Code: Sendable, Hashable {
-        private enum Kind: Hashable { case clientError, invalidName, input, tooLarge, output, cancelled }
+        private enum Kind: Hashable {
+            case clientError, invalidName, input, tooLarge, output, destinationRefused, cancelled
+        }
         private var kind: Kind
 
         /// CodeBuild would fail as well, with the same message.
@@ -36,6 +38,8 @@ public struct ArtifactsError: Error, Sendable, Equatable {
         public static let tooLarge = Code(kind: .tooLarge)
         /// The destination could not be written.
         public static let output = Code(kind: .output)
+        /// A file of the source named a destination that is not its own.
+        public static let destinationRefused = Code(kind: .destinationRefused)
         public static let cancelled = Code(kind: .cancelled)
     }
 }

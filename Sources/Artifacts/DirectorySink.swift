@@ -124,6 +124,13 @@ final class DirectorySink: ArtifactSink {
             (), unreadable: { (error) throws(FilesError) in throw error },
             visit: { (visit) throws(FilesError) in
                 let path = FilePath(bytes: visit.path)
+                // What the build made must not become the hooks and helpers of a repository that is there.
+                if path.lastComponent?.isGitDirectory == true,
+                    (try? destination.status(name.pushing(path))) != nil
+                {
+                    warn(ArtifactWarning.gitStays(destination.path.pushing(name).pushing(path)))
+                    return .pass
+                }
                 guard visit.kind == .directory else {
                     try destination.rename(temporaryName.pushing(path), to: name.pushing(path))
                     return .pass

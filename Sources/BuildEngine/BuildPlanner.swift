@@ -262,12 +262,14 @@ public struct BuildPlanner {
             }
         }
         do {
-            var files: [EnvironmentFile] = []
-            for path in request.environmentFiles {
-                files.append(try EnvironmentFile.read(path, format: request.environmentFileFormat))
+            var resolver = EnvironmentResolver(image: image, builtIns: builtIns.variables)
+            for item in request.variables {
+                switch item {
+                case .file(let path):
+                    resolver.given.append(.file(try .read(path, format: request.environmentFileFormat)))
+                case .flag(let flag): resolver.given.append(.flag(flag))
+                }
             }
-            var resolver = EnvironmentResolver(
-                image: image, builtIns: builtIns.variables, files: files, flags: request.variables)
             resolver.project = request.projectVariables
             resolver.stores = request.secretStores
             return try resolver.resolve(buildspec.environment)

@@ -21,14 +21,16 @@ public struct BuildRequest: Sendable {
     public var project: ProjectName?
     /// What the project sets.
     public var projectVariables: [ProjectVariable] = []
-    /// In the order given; the last of a name counts.
-    public var variables: [EnvironmentFlag] = []
-    public var environmentFiles: [FilePath] = []
+    /// What the caller sets, in any way; the last of a name counts.
+    public var variables: [GivenVariables] = []
     /// Asked, in order, for parameters and secrets.
     public var secretStores: [any SecretStore] = []
     public var environmentFileFormat = EnvironmentFile.Format.dotenv
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?
+    /// The source directory, where a file of it named `artifactsDirectory`: that is then a path below this directory, and
+    /// has to be one of its own there.
+    public var artifactsSource: FilePath?
     public var packaging = ArtifactRequest.Packaging.zip
     /// The primary artifact's name as the project has it; nil leaves it to the buildspec.
     public var artifactName: String?
@@ -64,6 +66,12 @@ public struct BuildRequest: Sendable {
     public var resumption: ResumedState?
 
     public init(source: SourceRequest) { self.source = source }
+}
+
+/// Variables that the caller sets.
+public enum GivenVariables: Sendable, Equatable {
+    case file(FilePath)
+    case flag(EnvironmentFlag)
 }
 
 /// Which buildspec is meant. Source: `ProjectSource.buildspec`, AWS CodeBuild API Reference.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Artifacts
 import BuildEnvironment
 public import BuildModel
 import Buildspec
@@ -104,12 +105,7 @@ extension BuildRunner {
     private func startSandbox(_ plan: BuildPlan, in phase: PhaseType) -> PhaseMachine.End {
         if let destination = plan.artifactsDirectory, artifactsDirectory == nil {
             // Before the first command: a long build must not find out at its end, nor lead us elsewhere by then.
-            do throws(FilesError) { artifactsDirectory = try Directory.make(destination) } catch {
-                fail(
-                    phase, PhaseContext(statusCode: "CLIENT_ERROR", message: "\(error)"), meaning: .machineUnable,
-                    message: "cannot write artifacts to `\(destination.displayed)`: \(error)")
-                return .fault
-            }
+            guard open(destination, in: phase) else { return .fault }
         }
         // Each attempt has a directory of its own: that of the last may still be on its way out.
         sandboxCount += 1
@@ -130,6 +126,27 @@ extension BuildRunner {
             noteFault(error, in: phase)
             return .fault
         }
+    }
+
+    private func open(_ destination: FilePath, in phase: PhaseType) -> Bool {
+        do {
+            artifactsDirectory =
+                if let source = request.artifactsSource {
+                    try ArtifactDestination.openOwn(destination, in: source)
+                } else {
+                    try ArtifactDestination.open(destination)
+                }
+            return true
+        } catch let error as ArtifactsError {
+            fail(
+                phase, PhaseContext(statusCode: error.statusCode, message: error.message),
+                meaning: error.code == .output ? .machineUnable : .wrongUse, message: error.message, hints: error.hints)
+        } catch {
+            fail(
+                phase, PhaseContext(statusCode: "CLIENT_ERROR", message: "\(error)"), meaning: .machineUnable,
+                message: "cannot write artifacts to `\(destination.displayed)`: \(error)")
+        }
+        return false
     }
 
     func noteFault(_ error: SandboxError, in phase: PhaseType, command: CommandReference? = nil) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Artifacts
 import BuildEnvironment
 public import BuildModel
 import Buildspec
@@ -96,7 +97,7 @@ public final class BuildRunner {
     /// Whether there is anything to keep.
     var ranCommand = false
     /// Where artifacts go, opened before the first command.
-    var artifactsDirectory: Directory?
+    var artifactsDirectory: ArtifactDestination?
     var record: BuildRecord
     /// The user of the running phase's commands.
     var user: CommandRequest.UserIdentity?

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-/// A variable given on the command line.
+/// A variable given on the command line, or in a configuration file as if it were.
 public struct EnvironmentFlag: Sendable, Equatable {
     public var name: String
     public var value: String
     /// Given with `--secret`: masked like a value from a store.
     public var isSecret: Bool
+
+    /// Where it was written, for people; nil for the command line.
+    public var place: String?
+
+    /// For people: `drydock.yml:2`, or the option.
+    var words: String { place ?? option }
 
     /// How the caller wrote it.
     var option: String { Self.option(isSecret) }

@@ -7,29 +7,34 @@ public import Secrets
 
 /// Puts a build's environment together.
 ///
-/// A later source overrides an earlier one: image, CodeBuild's own variables, the buildspec's `env`, the project,
-/// environment files in the order given, flags. This is CodeBuild's order (AWS CodeBuild User Guide, "Environment
-/// variables in build environments") with files and flags in the place of what StartBuild overrides. A variable that
+/// A later source overrides an earlier one: image, CodeBuild's own variables, the buildspec's `env`, the project, and what
+/// was given for this run in its order. This is CodeBuild's order (AWS CodeBuild User Guide, "Environment
+/// variables in build environments") with what was given in the place of what StartBuild overrides. A variable that
 /// CodeBuild itself sets under a `CODEBUILD_` name keeps CodeBuild's value.
 public struct EnvironmentResolver {
     public var image: [EnvironmentVariable]
     public var builtIns: [EnvironmentVariable]
     /// Of equal names the last counts.
     public var project: [ProjectVariable] = []
-    public var files: [EnvironmentFile]
-    public var flags: [EnvironmentFlag]
-    /// Asked, in order, for what neither files nor flags name.
+    /// What the user set for this run, whichever way: of equal names the last counts.
+    public var given: [Given]
+    /// Asked, in order, for what is not given.
     public var stores: [any SecretStore]
 
     public init(
         image: [EnvironmentVariable] = BuiltInVariables.imageDefaults, builtIns: [EnvironmentVariable],
-        files: [EnvironmentFile] = [], flags: [EnvironmentFlag] = [], stores: [any SecretStore] = []
+        given: [Given] = [], stores: [any SecretStore] = []
     ) {
         self.image = image
         self.builtIns = builtIns
-        self.files = files
-        self.flags = flags
+        self.given = given
         self.stores = stores
+    }
+
+    /// Variables that were given for one run.
+    public enum Given {
+        case file(EnvironmentFile)
+        case flag(EnvironmentFlag)
     }
 
     /// The environment of a build.
@@ -62,23 +67,38 @@ public struct EnvironmentResolver {
         let stored = Set(
             sections.parameters.map(\.name.value) + sections.secrets.map(\.name.value)
                 + project.filter { $0.store != nil }.map(\.name))
-        for entry in files.flatMap(\.variables) where !stored.contains(entry.name) {
-            table.set(
-                ResolvedVariable(name: entry.name, value: entry.value, origin: .environmentFile(entry.span)),
-                span: entry.span, source: "the environment file")
-        }
-        for flag in flags where !stored.contains(flag.name) {
-            table.set(
-                ResolvedVariable(
-                    name: flag.name, value: flag.value, isSecret: flag.isSecret, origin: .flag(flag.option)),
-                source: "`\(flag.option)`")
-        }
+        for item in given { set(item, except: stored, in: &table) }
         try resolveStored(sections, into: &table)
-        for file in files { table.warnings += file.diagnostics.filter { $0.severity != .error } }
+        for case .file(let file) in given { table.warnings += file.diagnostics.filter { $0.severity != .error } }
         try table.checkSizes()
         let result = ResolvedEnvironment(variables: table.variables, warnings: table.warnings)
         let unmaskable = result.makeMask().unmaskableNames.map(Diagnostic.unmaskable)
         return ResolvedEnvironment(variables: result.variables, warnings: result.warnings + unmaskable)
+    }
+
+    private func set(_ item: Given, except stored: Set<String>, in table: inout VariableTable) {
+        let secret = secretNames
+        switch item {
+        case .file(let file):
+            for entry in file.variables where !stored.contains(entry.name) {
+                table.set(
+                    ResolvedVariable(
+                        name: entry.name, value: entry.value, isSecret: secret.contains(entry.name),
+                        origin: .environmentFile(entry.span)),
+                    span: entry.span, source: "the environment file")
+            }
+        case .flag(let flag) where !stored.contains(flag.name):
+            table.set(
+                ResolvedVariable(
+                    name: flag.name, value: flag.value, isSecret: secret.contains(flag.name), origin: .flag(flag.words)),
+                source: "`\(flag.words)`")
+        case .flag: break
+        }
+    }
+
+    /// What somebody called a secret is one, whoever's value counts.
+    private var secretNames: Set<String> {
+        Set(given.compactMap { if case .flag(let flag) = $0, flag.isSecret { flag.name } else { nil } })
     }
 
     private func resolveStored(
@@ -103,7 +123,7 @@ public struct EnvironmentResolver {
             (parameters + secrets).filter { !table.refuses($0.variable, $0.span, source: "the buildspec") }
             + own.filter { !table.refuses($0.variable, $0.span, source: "the project") }
         guard !requests.isEmpty else { return }
-        let answers = try SecretLookup(given: given, stores: stores).values(for: requests)
+        let answers = try SecretLookup(given: givenValues, stores: stores).values(for: requests)
         for (request, answer) in zip(requests, answers) {
             table.set(
                 ResolvedVariable(
@@ -113,13 +133,19 @@ public struct EnvironmentResolver {
     }
 
     /// What the user set for this run by a variable's name: it takes the place of what a store would say.
-    private var given: [String: FoundSecret] {
+    private var givenValues: [String: FoundSecret] {
         var values: [String: FoundSecret] = [:]
-        for entry in files.flatMap(\.variables) {
-            values[entry.name] = FoundSecret(
-                value: SecretText(entry.value), provider: "\(entry.span.path):\(entry.span.start.line)")
+        for item in given {
+            switch item {
+            case .file(let file):
+                for entry in file.variables {
+                    values[entry.name] = FoundSecret(
+                        value: SecretText(entry.value), provider: "\(entry.span.path):\(entry.span.start.line)")
+                }
+            case .flag(let flag):
+                values[flag.name] = FoundSecret(value: SecretText(flag.value), provider: flag.words)
+            }
         }
-        for flag in flags { values[flag.name] = FoundSecret(value: SecretText(flag.value), provider: flag.option) }
         return values
     }
 }

@@ -78,7 +78,7 @@ public struct ResolvedVariable: Sendable, Equatable {
         case project(SourceSpan)
         /// `--env-file`; the place of the name.
         case environmentFile(SourceSpan)
-        /// `-e` or `--secret`, as it was written.
+        /// `-e` or `--secret`, as it was written, or the place in a configuration file.
         case flag(String)
         /// A parameter or secret: the request, and who gave the value.
         case store(SecretRequest, provider: String)

@@ -51,6 +51,7 @@ struct RunCommand: Action {
     private let sandbox: SandboxOptions
     private let isolation: IsolationOptions
     private let artifacts: String?
+    private let artifactsSource: FilePath?
     private let packsDirectory: Bool
     private let watches: Bool
     private let dryRun: Bool
@@ -67,6 +68,7 @@ struct RunCommand: Action {
         sandbox = SandboxOptions(words)
         isolation = IsolationOptions(words)
         artifacts = words[Self.artifacts]
+        artifactsSource = (words.companion as? Settings)?.sourceDirectory(naming: Self.artifacts.specification.name)
         packsDirectory = words[Self.packaging] == "directory"
         watches = words[Self.watch]
         dryRun = words[Self.dryRun]
@@ -112,6 +114,7 @@ struct RunCommand: Action {
         try isolation.apply(to: &request)
         if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }
         request.artifactsDirectory = artifacts.map(Arguments.path)
+        request.artifactsSource = artifactsSource
         request.packaging = packsDirectory ? .directory : .zip
         // Source: https://reproducible-builds.org/specs/source-date-epoch/
         request.sourceDateEpoch = Caller.variable("SOURCE_DATE_EPOCH").flatMap { Int($0) }

@@ -21,6 +21,9 @@ extension FilePath {
         }
     }
 
+    /// Whether a component is git's own directory `.git`, in capital or small letters: file systems may take them for one.
+    public var holdsGitDirectory: Bool { components.contains { $0.isGitDirectory } }
+
     /// The path as a person reads it: control characters and bytes that are not UTF-8 as `\xNN`, so that a name chosen
     /// by a build cannot draw on the terminal.
     public var displayed: String {
@@ -57,6 +60,11 @@ extension FilePath {
     private static func escape(_ byte: UInt8) -> String {
         "\\x\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))"
     }
+}
+
+extension FilePath.Component {
+    /// Whether this is `.git`, in capital or small letters.
+    public var isGitDirectory: Bool { string.lowercased() == ".git" }
 }
 
 extension [UInt8] {

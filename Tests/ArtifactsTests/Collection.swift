@@ -24,6 +24,7 @@ struct Collection {
     var epoch: Int? = 1_700_000_000
     var maximumBytes: Int?
     var destination: FilePath?
+    var opened: ArtifactDestination?
 
     struct Outcome {
         var result: Result<ArtifactResult, ArtifactsError>
@@ -46,6 +47,7 @@ struct Collection {
                 excludePaths: excluded.map(text), discardPaths: discardsPaths, enableSymlinks: keepsLinks, span: span),
             identifier: identifier, sourceDirectory: "/src", evaluatedName: name, variables: variables,
             packaging: packaging, destination: destination ?? tree.path("out"), sourceDateEpoch: epoch)
+        request.openedDestination = opened
         if let maximumBytes { request.maximumBytes = maximumBytes }
         return request
     }

@@ -135,7 +135,7 @@ struct BuildRunnerTests {
                     commands:
                       - use s3cr3t-value
                 """, in: tree)
-            build.request.variables = [try EnvironmentFlag("TOKEN=s3cr3t-value", caller: [:])]
+            build.request.variables = [.flag(try EnvironmentFlag("TOKEN=s3cr3t-value", caller: [:]))]
             build.maker.commands["use s3cr3t-value"] = Scripted(output: "got s3cr3t-value\n", outcome: .exited(1))
             build.maker.variables["TOKEN"] = "s3cr3t-value"
             let result = build.run()

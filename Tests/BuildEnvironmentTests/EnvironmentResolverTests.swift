@@ -38,8 +38,8 @@ struct EnvironmentResolverTests {
     private func resolver(_ file: String = "", _ flags: [String] = []) throws -> EnvironmentResolver {
         EnvironmentResolver(
             image: [.init(name: "PATH", value: "/bin"), .init(name: "HOME", value: "/x")], builtIns: builtIns,
-            files: file.isEmpty ? [] : [EnvironmentFile.parse(Array(file.utf8), path: ".env")],
-            flags: try flags.map { try EnvironmentFlag($0, caller: [:]) })
+            given: (file.isEmpty ? [] : [.file(EnvironmentFile.parse(Array(file.utf8), path: ".env"))])
+                + (try flags.map { .flag(try EnvironmentFlag($0, caller: [:])) }))
     }
 
     @Test("image, CodeBuild, buildspec, file and flag override each other in this order")
@@ -75,7 +75,7 @@ struct EnvironmentResolverTests {
     @Test("what is given as a secret is masked, wherever else the name is set")
     func secretFlags() throws {
         var resolver = try resolver("TOKEN=from-file", ["TOKEN=plain"])
-        resolver.flags.append(try EnvironmentFlag("TOKEN=hunter2", caller: [:], isSecret: true))
+        resolver.given.append(.flag(try EnvironmentFlag("TOKEN=hunter2", caller: [:], isSecret: true)))
         let result = try resolver.resolve(nil)
         #expect(result["TOKEN"] == "hunter2")
         #expect(result.description.contains("TOKEN=*** (--secret)") && !result.description.contains("hunter2"))

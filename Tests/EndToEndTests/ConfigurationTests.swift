@@ -97,7 +97,8 @@ struct ConfigurationTests {
         "a checkout's file cannot reach outside",
         arguments: [
             "mount-source: true", "image: dir:/", "network: host", "env-file: ../.env", "env-file: /etc/passwd",
-            "env-file: link/passwd", "artifacts: ../out", "artifacts: link/out", "artifacts: dangling",
+            "env-file: link/passwd", "artifacts: .", "artifacts: ./", "artifacts: .git", "artifacts: sub/.Git/hooks",
+            "artifacts: ../out", "artifacts: link/out", "artifacts: dangling",
             "source: ../lib", "source: x:../lib", "source: x:/etc", "source: https://example.org/r",
             "source: x:ssh://example.org/r", "events: e.jsonl", "state-dir: state", "env: [HOME]", "env: HOME",
             "secret: [AWS_SECRET_ACCESS_KEY]", "buildspec: /etc/passwd", "project: ../p.json",
@@ -113,6 +114,77 @@ struct ConfigurationTests {
             let errors = try refusal(drydock, text)
             #expect(errors.contains("cannot be set so by a file of the source directory"), "\(errors)")
             #expect(errors.contains("drydock.yml:1:"), "\(errors)")
+        }
+    }
+
+    @Test("artifacts of a checkout's file replace nothing of the source, a repository's hooks above all")
+    func ownArtifacts() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/src/main.c", "int main;")
+            try tree.directory("source/.git/hooks")
+            try FileManager.default.createSymbolicLink(
+                atPath: tree.path("source/link").string, withDestinationPath: ".git/hooks")
+            func build(_ configuration: String, _ name: String) throws -> ToolResult {
+                try tree.write("source/drydock.yml", "packaging: directory\n" + configuration)
+                try tree.write(
+                    "source/buildspec.yml",
+                    """
+                    version: 0.2
+                    phases: {build: {commands: ['echo evil >post-checkout', 'cp post-checkout main.c']}}
+                    artifacts: {name: \(name), files: [post-checkout, main.c]}
+                    """)
+                return try drydock("run")
+            }
+            for directory in ["src", "link", "src/../src"] {
+                #expect(try build("artifacts: \(directory)\n", "x").status == 2)
+            }
+            #expect(try build("artifacts: out\n", ".git/hooks").status == 1)
+            #expect(try build("artifacts: out\n", "good").status == 0)
+            #expect(try build("artifacts: out\n", "good").status == 0)
+            #expect(try tree.listing("source/out") == ["good/", "good/main.c", "good/post-checkout"])
+            #expect(try tree.listing("source/.git") == ["hooks/"])
+            #expect(try tree.text("source/src/main.c") == "int main;")
+        }
+    }
+
+    @Test("memory and processors of a weaker layer do not count beside a compute type of a stronger one")
+    func computeBounds() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/drydock.yml", "memory: 64G\ncpus: 16\n")
+            #expect(try settings(drydock).count == 2)
+            #expect(try settings(drydock, "--compute", "small") == ["compute small command line"])
+            #expect(
+                try settings(drydock, "--compute", "small", "--cpus", "1") == [
+                    "cpus 1 command line", "compute small command line",
+                ])
+            try tree.write("home/.config/drydock/config.yml", "compute: BUILD_GENERAL1_SMALL\n")
+            #expect(try settings(drydock).map { $0.prefix { $0 != "/" } } == ["compute BUILD_GENERAL1_SMALL "])
+            // Within one layer they refine it.
+            try tree.write("home/.config/drydock/config.yml", "compute: BUILD_GENERAL1_SMALL\nmemory: 1G\n")
+            #expect(try settings(drydock).count == 2)
+        }
+    }
+
+    @Test("variables count by their layer, however they are given, and show where they come from")
+    func variables() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases: {build: {commands: [ls]}}\n")
+            try tree.write(
+                "source/drydock.yml", "secret: {TOK: fromfile, SEC: fromfile}\nenv: {VAR: fromfile, FIL: x}\n")
+            try tree.write("source/line.env", "FIL=fromline\n")
+            try tree.write("home/.config/drydock/config.yml", "env: {VAR: user}\n")
+            let result = try drydock("env", "-e", "TOK=fromline", "--env-file", "line.env")
+            let lines = result.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            for line in [
+                "TOK *** -e", "SEC *** drydock.yml:1", "VAR fromfile drydock.yml:2", "FIL fromline line.env:1",
+            ] {
+                #expect(lines.contains(line), "\(result.output)\(result.errors)")
+            }
+            #expect(try drydock("run", "--dry-run", "-e", "TOK=short").output.contains("TOK=*** (-e)"))
         }
     }
 

@@ -55,10 +55,8 @@ struct SourceOptions {
     private let source: [String]
     private let sourceVersion: [String]
     private let buildspec: String?
-    private let variables: [String]
-    private let environmentFiles: [String]
+    private let variables: [GivenVariables]
     private let environmentFileFormat: EnvironmentFile.Format
-    private let secrets: [String]
     private let stores: SecretStoreOptions
     private let project: String?
     private let chosen: ChosenProject?
@@ -67,10 +65,8 @@ struct SourceOptions {
         source = words[Self.source]
         sourceVersion = words[Self.sourceVersion]
         buildspec = words[Self.buildspec]
-        variables = words[Self.variables]
-        environmentFiles = words[Self.environmentFiles]
+        variables = try Self.given(words)
         environmentFileFormat = words[Self.environmentFileFormat].flatMap(EnvironmentFile.Format.init) ?? .dotenv
-        secrets = words[Self.secrets]
         stores = try SecretStoreOptions(words)
         project = words[Self.project]
         chosen = (words.companion as? Settings)?.project
@@ -84,10 +80,8 @@ struct SourceOptions {
         try applySources(to: &request)
         try applyVersions(to: &request)
         request.buildspec = try buildspecChoice()
-        request.environmentFiles = environmentFiles.map(Arguments.path)
         request.environmentFileFormat = environmentFileFormat
-        request.variables =
-            try variables.map { try Self.flag($0, isSecret: false) } + secrets.map { try Self.flag($0, isSecret: true) }
+        request.variables = variables
         if let project {
             guard let name = ProjectName(project) else { throw CommandFailure.projectName(project) }
             request.project = name
@@ -145,6 +139,28 @@ struct SourceOptions {
         } catch {
             throw CommandFailure.cannotRead(error)
         }
+    }
+
+    /// Files, variables and secrets of each layer behind those of the layers below it.
+    private static func given(_ words: ParsedWords) throws -> [GivenVariables] {
+        let settings = words.companion as? Settings
+        var given: [(item: GivenVariables, weight: Int)] = []
+        for option in [environmentFiles, variables, secrets] {
+            let name = option.specification.name
+            for (index, word) in words[option].enumerated() {
+                let origins = settings?.origins[name] ?? []
+                let origin = index < origins.count ? origins[index] : .line
+                if name == environmentFiles.specification.name {
+                    given.append((.file(Arguments.path(word)), origin.weight))
+                    continue
+                }
+                var flag = try Self.flag(word, isSecret: name == secrets.specification.name)
+                flag.place = origin == .line ? nil : origin.words
+                given.append((.flag(flag), origin.weight))
+            }
+        }
+        let weights = Set(given.map(\.weight)).sorted()
+        return weights.flatMap { weight in given.filter { $0.weight == weight }.map(\.item) }
     }
 
     private static func flag(_ word: String, isSecret: Bool) throws -> EnvironmentFlag {

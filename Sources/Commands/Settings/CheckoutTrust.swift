@@ -38,7 +38,15 @@ struct CheckoutTrust {
         case "buildspec":
             if word.hasPrefix("/") || word == "-" { return .refused("it lies outside the source directory") }
             return .allowed(word)
-        case "env-file", "artifacts": return inside(word) { $0 }
+        case "env-file": return inside(word) { $0 }
+        case "artifacts":
+            // Whether it is the source's own, nothing lost by it, shows when a build opens it (`ArtifactDestination`).
+            let path = Arguments.path(word)
+            if path.holdsGitDirectory { return .refused("`\(Arguments.displayed(word))` is git's own") }
+            if !path.components.contains(where: { $0.kind == .regular }) {
+                return .refused("only a directory of its own inside the source directory can be named there")
+            }
+            return inside(word) { $0 }
         case "project":
             guard ProjectReference.looksLikeFile(word) else { return .allowed(word) }
             let reference = ProjectReference(word)

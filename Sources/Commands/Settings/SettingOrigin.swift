@@ -17,6 +17,17 @@ enum SettingOrigin: Sendable, Equatable {
     case user(SourceSpan)
     case standard
 
+    /// Layers by what counts more.
+    var weight: Int {
+        switch self {
+        case .standard: 0
+        case .user: 1
+        case .project: 2
+        case .checkout: 3
+        case .line: 4
+        }
+    }
+
     var words: String {
         switch self {
         case .line: "command line"

@@ -15,6 +15,14 @@ struct Settings: Sendable {
     /// By option, an origin for each value.
     private(set) var origins: [String: [SettingOrigin]] = [:]
     private(set) var project: ChosenProject?
+    /// The source directory whose `drydock.yml` was read.
+    private var sourceDirectory: FilePath?
+
+    /// The source directory, where its `drydock.yml` gave this option's value.
+    func sourceDirectory(naming option: String) -> FilePath? {
+        guard case .checkout = origins[option]?.last else { return nil }
+        return sourceDirectory
+    }
 
     /// The words with every layer below them, and the settings as their companion.
     ///
@@ -24,11 +32,13 @@ struct Settings: Sendable {
         let user = try ConfigurationFile.user()
         let takesProject = syntax.options.contains { $0.name == "project" }
         // What does not look at a source has nothing to do with what lies in one.
-        let checkout = takesProject ? try directory(words).flatMap { try ConfigurationFile.checkout($0) } : nil
+        let directory = takesProject ? directory(words) : nil
+        let checkout = try directory.flatMap { try ConfigurationFile.checkout($0) }
         let overrides = takesProject ? OverrideOptions.given(words) : []
         guard user != nil || checkout != nil || words.has("project") || !overrides.isEmpty || words.has("parameter")
         else { return words }
         var settings = Settings()
+        settings.sourceDirectory = directory
         var layers = [checkout, user].compactMap { $0 }
         var result = words
         if takesProject {
@@ -81,9 +91,11 @@ struct Settings: Sendable {
         }
         // Two that exclude each other: the line's own word decides.
         if let other = Self.opposites[option.name], words.has(other) { return }
-        let ordered =
-            Bounds.names.contains(option.name) && user?[option.name] != nil ? [user].compactMap { $0 } : layers
-        guard let entry = ordered.lazy.compactMap({ $0[option.name] }).first else { return }
+        let setters = [option.name] + Bounds.settersBeside(option.name)
+        if setters.contains(where: words.has) { return }
+        let ordered = Bounds.names.contains(option.name) ? [user].compactMap { $0 } + layers : layers
+        let deciding = ordered.first { layer in setters.contains { layer[$0] != nil } }
+        guard let entry = deciding?[option.name] else { return }
         result.replace(entry.values, for: option.name)
         origins[option.name] = [entry.origin]
     }
@@ -115,4 +127,7 @@ struct Settings: Sendable {
 /// Settings that bound what a build may use of the machine.
 enum Bounds {
     static let names: Set = ["image", "network", "memory", "cpus", "pids", "compute", "timeout"]
+
+    /// What else sets a bound: a compute type is memory and processors, so beside one those of a lower layer do not count.
+    static func settersBeside(_ name: String) -> [String] { ["memory", "cpus"].contains(name) ? ["compute"] : [] }
 }

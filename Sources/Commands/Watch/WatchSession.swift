@@ -126,7 +126,7 @@ struct WatchSession {
             scope.ignores = root.ignores
             return scope
         }
-        var files = request.environmentFiles
+        var files: [FilePath] = request.variables.compactMap { if case .file(let path) = $0 { path } else { nil } }
         switch request.buildspec {
         case .standard: files.append(roots[0].path == "." ? "buildspec.yml" : roots[0].path.appending("buildspec.yml"))
         case .file(let path): files.append(path.isAbsolute || roots[0].path == "." ? path : roots[0].path.pushing(path))
