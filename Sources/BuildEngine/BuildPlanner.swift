@@ -194,7 +194,8 @@ public struct BuildPlanner {
 
     private func planPhases(_ buildspec: Buildspec, advice: inout [Warning]) -> [BuildPlan.PlannedPhase] {
         var planned: [BuildPlan.PlannedPhase] = []
-        for type in PhaseType.commandPhases where request.phases.contains(type) {
+        let first = request.resumption?.phase ?? .install
+        for type in PhaseType.commandPhases where request.phases.contains(type) && type >= first {
             let phase = type.buildspecName.flatMap { buildspec.phases[$0] }
             var retryPattern: TextPattern?
             if case .retry(_, let pattern?) = phase?.onFailure {

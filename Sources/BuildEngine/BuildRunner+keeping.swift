@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import BuildEnvironment
-public import BuildModel
+import BuildModel
 import Files
 public import Sandbox
 import SystemPackage
@@ -21,64 +21,6 @@ public protocol StateKeeping: CommandRunning {
 
 extension Sandbox: StateKeeping {}
 
-/// A kept state that a build goes on with.
-public struct ResumedState: Sendable {
-    public var record: KeptRecord
-    /// Locked; the build's sandbox holds it as long as it lives.
-    public var place: KeptPlace
-    /// Where to begin: a phase of the record's.
-    public var phase: PhaseType
-
-    public init(record: KeptRecord, place: KeptPlace, phase: PhaseType) {
-        self.record = record
-        self.place = place
-        self.phase = phase
-    }
-
-    /// Phases of the earlier build that are not run again.
-    var reusedPhases: [PhaseType] { record.phases.filter { $0 < phase } }
-
-    /// Where a source that git had checked out lies.
-    func hostPath(of source: KeptRecord.Source) -> FilePath {
-        source.isCheckout ? place.directory.appending(source.hostPath) : FilePath(source.hostPath)
-    }
-
-    /// The shell's state when the phase began; of a phase without commands, when the next one did.
-    func shellState() -> (variables: ShellVariables, directory: FilePath?) {
-        for phase in record.phases where phase >= self.phase {
-            guard let text = file(phase, "env") else { continue }
-            let directory = file(phase, "dir").flatMap { $0.first == UInt8(ascii: "/") ? FilePath(bytes: $0) : nil }
-            return (ShellVariables(text), directory)
-        }
-        return (ShellVariables([]), nil)
-    }
-
-    /// How a sandbox takes over what was kept: files as they were left, the shell's state as the phase found it, and what the
-    /// plan's environment says differently from the earlier build's. The settings' scratch directory is the place's.
-    public func reopening(for plan: BuildPlan) -> SandboxSettings.Reopening {
-        var (variables, directory) = shellState()
-        variables.yield(to: plan.environment, before: record.environment)
-        return SandboxSettings.Reopening(place: place, environment: variables.text, directory: directory)
-    }
-
-    private func file(_ phase: PhaseType, _ kind: String) -> [UInt8]? {
-        try? FileContents.read(place.directory.appending("start-\(phase.rawValue).\(kind)"), limit: 64 << 20)
-    }
-}
-
-extension BuildRequest {
-    /// What tells this primary source from another of the same project; nil when it cannot be looked at.
-    public var keptSource: String? {
-        switch source.location {
-        case .repository(let url): return "\(url)\n\(source.version ?? "")"
-        case .empty: return "\n"
-        case .directory(let path):
-            guard let canonical = try? BuildPlanner.canonical(path) else { return nil }
-            return "\(canonical.string)\n\(source.version ?? "")"
-        }
-    }
-}
-
 // A failed build leaves its state, so that another can go on with it.
 extension BuildRunner {
     /// Remembers what a phase begins with, to begin there again.
@@ -91,15 +33,20 @@ extension BuildRunner {
     func keepState() {
         guard let keeper = sandbox as? any StateKeeping, let plan else { return }
         guard let failure else {
-            if request.resumption != nil { keeper.drop() }
+            if request.resumption != nil, request.runsToTheEnd { keeper.drop() }
             return
         }
         guard let directory = surroundings.keptDirectory, failure.phase.buildspecName != nil, ranCommand,
             surroundings.stop.request != .atOnce, !surroundings.stop.isReplaced
         else { return }
         do {
-            guard let place = try request.resumption?.place ?? KeptPlace.take(directory) else {
-                warn(.stateInUse)
+            let stop = surroundings.stop
+            // What an earlier failure left may still be on its way there; this one replaces it.
+            let place =
+                try request.resumption?.place
+                ?? KeptPlace.take(directory, as: .build, forAtMost: 60) { stop.request == .atOnce || stop.isReplaced }
+            guard let place else {
+                warn(.stateInUse(KeptPlace.holder(of: directory)))
                 return
             }
             try keeper.quiesce()
@@ -126,7 +73,7 @@ extension BuildRunner {
         var files: [(name: String, contents: [UInt8])] = []
         var withheld: Set<String> = []
         let tree = try keeper.tree()
-        for phase in enteredPhases {
+        for phase in enteredPhases where request.resumption?.hasShellState(of: phase) != true {
             for kind in ["env", "dir"] {
                 let path = Sandbox.markPath(phase.rawValue, kind)
                 guard let file = try? tree.open(path, directory: false) else { continue }
@@ -154,27 +101,35 @@ extension BuildRunner {
             guard !variable.isSecret, masked(variable.value) == variable.value else { return nil }
             return .init(name: variable.name, value: variable.value)
         }
-        let sources = plan.sources.map { source in
+        let sources = zip(plan.sources, [request.source] + request.secondarySources).map { source, requested in
             let hostPath =
                 source.isCheckout
                 ? "checkouts/" + (source.hostPath.lastComponent?.string ?? "") : source.hostPath.string
             return KeptRecord.Source(
                 identifier: source.identifier, hostPath: hostPath, path: source.path, displayed: source.displayed,
                 isCheckout: source.isCheckout, isWritable: source.isWritable, version: source.version,
-                resolvedVersion: source.resolvedVersion, repositoryURL: source.repositoryURL)
+                resolvedVersion: source.resolvedVersion, repositoryURL: source.repositoryURL,
+                origin: requested.origin)
         }
         let status: BuildStatus =
             switch failure.context {
             case .timedOut: .timedOut
             default: surroundings.stop.request == nil ? .failed : .stopped
             }
-        return KeptRecord(
+        var kept = KeptRecord(
             buildIdentifier: record.id, buildNumber: record.buildNumber, project: record.projectName,
             source: plan.sources[0].displayed, phase: failure.phase, command: failure.command?.text,
             reason: failure.context.message, status: status, startTime: record.startTime,
             endTime: surroundings.clock.now, image: plan.image.words, network: plan.network.rawValue, sources: sources,
             phases: (request.resumption?.reusedPhases ?? []) + enteredPhases, environment: environment,
             withheld: withheld)
+        kept.buildspec = plan.identity.buildspecPath
+        if let resumption = request.resumption {
+            kept.earlierEnvironments = resumption.record.phases.filter(resumption.hasShellState).map {
+                .init(phase: $0, variables: resumption.record.environment(of: $0))
+            }
+        }
+        return kept
     }
 
     // MARK: Going on
@@ -188,12 +143,14 @@ extension BuildRunner {
             taken.formUnion(ChangedFiles.find(in: source.hostPath, since: resumption.record.startTime))
         }
         taken.subtract(changes.refused.map(\.displayed))
-        let resumed = Resumption(
-            buildIdentifier: resumption.record.buildIdentifier, buildNumber: resumption.record.buildNumber,
-            endTime: resumption.record.endTime, phase: resumption.phase, reusedPhases: resumption.reusedPhases,
-            changedFiles: taken.sorted().map(masked), hiddenFiles: changes.refused.map { masked($0.displayed) })
+        var resumed = resumption.resumption()
+        resumed.changedFiles = taken.sorted().map(masked)
+        resumed.hiddenFiles = changes.refused.map { masked($0.displayed) }
         record.drydock.resumed = resumed
         emit(.reused(resumed))
+        if let before = resumption.record.buildspec, before != plan.identity.buildspecPath {
+            warn(.otherBuildspec(before, now: plan.identity.buildspecPath))
+        }
         if !resumption.record.withheld.isEmpty { warn(.variablesWithheld(resumption.record.withheld)) }
     }
 }
@@ -228,9 +185,18 @@ enum ChangedFiles {
 }
 
 extension Warning {
-    static let stateInUse = Warning(
-        message: "the state of this build is not kept, because that of an earlier one is in use",
-        hint: "close the shell or the build that uses it")
+    static func stateInUse(_ holder: KeptPlace.Holder?) -> Warning {
+        let user = holder?.livingWords.map { " by \($0)" } ?? ""
+        return Warning(
+            message: "the state of this build is not kept, because that of an earlier one is in use\(user)",
+            hint: "close the shell or the build that uses it")
+    }
+
+    static func otherBuildspec(_ before: String, now: String) -> Warning {
+        Warning(
+            message: "the failed build's buildspec was `\(before)`, and this one's is `\(now)`",
+            hint: "a build that goes on takes the options that it is given, and not those of the failed one")
+    }
 
     static func stateNotKept(reason: String) -> Warning {
         Warning(message: "the state of this build could not be kept: \(reason)", hint: nil)

@@ -32,6 +32,26 @@ public struct KeptRecord: Codable, Sendable, Equatable {
     public var environment: [BuildRecord.ExportedVariable]
     /// Variables that are not kept because a secret is in them.
     public var withheld: [String]
+    /// The buildspec's path as the build named it.
+    public var buildspec: String?
+    /// The environments of phases that an earlier build had begun, whose state the last one went on with.
+    public var earlierEnvironments: [PhaseEnvironment]?
+
+    /// What the shell's state at the beginning of a phase was made with.
+    public struct PhaseEnvironment: Codable, Sendable, Equatable {
+        public var phase: PhaseType
+        public var variables: [BuildRecord.ExportedVariable]
+
+        public init(phase: PhaseType, variables: [BuildRecord.ExportedVariable]) {
+            self.phase = phase
+            self.variables = variables
+        }
+    }
+
+    /// The environment that a phase was begun with, without secrets.
+    public func environment(of phase: PhaseType) -> [BuildRecord.ExportedVariable] {
+        earlierEnvironments?.first { $0.phase == phase }?.variables ?? environment
+    }
 
     /// A source as the build saw it.
     public struct Source: Codable, Sendable, Equatable {
@@ -47,10 +67,12 @@ public struct KeptRecord: Codable, Sendable, Equatable {
         public var version: String?
         public var resolvedVersion: String?
         public var repositoryURL: String?
+        /// Where it came from: a directory's absolute path, or a repository.
+        public var origin: String?
 
         public init(
             identifier: String?, hostPath: String, path: String, displayed: String, isCheckout: Bool, isWritable: Bool,
-            version: String?, resolvedVersion: String?, repositoryURL: String?
+            version: String?, resolvedVersion: String?, repositoryURL: String?, origin: String?
         ) {
             self.identifier = identifier
             self.hostPath = hostPath
@@ -61,6 +83,7 @@ public struct KeptRecord: Codable, Sendable, Equatable {
             self.version = version
             self.resolvedVersion = resolvedVersion
             self.repositoryURL = repositoryURL
+            self.origin = origin
         }
     }
 
@@ -108,17 +131,34 @@ public struct KeptRecord: Codable, Sendable, Equatable {
             }
             writer.array("phases", of: phases.map(\.rawValue))
             writer.array("environment") { writer in
-                for variable in environment {
-                    writer.object {
-                        $0.member("name", variable.name)
-                        $0.member("value", variable.value)
+                environment.forEach { $0.write(to: &writer) }
+            }
+            writer.array("withheld", of: withheld)
+            writer.member("buildspec", ifPresent: buildspec)
+            if let earlierEnvironments {
+                writer.array("earlierEnvironments") { writer in
+                    for earlier in earlierEnvironments {
+                        writer.object { writer in
+                            writer.member("phase", earlier.phase.rawValue)
+                            writer.array("variables") { writer in
+                                earlier.variables.forEach { $0.write(to: &writer) }
+                            }
+                        }
                     }
                 }
             }
-            writer.array("withheld", of: withheld)
         }
         writer.newline()
         return writer.bytes
+    }
+}
+
+extension BuildRecord.ExportedVariable {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.member("name", name)
+            $0.member("value", value)
+        }
     }
 }
 
@@ -133,79 +173,6 @@ extension KeptRecord.Source {
         writer.member("version", ifPresent: version)
         writer.member("resolvedVersion", ifPresent: resolvedVersion)
         writer.member("repositoryURL", ifPresent: repositoryURL)
-    }
-}
-
-/// How a build goes on where another ended: what a face says of it, and what the build's own record keeps.
-public struct Resumption: Codable, Sendable, Equatable {
-    /// `<project>:<uuid>` and number of the build whose state is used.
-    public var buildIdentifier: String
-    public var buildNumber: Int
-    /// When that build ended.
-    public var endTime: Timestamp
-    /// Where this build begins.
-    public var phase: PhaseType
-    /// Phases that are not run again.
-    public var reusedPhases: [PhaseType]
-    /// Files of the sources that changed since, as this build sees them: paths relative to their source.
-    public var changedFiles: [String]
-    /// Files that changed since below directories that the earlier build had removed or replaced: not seen.
-    public var hiddenFiles: [String]
-
-    public init(
-        buildIdentifier: String, buildNumber: Int, endTime: Timestamp, phase: PhaseType, reusedPhases: [PhaseType],
-        changedFiles: [String] = [], hiddenFiles: [String] = []
-    ) {
-        self.buildIdentifier = buildIdentifier
-        self.buildNumber = buildNumber
-        self.endTime = endTime
-        self.phase = phase
-        self.reusedPhases = reusedPhases
-        self.changedFiles = changedFiles
-        self.hiddenFiles = hiddenFiles
-    }
-
-    /// What is used again and what is new, in sentences for people, without a first capital.
-    /// - Parameter now: for how long ago that was.
-    public func sentences(at now: Timestamp) -> [String] {
-        var first =
-            "resumes build \(buildNumber) at \(phase.rawValue), with its files as it left them "
-            + Self.age(now.seconds - endTime.seconds) + " ago"
-        if !reusedPhases.isEmpty {
-            first += "; not run again: " + reusedPhases.map(\.rawValue).joined(separator: ", ")
-        }
-        var sentences = [first]
-        if !changedFiles.isEmpty { sentences.append("takes in " + Self.files(changedFiles)) }
-        if !hiddenFiles.isEmpty {
-            sentences.append(
-                "does not take in " + Self.files(hiddenFiles) + ": the earlier build removed or replaced the directory")
-        }
-        return sentences
-    }
-
-    private static func files(_ names: [String]) -> String {
-        let shown = names.prefix(8).joined(separator: ", ")
-        let more = names.count > 8 ? " and \(names.count - 8) more" : ""
-        return "\(names.count) changed file\(names.count == 1 ? "" : "s"): \(shown)\(more)"
-    }
-
-    private static func age(_ seconds: Double) -> String {
-        let seconds = Int(min(max(seconds, 0), 1e9))
-        switch seconds {
-        case ..<120: return "\(seconds) s"
-        case ..<7200: return "\(seconds / 60) min"
-        case ..<172_800: return "\(seconds / 3600) h"
-        default: return "\(seconds / 86_400) days"
-        }
-    }
-
-    func write(to writer: inout JSONWriter) {
-        writer.member("buildIdentifier", buildIdentifier)
-        writer.member("buildNumber", buildNumber)
-        writer.member("endTime", epoch: endTime)
-        writer.member("phase", phase.rawValue)
-        writer.array("reusedPhases", of: reusedPhases.map(\.rawValue))
-        writer.array("changedFiles", of: changedFiles)
-        writer.array("hiddenFiles", of: hiddenFiles)
+        writer.member("origin", ifPresent: origin)
     }
 }

@@ -94,7 +94,7 @@ struct BuildSession {
         writer.flush()
         waitForReader(stop, result)
         KeptStateLimits(store: store, launcher: Caller.launcher)
-            .enforce(finished: result.meaning == .succeeded ? keptDirectory : nil)
+            .enforce(finished: result.meaning == .succeeded && request.runsToTheEnd ? keptDirectory : nil)
         return report(result, view, writer: writer, events: events)
     }
 

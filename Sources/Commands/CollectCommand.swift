@@ -64,7 +64,7 @@ struct CollectCommand: Action {
         for state in try states.filter(isMeant(states)) {
             let record = state.record
             let what = "state of build \(record.buildNumber) of `\(record.project)`, failed in \(record.phase.rawValue)"
-            guard let place = try? KeptPlace.take(state.directory) else {
+            guard let place = try? KeptPlace.take(state.directory, as: .removal) else {
                 terminal.warn("the \(what) is in use, and stays")
                 continue
             }

@@ -84,14 +84,15 @@ struct RunCommand: Action {
         var request = try request()
         let store = try state.store()
         if watches { try checkWatch() }
-        if dryRun || printSandbox { return try preview(request, store, terminal) }
+        if dryRun, printSandbox { throw CommandFailure.conflict("--dry-run", "--print-sandbox") }
         if request.isolation != .namespaces {
             if kept.resumes { throw CommandFailure.needsSandbox(kept.word, isolation: request.isolation) }
             if debug.opensShell {
                 throw CommandFailure.needsSandbox("--shell-on-failure", isolation: request.isolation)
             }
         }
-        try kept.apply(to: &request, store)
+        try kept.apply(to: &request, store, terminal)
+        if dryRun || printSandbox { return try preview(request, store, terminal) }
         let session = BuildSession(
             request: request, keepsState: kept.keeps, store: store, progress: progress, debug: debug,
             terminal: terminal, stateDirectory: state.directory.map(Arguments.displayed), typed: typed,
@@ -137,6 +138,10 @@ struct RunCommand: Action {
         if dryRun {
             preview.plan.advice.forEach(terminal.warn)
             terminal.show(preview.plan.warnings, in: [preview.plan.buildspecText])
+            if let state = request.resumption {
+                let sentences = state.resumption().sentences(at: Caller.now)
+                terminal.print(sentences.map { $0 + "\n" }.joined())
+            }
             // A secret's value may stand in a command.
             terminal.print(preview.plan.environment.makeMask().mask(preview.plan.description))
             return terminal.meaning()
@@ -144,8 +149,10 @@ struct RunCommand: Action {
         if request.isolation == .none { throw CommandFailure.needsSandbox("--print-sandbox") }
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
         do throws(SandboxError) {
-            let settings = preview.plan.sandboxSettings(
-                scratch: store.sandboxDirectory("preview"), launcher: Caller.launcher)
+            var settings = preview.plan.sandboxSettings(
+                scratch: request.resumption?.place.directory ?? store.sandboxDirectory("preview"),
+                launcher: Caller.launcher)
+            settings.reopening = request.resumption?.reopening(for: preview.plan)
             let prepared = try PreparedSandbox.prepare(settings)
             terminal.print("\(prepared.plan)\n")
             for notice in prepared.notices { terminal.warn(notice.message, hint: notice.hint) }

@@ -23,9 +23,61 @@ public final class KeptPlace: Sendable {
 
     deinit { try? lock.close() }
 
+    /// What a place is held for.
+    public enum Use: String, Sendable {
+        case build, shell, removal
+    }
+
+    /// Who said to have taken a place last.
+    public struct Holder: Sendable, Equatable {
+        public var use: Use
+        public var process: Int32
+
+        /// Who holds the place, for a message; nil when that process is gone: what it left may still be on its way into the
+        /// place.
+        public var livingWords: String? {
+            guard kill(process, 0) == 0 || errno == EPERM else { return nil }
+            let name =
+                switch use {
+                case .build: "a build"
+                case .shell: "a `drydock shell`"
+                case .removal: "a `drydock gc`"
+                }
+            return "\(name) with process \(process)"
+        }
+    }
+
+    /// Who holds the place, or did last; nil when nobody ever said so.
+    public static func holder(of directory: FilePath) -> Holder? {
+        guard let bytes = SmallFile.bytes(FilePath(directory.string + ".lock")) else { return nil }
+        let words = String(decoding: bytes, as: UTF8.self).split { $0 == " " || $0 == "\n" }
+        guard words.count == 2, let use = Use(rawValue: String(words[0])), let process = Int32(words[1]), process > 0
+        else { return nil }
+        return Holder(use: use, process: process)
+    }
+
+    /// Takes the place from somebody who is about to be done with it: a state that is still being put there, somebody who
+    /// only looks. An open shell or a running build is not waited for.
+    /// - Parameter seconds: how long it may take.
+    public static func take(
+        _ directory: FilePath, as use: Use, forAtMost seconds: Double, isCancelled: () -> Bool
+    ) throws(SandboxError) -> KeptPlace? {
+        let step: UInt32 = 10_000
+        var waited = 0.0
+        while true {
+            if let place = try take(directory, as: use) { return place }
+            let isLiving = holder(of: directory)?.livingWords != nil
+            if waited >= (isLiving ? min(seconds, 0.5) : seconds) || isCancelled() { return nil }
+            usleep(step)
+            waited += Double(step) / 1e6
+        }
+    }
+
     /// - Parameter waiting: waits for whoever holds the place: a state that is still being put there, a shell that is open.
     /// - Returns: nil when somebody holds it and `waiting` is false.
-    public static func take(_ directory: FilePath, waiting: Bool = false) throws(SandboxError) -> KeptPlace? {
+    public static func take(
+        _ directory: FilePath, as use: Use, waiting: Bool = false
+    ) throws(SandboxError) -> KeptPlace? {
         let parent = directory.removingLastComponent()
         if parent.withPlatformString({ mkdir($0, 0o700) }) != 0, errno != EEXIST {
             throw .scratch(parent, Errno(rawValue: errno))
@@ -36,6 +88,10 @@ public final class KeptPlace: Sendable {
         let place = KeptPlace(directory: directory, lock: FileDescriptor(rawValue: descriptor))
         while true {
             if (waiting ? linux_lock_exclusive_wait(descriptor) : linux_lock_exclusive(descriptor)) == 0 {
+                // For whoever has to wait; a disk without room for it has no room for a state either.
+                let words = Array("\(use.rawValue) \(getpid())\n".utf8)
+                _ = ftruncate(descriptor, 0)
+                _ = pwrite(descriptor, words, words.count, 0)
                 return place
             }
             if errno == EAGAIN || errno == EACCES { return nil }

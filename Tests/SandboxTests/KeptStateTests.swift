@@ -17,7 +17,7 @@ struct KeptStateTests {
         let fixture = try SandboxFixture(tree: tree)
         for command in commands { try #expect(fixture.run(command) == .exited(0), "\(fixture.output)") }
         _ = try tree.directory("state")
-        let place = try #require(try KeptPlace.take(Self.place(tree)))
+        let place = try #require(try KeptPlace.take(Self.place(tree), as: .build))
         try fixture.sandbox.keep(in: place, files: [("note", Array("hello".utf8))])
         try fixture.close()
     }
@@ -26,7 +26,7 @@ struct KeptStateTests {
     private static func reopen(
         _ tree: TemporaryTree, directory: FilePath? = nil, _ body: (SandboxFixture) throws -> Void
     ) throws {
-        let place = try #require(try KeptPlace.take(Self.place(tree), waiting: true))
+        let place = try #require(try KeptPlace.take(Self.place(tree), as: .build, waiting: true))
         #expect(place.isOccupied)
         let fixture = try SandboxFixture(
             tree: tree, reopening: .init(place: place, environment: Array("export A=1\n".utf8), directory: directory))
@@ -70,7 +70,7 @@ struct KeptStateTests {
                 fixture.sandbox.drop()
             }
             #expect(!tree.exists("state/kept/one"))
-            let place = try #require(try KeptPlace.take(Self.place(tree)))
+            let place = try #require(try KeptPlace.take(Self.place(tree), as: .build))
             #expect(!place.isOccupied)
         }
     }
@@ -146,7 +146,7 @@ struct KeptStateTests {
     func unknownPlace() throws {
         try TemporaryTree.with { tree in
             _ = try tree.directory("state/kept/one")
-            let place = try #require(try KeptPlace.take(Self.place(tree)))
+            let place = try #require(try KeptPlace.take(Self.place(tree), as: .build))
             #expect(!place.isOccupied)
             #expect(throws: SandboxError.self) {
                 _ = try SandboxFixture(tree: tree, reopening: .init(place: place))
@@ -159,8 +159,8 @@ struct KeptStateTests {
         try TemporaryTree.with { tree in
             try Self.keep(tree, "head -c 3000000 /dev/zero > /etc/big")
             let launcher = BuiltProgram.path("drydock-init")
-            let place = try #require(try KeptPlace.take(Self.place(tree)))
-            #expect(try KeptPlace.take(Self.place(tree)) == nil)
+            let place = try #require(try KeptPlace.take(Self.place(tree), as: .build))
+            #expect(try KeptPlace.take(Self.place(tree), as: .build) == nil)
             let size = try #require(place.size(launcher: launcher))
             #expect(size > 3_000_000 && size < 10_000_000)
             #expect(place.remove(launcher: launcher, waiting: true) == nil)

@@ -25,7 +25,11 @@ struct ShellSession {
         let project = try request.projectName().description
         let uuid = BuildStore.makeUUID()
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
-        let failed = options.isFresh ? nil : try LastFailure(store: store, request: request).openIfKept()
+        let last = LastFailure(store: store, request: request)
+        let failed = options.isFresh ? nil : try last.openIfKept(as: .shell) { terminal.say($0) }
+        if let failed, let warning = last.laterBuild(than: failed.record) {
+            terminal.warn(warning.message, hint: warning.hint)
+        }
         // As in a build: ids are mapped while it is planned. A kept state has ids of its own.
         let pending =
             failed != nil
@@ -65,9 +69,13 @@ struct ShellSession {
         guard let record = failed?.record else {
             return "a fresh sandbox of `\(project)`, before any phase; what changes in it is gone at its end"
         }
-        let command = record.command.map { ", where `\(DisplayText.escaped(String($0.prefix(60))))` failed" } ?? ""
+        let command = record.command.map { ", where `\(DisplayText.escaped(shortened($0)))` failed" } ?? ""
         return "what build \(record.buildNumber) of `\(project)` left in \(record.phase.rawValue)\(command); "
             + "what changes in it stays for `drydock run --resume` (`--fresh` opens a fresh sandbox)"
+    }
+
+    private static func shortened(_ command: String) -> String {
+        command.count > 60 ? command.prefix(59) + "…" : command
     }
 
     private func makePlan(
