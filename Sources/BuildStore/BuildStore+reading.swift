@@ -58,24 +58,39 @@ extension BuildStore {
         return listing
     }
 
+    /// Whose builds are meant when a user names one by a number, or the latest.
+    public enum Scope: Sendable, Equatable {
+        case any
+        /// This project's alone.
+        case only(String)
+        /// This project's, and where it has none of that name any other's.
+        case first(String)
+
+        var only: String? { if case .only(let project) = self { project } else { nil } }
+        var first: String? { if case .first(let project) = self { project } else { nil } }
+    }
+
     /// The build that a user means.
-    /// - Parameters:
-    ///   - selector: a number, the beginning of an id (or `<project>:<uuid>`), or `latest`.
-    ///   - project: whose number, and whose latest, is meant; nil for any.
-    public func find(_ selector: String, project: String? = nil) throws(BuildStoreError) -> StoredBuild {
+    /// - Parameter selector: a number, the beginning of an id (or `<project>:<uuid>`), or `latest`.
+    public func find(_ selector: String, in scope: Scope = .any) throws(BuildStoreError) -> StoredBuild {
         if selector == "latest" || selector.isEmpty {
-            guard let build = recent(limit: 1, project: project).builds.first else {
-                throw BuildStoreError.noBuilds(project: project)
+            let preferred = scope.first.flatMap { recent(limit: 1, project: $0).builds.first }
+            guard let build = preferred ?? recent(limit: 1, project: scope.only).builds.first else {
+                throw BuildStoreError.noBuilds(project: scope.only)
             }
             return build
         }
         let prefix = (selector.split(separator: ":").last.map(String.init) ?? selector).lowercased()
         let isNumber = selector.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard prefix.utf8.allSatisfy(Self.isIdentifierByte) else { throw BuildStoreError.invalidSelector }
-        if isNumber, let number = Int(selector), let build = find(number: number, project: project) { return build }
+        if isNumber, let number = Int(selector), let build = try find(number: number, in: scope) { return build }
         var ignored: [String] = []
-        let matching = newestFirst(&ignored).filter { $0.hasPrefix(prefix) }
-        guard let uuid = matching.first else { throw BuildStoreError.notFound(selector) }
+        let matching = newestFirst(&ignored).filter { uuid in
+            guard uuid.hasPrefix(prefix) else { return false }
+            guard let project = scope.only else { return true }
+            return (try? load(uuid))?.record.projectName == project
+        }
+        guard let uuid = matching.first else { throw BuildStoreError.notFound(selector, project: scope.only) }
         guard matching.count == 1 || uuid == prefix else { throw BuildStoreError.ambiguous(selector, matching) }
         return try load(uuid)
     }
@@ -92,13 +107,19 @@ extension BuildStore {
         }
     }
 
-    private func find(number: Int, project: String?) -> StoredBuild? {
+    private func find(number: Int, in scope: Scope) throws(BuildStoreError) -> StoredBuild? {
         var ignored: [String] = []
+        var found: [StoredBuild] = []
         for uuid in newestFirst(&ignored) {
             guard let build = try? load(uuid), build.record.buildNumber == number else { continue }
-            if project == nil || build.record.projectName == project { return build }
+            let project = build.record.projectName
+            if project == scope.only ?? scope.first { return build }
+            if scope.only == nil, !found.contains(where: { $0.record.projectName == project }) { found.append(build) }
         }
-        return nil
+        guard found.count < 2 else {
+            throw .severalProjects(number, found.map(\.record.projectName))
+        }
+        return found.first
     }
 
     // MARK: Order

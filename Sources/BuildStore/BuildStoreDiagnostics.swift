@@ -65,8 +65,19 @@ extension BuildStoreError {
         return BuildStoreError(.notFound, "there is no build\(whose) yet", hints: ["`drydock run` makes one"])
     }
 
-    static func notFound(_ selector: String) -> BuildStoreError {
-        BuildStoreError(.notFound, "there is no build `\(selector)`", hints: ["`drydock history` lists the builds"])
+    static func notFound(_ selector: String, project: String?) -> BuildStoreError {
+        let whose = project.map { " of `\($0)`" } ?? ""
+        return BuildStoreError(
+            .notFound, "there is no build `\(selector)`\(whose)", hints: ["`drydock history` lists the builds"])
+    }
+
+    /// - Parameter projects: at least two that have a build of that number.
+    public static func severalProjects(_ number: Int, _ projects: [String]) -> BuildStoreError {
+        let shown = projects.prefix(5).map { "`\($0)`" }.joined(separator: ", ")
+        let more = projects.count > 5 ? " and \(projects.count - 5) more" : ""
+        return BuildStoreError(
+            .ambiguous, "several projects have a build \(number): \(shown)\(more)",
+            hints: ["`--project NAME` says whose is meant"])
     }
 
     static func ambiguous(_ selector: String, _ uuids: [String]) -> BuildStoreError {

@@ -68,7 +68,9 @@ struct BuildSession {
         let view = try progress.view(
             terminal,
             nextCommands: NextCommands(
-                number: number, buildspec: request.buildspecToLint, stateDirectory: stateDirectory, typed: typed
+                number: number,
+                project: request.isHere && !typed.contains { $0.name == "project" } ? nil : project,
+                buildspec: request.buildspecToLint, stateDirectory: stateDirectory, typed: typed
             ).after,
             lastTimes: { store.durations(project: $0.project) })
         let events = try progress.eventsFile()

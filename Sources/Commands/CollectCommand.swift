@@ -23,7 +23,7 @@ struct CollectCommand: Action {
             operands: Operands(
                 "build", help: "A build that left a state: its number, or the beginning of its id.",
                 count: Operands.anyNumber),
-            groups: [OptionGroup("Options", [all, dryRun, logs]), StateOptions.group])
+            groups: [OptionGroup("Options", [all, BuildSelector.project, dryRun, logs]), StateOptions.group])
     }
 
     private static let all = Flag("all", help: "Every kept state, however new.")
@@ -33,6 +33,7 @@ struct CollectCommand: Action {
         help: "Also records and logs of builds older than this, as `30d` or `12h`.")
 
     private let builds: [String]
+    private let scope: BuildStore.Scope
     private let all: Bool
     private let dryRun: Bool
     private let logSeconds: Double?
@@ -40,6 +41,7 @@ struct CollectCommand: Action {
 
     init(_ words: ParsedWords) throws {
         builds = words.operands
+        scope = BuildSelector.scope(words)
         all = words[Self.all]
         dryRun = words[Self.dryRun]
         if all, !builds.isEmpty { throw CommandFailure.conflict("--all", "BUILD") }
@@ -94,12 +96,29 @@ struct CollectCommand: Action {
 
     private func isMeant(_ states: [KeptState]) throws -> (KeptState) -> Bool {
         let now = Caller.now.seconds
-        if all { return { _ in true } }
-        if builds.isEmpty { return { now - $0.record.endTime.seconds > KeptStateLimits.days * 86_400 } }
-        for build in builds where !states.contains(where: { Self.names(build, $0) }) {
-            throw CommandFailure.noKeptState(build)
+        let isInScope: (KeptState) -> Bool =
+            if case .only(let project) = scope { { $0.record.project == project } } else { { _ in true } }
+        if all { return isInScope }
+        if builds.isEmpty {
+            return { isInScope($0) && now - $0.record.endTime.seconds > KeptStateLimits.days * 86_400 }
         }
-        return { state in builds.contains { Self.names($0, state) } }
+        let directories = Set(try builds.flatMap { try meant($0, states.filter(isInScope)) }.map(\.directory))
+        return { directories.contains($0.directory) }
+    }
+
+    /// The states that a word names: of one project, the current directory's before any other. A project has several of one
+    /// number where it was built from several sources.
+    private func meant(_ word: String, _ states: [KeptState]) throws -> [KeptState] {
+        var found = states.filter { Self.names(word, $0) }
+        if case .first(let project) = scope, found.contains(where: { $0.record.project == project }) {
+            found = found.filter { $0.record.project == project }
+        }
+        guard let first = found.first else { throw CommandFailure.noKeptState(word) }
+        guard found.allSatisfy({ $0.record.project == first.record.project }) else {
+            let projects = found.map(\.record.project)
+            throw CommandFailure(.severalProjects(first.record.buildNumber, Set(projects).sorted()))
+        }
+        return found
     }
 
     private static func names(_ word: String, _ state: KeptState) -> Bool {

@@ -6,6 +6,7 @@ internal import BuildModel
 internal import BuildStore
 internal import CommandSyntax
 internal import Console
+internal import SystemPackage
 
 /// `drydock history`.
 struct HistoryCommand: Action {
@@ -54,22 +55,32 @@ struct BuildSelector {
     static let operands = Operands(
         "build", help: "A build: its number, the beginning of its id, or `latest` (the default).")
     static let project = ValueOption(
-        "project", placeholder: "name", help: "The project whose build number is meant.")
+        "project", placeholder: "name",
+        help: "The project whose build is meant (default: the current directory's, then any).")
 
     private let build: String
-    private let project: String?
+    private let scope: BuildStore.Scope
     private let state: StateOptions
 
     init(_ words: ParsedWords) throws {
         build = words.operands.first ?? "latest"
         if build.isEmpty { throw CommandFailure.emptyOption("BUILD") }
-        project = words[Self.project]
+        scope = Self.scope(words)
         state = StateOptions(words)
+    }
+
+    /// The project that is named on the line, and no other; else first the one that a build here would be of.
+    static func scope(_ words: ParsedWords) -> BuildStore.Scope {
+        let given = words[Self.project]
+        if let given, words.typed.contains(where: { $0.name == "project" }) { return .only(given) }
+        let here = BuildRequest(source: SourceRequest(location: .directory(".")))
+        guard let name = given ?? (try? here.projectName().description) else { return .any }
+        return .first(name)
     }
 
     func find() throws -> (StoredBuild, BuildStore) {
         let store = try state.store()
-        do throws(BuildStoreError) { return (try store.find(build, project: project), store) } catch {
+        do throws(BuildStoreError) { return (try store.find(build, in: scope), store) } catch {
             throw CommandFailure(error)
         }
     }

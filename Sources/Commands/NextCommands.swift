@@ -12,6 +12,8 @@ internal import SystemPackage
 /// What to type after a build that did not succeed: commands that exist, and that help in the case at hand.
 struct NextCommands {
     var number: Int
+    /// The build's project, where that is not the one of the current directory.
+    var project: String?
     /// The buildspec as `drydock lint` finds it; nil where it is no file of this machine.
     var buildspec: String?
     /// `--state-dir` as it was given, since the build is found only there.
@@ -29,7 +31,7 @@ struct NextCommands {
         // There is no output yet, and what is wrong has been said.
         case .downloadSource: return []
         default:
-            let logs = NextCommand("drydock logs \(number)\(stateOption)", "the whole output")
+            let logs = NextCommand("drydock logs \(number)\(projectOption)\(stateOption)", "the whole output")
             return failure.isStateKept ? [logs] + kept(failure.phase) : [logs]
         }
     }
@@ -59,10 +61,17 @@ struct NextCommands {
         return [NextCommand("drydock lint\(name)", "all that is wrong with the buildspec")]
     }
 
+    private var projectOption: String { project.map { " --project " + ShellWord.typed($0) } ?? "" }
     private var stateOption: String { stateDirectory.map { " --state-dir " + ShellWord.typed($0) } ?? "" }
 }
 
 extension BuildRequest {
+    /// Whether the source is the directory that drydock was started in.
+    var isHere: Bool {
+        source.version == nil && source.origin != nil
+            && source.origin == SourceRequest(location: .directory(".")).origin
+    }
+
     /// The buildspec's path from where drydock was started; nil where it is no file of this machine.
     var buildspecToLint: String? {
         switch (buildspec, source.location) {

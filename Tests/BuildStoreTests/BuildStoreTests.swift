@@ -130,9 +130,18 @@ struct BuildStoreTests {
             #expect(store.recent(limit: 1).builds.map(\.record) == [records[2]])
             #expect(store.recent(limit: 5, project: "q").builds.map(\.record) == [records[1]])
             #expect(try store.find("latest").record == records[2])
-            #expect(try store.find("latest", project: "q").record == records[1])
-            #expect(try store.find("1").record == records[1])
-            #expect(try store.find("1", project: "p").record == records[0])
+            #expect(try store.find("latest", in: .only("q")).record == records[1])
+            #expect(try store.find("latest", in: .first("q")).record == records[1])
+            #expect(try store.find("latest", in: .first("none")).record == records[2])
+            #expect(throws: BuildStoreError.severalProjects(1, ["q", "p"])) { try store.find("1") }
+            #expect(throws: BuildStoreError.severalProjects(1, ["q", "p"])) { try store.find("1", in: .first("none")) }
+            #expect(try store.find("1", in: .first("p")).record == records[0])
+            #expect(try store.find("1", in: .only("q")).record == records[1])
+            #expect(try store.find("2", in: .first("q")).record == records[2])
+            for selector in ["1", "2", records[0].uuid] {
+                let error = #expect(throws: BuildStoreError.self) { try store.find(selector, in: .only("none")) }
+                #expect(error?.message == "there is no build `\(selector)` of `none`")
+            }
             for record in records {
                 #expect(try store.find(record.uuid).record == record)
                 #expect(try store.find(String(record.uuid.prefix(13))).record == record)

@@ -91,9 +91,11 @@ struct AttachTests {
             #expect(running.wait(for: "paused at a breakpoint"), "\(running.text)")
             if user.name != nil {
                 // Not even root is let in by the build itself.
-                let other = try Drydock(in: tree)("attach", "--resume")
-                #expect(other.status == 125)
-                #expect(other.errors == "error: the drydock that runs the build does not answer\n")
+                for words in [["attach", "--resume"], ["attach", "1"]] {
+                    let other = try Drydock(in: tree).run(words)
+                    #expect(other.status == 2)
+                    #expect(other.errors.contains("build 1 is run by the user with id "), "\(other.errors)")
+                }
             }
             #expect(try drydock("attach", "--resume").status == 0)
             #expect(running.end() == 0, "\(running.text)")

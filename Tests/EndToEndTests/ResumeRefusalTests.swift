@@ -162,7 +162,7 @@ struct ContendedStateTests {
             let newer = try drydock("run")
             #expect(newer.text.contains("in use by a `drydock shell` with process \(shell.process)"), "\(newer.text)")
             shell.signal(SIGTERM)
-            #expect(shell.end() == 143)
+            #expect(shell.end() == -Int(SIGTERM))
             #expect(try drydock("run", "--resume").status == 1)
         }
     }

@@ -31,7 +31,7 @@ struct AttachCommand: Action {
     private static let resume = Flag("resume", help: "Open no shell, but let the build go on.")
 
     private let build: String?
-    private let project: String?
+    private let scope: BuildStore.Scope
     private let resumes: Bool
     private let text: String?
     private let state: StateOptions
@@ -39,7 +39,7 @@ struct AttachCommand: Action {
     init(_ words: ParsedWords) throws {
         build = words.operands.first
         if build == "" { throw CommandFailure.emptyOption("BUILD") }
-        project = words[BuildSelector.project]
+        scope = BuildSelector.scope(words)
         resumes = words[Self.resume]
         text = words[ShellOptions.command]
         if resumes, text != nil { throw CommandFailure.conflict("--resume", "--command") }
@@ -80,17 +80,36 @@ struct AttachCommand: Action {
         let store = try state.store()
         if let build {
             let found: StoredBuild
-            do throws(BuildStoreError) { found = try store.find(build, project: project) } catch {
+            do throws(BuildStoreError) { found = try store.find(build, in: scope) } catch {
                 throw CommandFailure(error)
             }
+            let number = found.record.buildNumber
+            if let owner = AttachDoor.otherOwner(of: found.directory), !found.record.buildComplete {
+                throw CommandFailure.buildOfAnother(number, owner: owner)
+            }
             guard let socket = AttachDoor.connect(in: found.directory) else {
-                throw CommandFailure.notPaused(found.record.buildNumber, isOver: found.record.buildComplete)
+                throw CommandFailure.notPaused(number, isOver: found.record.buildComplete)
             }
             return socket
         }
-        for build in store.recent(limit: 100, project: project).builds where !build.record.buildComplete {
-            if let socket = AttachDoor.connect(in: build.directory) { return socket }
+        let running = store.recent(limit: 100).builds.filter { !$0.record.buildComplete }
+        var candidates = running
+        switch scope {
+        case .any: break
+        case .only(let project): candidates = running.filter { $0.record.projectName == project }
+        case .first(let project):
+            candidates =
+                running.filter { $0.record.projectName == project }
+                + running.filter { $0.record.projectName != project }
         }
+        var ofAnother: CommandFailure?
+        for build in candidates {
+            guard let socket = AttachDoor.connect(in: build.directory) else { continue }
+            guard let owner = AttachDoor.otherOwner(of: build.directory) else { return socket }
+            _ = close(socket)
+            ofAnother = ofAnother ?? .buildOfAnother(build.record.buildNumber, owner: owner)
+        }
+        if let ofAnother { throw ofAnother }
         throw CommandFailure.nothingPaused
     }
 }
@@ -155,6 +174,12 @@ extension CommandFailure {
         CommandFailure(
             .wrongUse, "build \(number) is not paused at a breakpoint" + (isOver ? ": it is over" : ""),
             hints: isOver ? [] : ["`codebuild-breakpoint` in its buildspec pauses a build that has `--debug-session`"])
+    }
+
+    static func buildOfAnother(_ number: Int, owner: UInt32) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "build \(number) is run by the user with id \(owner), and only that user can attach to it",
+            hints: ["`sudo -u '#\(owner)' drydock attach` is that user"])
     }
 
     static let nothingPaused = CommandFailure(

@@ -48,6 +48,14 @@ final class AttachDoor {
         return socket < 0 ? nil : socket
     }
 
+    /// The user who runs the build of that directory, where that is not the caller. Root passes every mode, but a build lets
+    /// nobody in but its own user.
+    static func otherOwner(of directory: FilePath) -> UInt32? {
+        var status = stat()
+        guard directory.withPlatformString({ stat($0, &status) }) == 0, status.st_uid != geteuid() else { return nil }
+        return status.st_uid
+    }
+
     /// A socket's address has room for 107 bytes; through a descriptor of its directory any place is short enough.
     private static func atSocket(in directory: FilePath, _ body: (String) -> Int32) -> Int32 {
         guard let opened = try? Directory(directory) else { return -1 }

@@ -16,6 +16,9 @@ public enum BuildSummary {
         if let end = record.endTime {
             text += row("ended", "\(end.rfc3339) (after \(HistoryTable.duration(from: record.startTime, to: end)))")
         }
+        if let resumed = record.drydock.resumed, let first = resumed.sentences(at: record.startTime).first {
+            text += row("went on", safe(first))
+        }
         text += row("source", safe(record.source.location))
         if let version = record.resolvedSourceVersion ?? record.sourceVersion { text += row("version", safe(version)) }
         text += row("buildspec", safe(record.drydock.buildspecPath))
