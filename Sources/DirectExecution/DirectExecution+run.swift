@@ -47,7 +47,7 @@ extension DirectExecution {
             throw .shellMissing(request.shell)
         }
         let text = ScriptText.text(of: request, stateDirectory: place.state.string)
-        do { try state.write(script: text) } catch { throw .scratch(place.state, error) }
+        do { try state.write(script: text) } catch { throw .stateNotWritten(place.state, error) }
         var directory = settings.sources.first?.path ?? settings.directory
         if case .isolated = request.script {
         } else {
@@ -62,7 +62,7 @@ extension DirectExecution {
         var program = shell
         if let user = request.user {
             guard geteuid() == 0 else { throw .userNotOurs }
-            place.open(to: user.userIdentifier, group: user.groupIdentifier)
+            try place.open(to: user)
             let groups = user.supplementaryGroups.map(String.init).joined(separator: ",")
             words = ["as", "\(user.userIdentifier)", "\(user.groupIdentifier)", groups] + words
             program = settings.launcher
@@ -70,7 +70,7 @@ extension DirectExecution {
             words.removeFirst()
         }
         // A shell that finds PWD right keeps it, links in the path and all.
-        let environment = settings.environment.map { "\($0.name)=\($0.value)" } + ["PWD=\(directory.string)"]
+        let environment = settings.environment.map(findable) + ["PWD=\(directory.string)"]
         // The caller's mask is the caller's taste; CodeBuild's builds have this one.
         let mask = umask(0o022)
         defer { umask(mask) }
@@ -79,6 +79,12 @@ extension DirectExecution {
                 executable: program, arguments: words, environment: environment,
                 descriptors: [(outputEnd, 1), (outputEnd, 2)], workingDirectory: directory)
         } catch { throw .notStarted("\(error)") }
+    }
+
+    /// A variable as the shell gets it: PATH ends with the programs that CodeBuild has there.
+    private func findable(_ variable: (name: String, value: String)) -> String {
+        let value = variable.name == "PATH" ? "\(variable.value):\(place.programs.string)" : variable.value
+        return "\(variable.name)=\(value)"
     }
 
     private func isExecutable(_ path: FilePath) -> Bool { path.withPlatformString { access($0, X_OK) } == 0 }

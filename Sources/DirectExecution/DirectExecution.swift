@@ -81,7 +81,7 @@ public final class DirectExecution {
         for source in settings.sources where source.path != source.original {
             notices += try copy(source, place, shouldGoOn)
         }
-        do { try ShellState(directory: place.state).begin() } catch { throw .scratch(place.state, error) }
+        do { try ShellState(directory: place.state).begin() } catch { throw .stateNotWritten(place.state, error) }
         var ends: [Int32] = [-1, -1]
         guard linux_pipe2(&ends, O_CLOEXEC) == 0 else { throw .notStarted("\(Errno(rawValue: errno))") }
         // A larger pipe lets a chatty command run ahead of us; where the user's allowance is used up, 64 KiB must do.

@@ -48,6 +48,14 @@ extension DirectExecutionError {
             hints: ["choose another state directory with `--state-dir`"])
     }
 
+    /// - Parameter path: in memory, or below the state directory.
+    static func stateNotWritten(_ path: FilePath, _ error: FilesError) -> DirectExecutionError {
+        var failure = scratch(path, error)
+        let memory: FilePath = "/dev/shm"
+        if path.starts(with: memory) { failure.hints = ["make room in `\(memory)`, which holds the shell's variables"] }
+        return failure
+    }
+
     static func shellMissing(_ name: String) -> DirectExecutionError {
         DirectExecutionError(
             code: .command, message: "cannot find the shell `\(name)`: No such file or directory",
@@ -61,6 +69,15 @@ extension DirectExecutionError {
     static let userNotOurs = DirectExecutionError(
         code: .command, message: "cannot become the user that `run-as` names: only root can, without a sandbox",
         hints: ["run drydock as root, or as that user"])
+
+    static func outOfReach(_ directory: FilePath, behind closed: FilePath) -> DirectExecutionError {
+        DirectExecutionError(
+            code: .state,
+            message:
+                "the user that `run-as` names cannot reach the build in `\(directory.displayed)`: it may not enter "
+                + "`\(closed.displayed)`",
+            hints: ["choose a state directory that every user can reach with `--state-dir`, as `/var/lib/drydock`"])
+    }
 
     static func leftRunning(_ processes: [Int32]) -> DirectExecutionError {
         DirectExecutionError(

@@ -8,8 +8,8 @@ public import SystemPackage
 /// A copy of a directory with everything in it: contents, permissions, times and links as they are, owned by the caller.
 ///
 /// Where the file system can, files share their content with the original until one of them changes (FICLONE); otherwise
-/// the kernel copies. What the caller may not read is left out, as are fifos, sockets and devices, and other file systems
-/// that are mounted inside.
+/// the kernel copies. A file of several names becomes as many files. What the caller may not read is left out, as are sockets
+/// and devices, and other file systems that are mounted inside.
 public struct TreeCopy {
     /// The first things left out for want of permission, relative to the source.
     public private(set) var unreadable: [FilePath] = []
@@ -43,7 +43,8 @@ public struct TreeCopy {
             guard shouldGoOn() else { throw FilesError(.write, path: path) }
             let below = path.appending(FilePath(bytes: entry.name).components)
             switch entry.kind {
-            case .fifo, .socket, .characterDevice, .blockDevice: continue
+            case .fifo: try fifo(entry.name, source, target, below)
+            case .socket, .characterDevice, .blockDevice: continue
             case .symbolicLink: try link(entry.name, source, target, below)
             default: try fileOrDirectory(entry.name, source, target, below)
             }
@@ -69,8 +70,24 @@ public struct TreeCopy {
         switch status.kind {
         case .regular: try file(name, from, status, target, path)
         case .directory: try directory(name, from, status, target, path)
+        // The listing of some file systems does not tell.
+        case .fifo: try fifo(name, source, target, path)
         default: return
         }
+    }
+
+    private func fifo(
+        _ name: [UInt8], _ source: FileDescriptor, _ target: FileDescriptor, _ path: FilePath
+    ) throws(FilesError) {
+        var status = stat()
+        guard withCString(name, { fstatat(source.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0,
+            status.st_mode & S_IFMT == S_IFIFO
+        else { return }
+        let isMade = withCString(name) { name in
+            mkfifoat(target.rawValue, name, 0o600) == 0
+                && fchmodat(target.rawValue, name, status.st_mode & 0o777, 0) == 0
+        }
+        guard isMade else { throw FilesError(.create, path: path, underlying: Errno(rawValue: errno)) }
     }
 
     private mutating func directory(

@@ -20,10 +20,10 @@ private final class DirectFixture: OutputSink {
     private(set) var bytes: [UInt8] = []
     var stopRequest: StopRequest?
 
-    init(tree: TemporaryTree, inPlace: Bool = false) throws {
+    /// - Parameter state: blanks and quotes must not matter.
+    init(tree: TemporaryTree, inPlace: Bool = false, state: FilePath = "it's a state") throws {
         source = try tree.directory("source")
-        // Blanks and quotes must not matter.
-        directory = try tree.directory("it's a state").appending("build-\(UInt32.random(in: 0 ... .max))")
+        directory = try tree.directory(state).appending("build-\(UInt32.random(in: 0 ... .max))")
         copy = inPlace ? source : directory.appending("src1").appending("src")
         let settings = DirectExecution.Settings(
             directory: directory, sources: [.init(original: source, path: copy)],
@@ -119,7 +119,7 @@ private final class DirectFixture: OutputSink {
                 let listing = String(decoding: try copy.read("listing", limit: 999), as: UTF8.self)
                 let moment = try tree.root.status("source/run").modificationSeconds
                 #expect(listing == "run -rwxr-xr-x \(moment)\n")
-                #expect(throws: FilesError.self) { try copy.status("fifo") }
+                #expect(try copy.status("fifo").kind == .fifo)
                 try build.execution.close()
             }
         }
@@ -248,6 +248,38 @@ private final class DirectFixture: OutputSink {
                     #expect(build.output == "0\n1\n")
                 } else {
                     #expect(throws: DirectExecutionError.self) { try build.run("id", user: nobody) }
+                }
+            }
+        }
+    }
+
+    @Test("a user whom a directory above keeps out is told which")
+    func outOfReach() async {
+        guard getuid() == 0 else { return }
+        await #expect(processExitsWith: .success) {
+            let nobody = CommandRequest.UserIdentity(userIdentifier: 65_534, groupIdentifier: 65_534)
+            try TemporaryTree.with { tree in
+                let build = try DirectFixture(tree: tree, state: "home/state/direct")
+                try tree.setMode("home", 0o700)
+                let error = #expect(throws: DirectExecutionError.self) { try build.run("id", user: nobody) }
+                #expect(error?.message.hasSuffix("it may not enter `\(tree.path)/home`") == true)
+                #expect(error?.code == .state)
+                try tree.setMode("home", 0o755)
+                try build.expect("ls > /dev/null", user: nobody, ends: .exited(0))
+                try build.execution.close()
+            }
+        }
+    }
+
+    @Test("CodeBuild's programs for breakpoints do nothing, for any user")
+    func breakpoints() async {
+        await #expect(processExitsWith: .success) {
+            let nobody = CommandRequest.UserIdentity(userIdentifier: 65_534, groupIdentifier: 65_534)
+            try DirectFixture.with { build in
+                for user in getuid() == 0 ? [nil, nobody] : [nil] {
+                    try build.expect(
+                        "codebuild-breakpoint && codebuild-resume && echo on", user: user, ends: .exited(0))
+                    #expect(build.output.hasSuffix("there is no debug session, and the build goes on\non\n"))
                 }
             }
         }
