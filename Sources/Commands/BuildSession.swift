@@ -133,7 +133,7 @@ struct BuildSession {
             failures.append(.outputFailed("\(failure)"))
         }
         if let failure = writer.failure { failures.append(CommandFailure(failure)) }
-        if let failure = events?.finish() { failures.append(.outputFailed(failure)) }
+        if let failure = events?.finish() { failures.append(failure) }
         for failure in failures {
             terminal.show(failure)
             if meaning == .succeeded { meaning = failure.meaning }

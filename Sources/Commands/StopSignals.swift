@@ -7,7 +7,8 @@ internal import CommandExecution
 internal import Console
 internal import Glibc
 
-/// Ends a build on SIGINT, SIGTERM and SIGHUP, and when nobody can take its output any more.
+/// Ends a build on SIGINT, SIGTERM, SIGHUP and every other signal that would end us and can be taken, and when nobody can
+/// take its output any more. Left to itself such a signal would end drydock alone: a build without a sandbox would go on.
 ///
 /// The first signal asks politely, the second kills. Signals are read from a descriptor (signalfd(2)), so no code of ours
 /// runs in a signal handler, and the engine's poll loop wakes by itself.
@@ -19,14 +20,20 @@ final class StopSignals: StopSource {
 
     init(output: DescriptorWriter) {
         self.output = output
-        var wanted = [SIGINT, SIGTERM]
-        // Started by nohup, a build outlives its terminal.
-        var hangUp = sigaction()
-        if sigaction(SIGHUP, nil, &hangUp) != 0 || hangUp.__sigaction_handler.sa_handler == nil {
-            wanted.append(SIGHUP)
-        }
+        let wanted = [SIGINT, SIGTERM, SIGQUIT] + Self.others.filter { !Self.isIgnored($0) }
         let mask = wanted.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
         signals = linux_signal_descriptor(mask)
+    }
+
+    /// What ends a program by default (signal(7)) and does not come of a fault of its own.
+    private static let others = [
+        SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO, SIGPWR, SIGSTKFLT,
+    ]
+
+    /// Whoever started us did not want it to count: started by nohup, a build outlives its terminal.
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        return sigaction(number, nil, &action) == 0 && action.__sigaction_handler.sa_handler != nil
     }
 
     var descriptor: Int32? { signals >= 0 ? signals : nil }

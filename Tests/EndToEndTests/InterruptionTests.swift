@@ -29,7 +29,7 @@ struct InterruptionTests {
 
     private func marker() -> String { "9\(UInt32.random(in: 100_000_000...999_999_999))" }
 
-    @Test("the first signal stops politely", arguments: [SIGINT, SIGTERM, SIGHUP])
+    @Test("the first signal stops politely", arguments: [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGALRM])
     func firstSignal(number: Int32) throws {
         try TemporaryTree.with { tree in
             let marker = marker()
@@ -88,6 +88,21 @@ struct InterruptionTests {
             running.closeOutput()
             #expect(running.end(reading: false) == -Int(SIGPIPE), "\(running.errors)")
             #expect(RecordQuery.value("buildStatus", in: try record(drydock)) == "STOPPED")
+        }
+    }
+
+    @Test("a reader of events that goes away does not end the build, and is told of with 141")
+    func closedEvents() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try build(tree, command: "echo started; sleep 0.5")
+            try tree.fifo("events")
+            let events = try FileDescriptor.open(tree.path("events"), .readWrite, options: .closeOnExec)
+            let running = try RunningDrydock(drydock, ["run", "--events", tree.path("events").string])
+            #expect(running.wait(for: "\nstarted\n"))
+            try events.close()
+            #expect(running.end() == -Int(SIGPIPE), "\(running.errors)")
+            #expect(running.errors.contains("events`: the reader went away"), "\(running.errors)")
+            #expect(RecordQuery.value("buildStatus", in: try record(drydock)) == "SUCCEEDED")
         }
     }
 

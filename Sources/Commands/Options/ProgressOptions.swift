@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import BuildEngine
 internal import BuildModel
 internal import CommandSyntax
 internal import Console
@@ -18,7 +19,8 @@ struct ProgressOptions {
         help:
             "How to show the build: `auto` (the default), `tty`, `plain` (CodeBuild's log lines), `json` (JSON Lines), `github` or `gitlab` (a step of a job)."
     )
-    private static let quiet = Flag("quiet", short: "q", help: "Show only the result, and what failed.")
+    private static let quiet = Flag(
+        "quiet", short: "q", help: "Show only the result, what failed, and what the build went without.")
     private static let verbose = Flag(
         "verbose", short: "v", help: "Show all output on a terminal too, and how long commands took.")
     private static let events = ValueOption(
@@ -130,9 +132,12 @@ final class EventsFile {
     }
 
     /// Why the file is not whole, if it is not.
-    func finish() -> String? {
+    func finish() -> CommandFailure? {
         writer.finish()
-        return writer.failure.map { "\($0)" }
+        return writer.failure.map { failure in
+            CommandFailure(
+                failure.isBrokenPipe ? .interrupted(signal: SIGPIPE) : .machineUnable, "\(failure)")
+        }
     }
 
     deinit { try? descriptor.close() }
