@@ -23,15 +23,17 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
-        // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks.
+        // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
+        // and bytes as our programs tell them one another.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "Wire"),
 
         // Floor 1 · words: values that travel between the floors.
         .target(name: "Diagnostics"),
         .target(name: "BuildModel"),
-        .target(name: "SandboxPlan"),
+        .target(name: "SandboxPlan", dependencies: ["Wire"]),
 
         // Floor 2 · tools: each hides one outside thing.
         .target(name: "Files", dependencies: ["CLinux", systemPackage]),
@@ -52,7 +54,7 @@ let package = Package(
             dependencies: ["Buildspec", "Diagnostics", "Files", "Processes", "Secrets", "YAML", systemPackage]),
         .target(
             name: "Sandbox",
-            dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", systemPackage]),
+            dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", "Wire", systemPackage]),
         .target(
             name: "SecretVault", dependencies: ["Diagnostics", "Files", "Secrets", "YAML", crypto, systemPackage]),
         .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", systemPackage]),
@@ -84,7 +86,7 @@ let package = Package(
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
                 "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Secrets", "Watch",
-                "YAML", systemPackage,
+                "Wire", "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
@@ -93,7 +95,8 @@ let package = Package(
             name: "drydock", dependencies: ["Commands"], exclude: ["Packaging"],
             linkerSettings: [fastLinker, staticRelease]),
         .executableTarget(
-            name: "drydock-init", dependencies: ["SandboxPlan", "CLinux"], linkerSettings: [fastLinker, staticProgram]),
+            name: "drydock-init", dependencies: ["SandboxPlan", "CLinux", "Wire"],
+            linkerSettings: [fastLinker, staticProgram]),
 
         // Tests · one target a library, and those that prove the whole.
         .target(

@@ -5,6 +5,7 @@ internal import CLinux
 internal import Glibc
 internal import SandboxPlan
 public import SystemPackage
+internal import Wire
 
 /// The place of a kept state, locked: where a build's sandbox is put when it ends, or begins again.
 ///

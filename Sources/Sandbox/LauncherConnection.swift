@@ -6,6 +6,7 @@ internal import Glibc
 internal import Processes
 internal import SandboxPlan
 internal import SystemPackage
+internal import Wire
 
 /// The running launcher, and the socket that is the only way to it.
 final class LauncherConnection {

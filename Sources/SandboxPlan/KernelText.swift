@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import Wire
+
 /// A path, a name or any other text for the kernel: bytes that need not be UTF-8, without NUL.
 public struct KernelText: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
     public var bytes: [UInt8]
@@ -36,4 +38,18 @@ public struct KernelText: Sendable, Hashable, ExpressibleByStringLiteral, Custom
     }
 
     public static func + (left: KernelText, right: String) -> KernelText { KernelText(left.bytes + Array(right.utf8)) }
+}
+
+extension WireEncoder {
+    public mutating func append(_ text: KernelText) { append(bytes: text.bytes) }
+
+    public mutating func append(_ texts: [KernelText]) { appendList(texts) { $0.append($1) } }
+}
+
+extension WireDecoder {
+    public mutating func text() throws(Malformed) -> KernelText { KernelText(try byteString()) }
+
+    public mutating func texts() throws(Malformed) -> [KernelText] {
+        try list { decoder throws(Malformed) in try decoder.text() }
+    }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import Wire
+
 /// What drydock asks of the launcher over the control socket.
 public enum LauncherRequest: Sendable, Equatable {
     /// Give the namespaces these ids and wait for the plan, which may still be in the making. Always the first for a

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import Wire
+
 /// The plan's wire form: a version byte, then the fields in order. Both ends are built together; the version only turns a
 /// mixed installation into a clear message.
 extension SandboxPlan {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import Wire
+
 /// A shell for a person, as the launcher's pid 1 starts it: beside the build's command, in a session of its own.
 public struct ShellLaunch: Sendable, Equatable {
     /// What replies call it.

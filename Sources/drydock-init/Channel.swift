@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import SandboxPlan
+import Wire
 
 /// Length-prefixed messages over a stream socket, each with at most one descriptor.
 struct Channel {

@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import SandboxPlan
+import Wire
 
 /// Pid 1's life after the set-up: starts commands, reaps everything, and answers drydock until it is gone.
 struct CommandService {

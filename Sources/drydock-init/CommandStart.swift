@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import SandboxPlan
+import Wire
 
 /// Starts one command: its text as a script file, its shell in a session of its own.
 struct CommandStart {

@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import SandboxPlan
+import Wire
 
 /// The process outside: makes the namespaces with pid 1 in them, gives pid 1 what only the outside can give, and when
 /// pid 1 has ended removes everything that the build left on the host.

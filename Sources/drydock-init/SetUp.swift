@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import SandboxPlan
+import Wire
 
 /// Performs a plan's operations from inside the new namespaces, and gives up every privilege at the end.
 ///

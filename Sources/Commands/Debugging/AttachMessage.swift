@@ -6,6 +6,7 @@ internal import Glibc
 internal import Sandbox
 internal import SandboxPlan
 internal import SystemPackage
+internal import Wire
 
 /// What `drydock attach` asks of the drydock that runs the build. Both are of the same version or say so.
 enum AttachRequest: Equatable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-/// Writes values for the other side of the control socket: fixed-width little-endian numbers, length-prefixed texts.
+/// Writes values for another of drydock's programs: fixed-width little-endian numbers, length-prefixed bytes.
 public struct WireEncoder: Sendable {
     public private(set) var bytes: [UInt8] = []
 
@@ -13,12 +13,11 @@ public struct WireEncoder: Sendable {
 
     public mutating func append(_ flag: Bool) { append(UInt8(flag ? 1 : 0)) }
 
-    public mutating func append(_ text: KernelText) {
-        append(UInt32(text.bytes.count))
-        bytes += text.bytes
+    /// Any bytes, with their number before them.
+    public mutating func append(bytes more: some Collection<UInt8>) {
+        append(UInt32(more.count))
+        bytes += more
     }
-
-    public mutating func append(_ texts: [KernelText]) { appendList(texts) { $0.append($1) } }
 
     public mutating func appendList<Element>(
         _ elements: [Element], _ body: (inout WireEncoder, Element) -> Void
@@ -36,7 +35,9 @@ public struct WireDecoder: Sendable {
     public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// The bytes end too early or say something the reader does not know: the two programs are of different builds.
-    public struct Malformed: Error {}
+    public struct Malformed: Error {
+        public init() {}
+    }
 
     public mutating func number<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(Malformed) -> Number {
         let size = MemoryLayout<Number>.size
@@ -51,15 +52,12 @@ public struct WireDecoder: Sendable {
 
     public mutating func flag() throws(Malformed) -> Bool { try number(UInt8.self) != 0 }
 
-    public mutating func text() throws(Malformed) -> KernelText {
+    /// What `append(bytes:)` wrote.
+    public mutating func byteString() throws(Malformed) -> [UInt8] {
         let count = Int(try number(UInt32.self))
         guard count <= bytes.count - position else { throw Malformed() }
         defer { position += count }
-        return KernelText(Array(bytes[position..<position + count]))
-    }
-
-    public mutating func texts() throws(Malformed) -> [KernelText] {
-        try list { decoder throws(Malformed) in try decoder.text() }
+        return Array(bytes[position..<position + count])
     }
 
     public mutating func list<Element>(
