@@ -16,8 +16,8 @@ DIRECTORIES = DESTDIR='$(DESTDIR)' prefix='$(prefix)' $(foreach name,bindir libe
 ALONE = DirectExecutionTests
 
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
-BUILD_PACKAGES = libyaml-dev pkg-config zlib1g-dev
-RUN_PACKAGES = gcc libc6-dev make uidmap unzip
+BUILD_PACKAGES = libcurl4-openssl-dev libyaml-dev pkg-config zlib1g-dev
+RUN_PACKAGES = ca-certificates gcc libc6-dev libcurl4 make uidmap unzip
 TEST_PACKAGES = bash-completion fish git gnupg libarchive-tools mmdebstrap man-db mandoc pass patch procps python3 python3-pip python3-pytest tmux \
 	python3-setuptools xz-utils zsh
 
@@ -40,6 +40,7 @@ build: ## Debug build
 
 release: ## Release build: static Swift runtime, stripped; in .build/release
 	$(SWIFT) build $(RELEASE) --product drydock-init
+	$(SWIFT) build $(RELEASE) --product drydock-http
 	$(SWIFT) build $(RELEASE) --product drydock
 
 run: setup release ## Build drydock, run a sample project's buildspec, show its artifact

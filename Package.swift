@@ -23,10 +23,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
-        // Floor 0 · what C gives: two system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
+        // Floor 0 · what C gives: three system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
         // and bytes as our programs tell them one another.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "Wire"),
 
@@ -41,6 +42,7 @@ let package = Package(
         .target(name: "YAML", dependencies: ["CYAML", "Diagnostics"]),
         .target(name: "CommandSyntax", dependencies: ["Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
+        .target(name: "HTTP", dependencies: ["CLinux", "Processes", "Wire", systemPackage]),
         .target(name: "Watch", dependencies: ["Files", "Processes", systemPackage]),
         .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
@@ -97,10 +99,13 @@ let package = Package(
         .executableTarget(
             name: "drydock-init", dependencies: ["SandboxPlan", "CLinux", "Wire"],
             linkerSettings: [fastLinker, staticProgram]),
+        // Not static: libcurl wants the system's TLS, certificates and name service. It is started only by who needs it.
+        .executableTarget(
+            name: "drydock-http", dependencies: ["CCurl", "CLinux", "HTTP"], linkerSettings: [fastLinker]),
 
         // Tests · one target a library, and those that prove the whole.
         .target(
-            name: "TestSupport", dependencies: ["Files", systemPackage], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Files", "Processes", systemPackage], path: "Tests/TestSupport",
             linkerSettings: [fastLinker]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
@@ -133,6 +138,7 @@ let package = Package(
             ]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "Processes", "TestSupport", systemPackage]),
         .testTarget(
             name: "ImageStoreTests",
             dependencies: ["BuildModel", "Diagnostics", "Files", "ImageStore", "TestSupport", systemPackage]),

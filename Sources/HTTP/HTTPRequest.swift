@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+/// What is asked of a server: one attempt, redirects not followed.
+///
+/// Descriptions tell the method and the address without its query; values of headers and bodies may be secret.
+public struct HTTPRequest: Sendable, Equatable {
+    public var method: String
+    /// `http` or `https`, percent-encoded as it is to be sent.
+    public var url: String
+    public var headers: [HTTPHeader]
+    public var body: Body
+    /// Seconds until a connection must stand, TLS included.
+    public var connectTimeLimit: Double
+    /// Seconds for the whole, which a deadline given to the client may shorten.
+    public var timeLimit: Double
+    /// The largest response body that is taken, in bytes.
+    public var responseLimit: Int
+    /// A file of certificates in PEM form, instead of the system's.
+    public var certificateAuthorities: String?
+    /// Whether proxies named in the user's environment count.
+    public var usesProxy: Bool
+
+    public init(
+        method: String, url: String, headers: [HTTPHeader] = [], body: Body = .bytes([]), connectTimeLimit: Double = 5,
+        timeLimit: Double = 30, responseLimit: Int = 4 << 20, certificateAuthorities: String? = nil,
+        usesProxy: Bool = true
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.connectTimeLimit = connectTimeLimit
+        self.timeLimit = timeLimit
+        self.responseLimit = responseLimit
+        self.certificateAuthorities = certificateAuthorities
+        self.usesProxy = usesProxy
+    }
+
+    /// What is sent after the headers.
+    public enum Body: Sendable, Equatable {
+        case bytes([UInt8])
+    }
+
+    /// The address without its query, which may hold secrets.
+    public var displayAddress: String { String(url.prefix { $0 != "?" && $0 != "#" }) }
+}
+
+public struct HTTPHeader: Sendable, Equatable {
+    public var name: String
+    public var value: String
+
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// What a server answered, of whatever status.
+public struct HTTPResponse: Sendable, Equatable {
+    public var status: Int
+    /// In the server's order; of a final response only.
+    public var headers: [HTTPHeader]
+    public var body: [UInt8]
+
+    public init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// The value of the first header of that name, in whatever case.
+    public func header(_ name: String) -> String? {
+        headers.first { $0.name.lowercased() == name.lowercased() }?.value
+    }
+}
+
+// MARK: Descriptions
+
+extension HTTPHeader: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "\(name): ***" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["name": name]) }
+}
+
+extension HTTPRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "\(method) \(displayAddress)" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["method": method, "address": displayAddress]) }
+}
+
+extension HTTPResponse: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "\(status), \(body.count) bytes" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["status": status, "headers": headers]) }
+}
