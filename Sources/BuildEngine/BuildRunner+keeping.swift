@@ -56,7 +56,8 @@ extension BuildRunner {
             try keeper.keep(in: place, files: files + [("record.json", record.json)])
             self.failure?.isStateKept = true
         } catch {
-            warn(.stateNotKept(reason: "\((error as? SandboxError)?.message ?? "\(error)")"))
+            let reason = error as? SandboxError
+            warn(.stateNotKept(reason: reason?.message ?? "\(error)", hint: reason?.hints.first))
         }
     }
 
@@ -189,7 +190,7 @@ extension Warning {
         let user = holder?.livingWords.map { " by \($0)" } ?? ""
         return Warning(
             message: "the state of this build is not kept, because that of an earlier one is in use\(user)",
-            hint: "close the shell or the build that uses it")
+            hint: "close the shell or the build that uses it", isGrave: true)
     }
 
     static func otherBuildspec(_ before: String, now: String) -> Warning {
@@ -198,8 +199,8 @@ extension Warning {
             hint: "a build that goes on takes the options that it is given, and not those of the failed one")
     }
 
-    static func stateNotKept(reason: String) -> Warning {
-        Warning(message: "the state of this build could not be kept: \(reason)", hint: nil)
+    static func stateNotKept(reason: String, hint: String?) -> Warning {
+        Warning(message: "the state of this build could not be kept: \(reason)", hint: hint, isGrave: true)
     }
 
     static func variablesWithheld(_ names: [String]) -> Warning {

@@ -33,6 +33,8 @@ extension BuildRunner {
             drydock: BuildRecord.Extras(
                 version: surroundings.version, buildspecPath: request.displayedBuildspec, sourceDirectory: "",
                 logPath: surroundings.logPath, processIdentifier: surroundings.processIdentifier))
+        let isolation = surroundings.hostPlaces == nil ? Isolation.namespaces : .none
+        record.drydock.isolation = isolation.rawValue
         record.sourceVersion = request.source.version
         record.secondarySources = request.secondarySources.map(\.record)
         return record
@@ -120,7 +122,9 @@ extension BuildRunner {
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
             debugBegins(started.runner)
-            for notice in started.notices { warn(Warning(message: notice.message, hint: notice.hint)) }
+            for notice in started.notices {
+                warn(Warning(message: notice.message, hint: notice.hint, isGrave: notice.isGrave))
+            }
             return .succeeded
         } catch {
             noteFault(error, in: phase)

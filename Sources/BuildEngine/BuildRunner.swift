@@ -319,6 +319,6 @@ public final class BuildRunner {
     func notice(_ text: String) { emit(.notice(masked(text))) }
 
     func warn(_ warning: Warning) {
-        emit(.warning(message: masked(warning.message), hint: warning.hint.map(masked)))
+        emit(.warning(message: masked(warning.message), hint: warning.hint.map(masked), isGrave: warning.isGrave))
     }
 }

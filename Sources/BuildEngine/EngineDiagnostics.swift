@@ -144,10 +144,13 @@ extension PhaseContext {
 public struct Warning: Sendable, Equatable {
     public var message: String
     public var hint: String?
+    /// Whether the build is less than was asked for; said even to whoever wants to hear of the result alone.
+    public var isGrave: Bool
 
-    public init(message: String, hint: String? = nil) {
+    public init(message: String, hint: String? = nil, isGrave: Bool = false) {
         self.message = message
         self.hint = hint
+        self.isGrave = isGrave
     }
 
     static func standardNameIsYAML(_ displayed: String) -> Warning {

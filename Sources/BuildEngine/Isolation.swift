@@ -74,11 +74,12 @@ public final class DirectMaker: CommandRunnerMaking {
             directory
             """
         guard let refusal else {
-            return SandboxNotice(message: lost, hint: "docs/isolation.md says what is kept and what is lost")
+            return SandboxNotice(
+                message: lost, hint: "docs/isolation.md says what is kept and what is lost", isGrave: true)
         }
         return SandboxNotice(
             message: "no sandbox can be made here (\(refusal.message)), so \(lost)",
-            hint: refusal.hints.first.map { "for a sandbox: \($0)" })
+            hint: refusal.hints.first.map { "for a sandbox: \($0)" }, isGrave: true)
     }
 
     private func limits(_ limits: SandboxSettings.Limits) -> [SandboxNotice] {
@@ -86,7 +87,8 @@ public final class DirectMaker: CommandRunnerMaking {
             ("memory", limits.memoryBytes != nil), ("cpu", limits.cpus != nil), ("process", limits.processes != nil),
         ]
         return asked.filter(\.1).map {
-            SandboxNotice(message: "the \($0.0) limit is not enforced: there is no sandbox to hold to it")
+            SandboxNotice(
+                message: "the \($0.0) limit is not enforced: there is no sandbox to hold to it", isGrave: true)
         }
     }
 }

@@ -10,7 +10,8 @@ public enum BuildEvent: Sendable, Equatable {
     /// A line of CodeBuild's own log that belongs to no other event, without the `[Container] <time> ` prefix.
     case notice(String)
     /// Something the user should know that is not CodeBuild's: a limit not enforced, a fallback taken.
-    case warning(message: String, hint: String?)
+    /// A grave one says that the build is less than was asked for.
+    case warning(message: String, hint: String?, isGrave: Bool = false)
     case phaseStarted(PhaseType)
     case commandStarted(CommandReference)
     case commandEnded(CommandReference, CommandEnd, milliseconds: Int)

@@ -102,6 +102,7 @@ extension BuildRecord.Extras {
         writer.member("logPath", logPath)
         if let exitCode { writer.member("exitCode", exitCode) }
         writer.member("processIdentifier", processIdentifier)
+        writer.member("isolation", ifPresent: isolation)
         writer.member("failure", ifPresent: failure)
         if let resumed { writer.object("resumed") { resumed.write(to: &$0) } }
     }

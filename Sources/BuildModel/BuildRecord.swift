@@ -120,6 +120,9 @@ public struct BuildRecord: Codable, Sendable, Equatable {
         public var failure: String?
         /// The earlier build that this one goes on with.
         public var resumed: Resumption?
+        /// How it was kept apart from the machine: `namespaces`, a sandbox, or `none`. Absent in records of versions that
+        /// did not say.
+        public var isolation: String?
 
         public init(
             version: String, buildspecPath: String, sourceDirectory: String, logPath: String, processIdentifier: Int

@@ -15,7 +15,7 @@ public enum CodeBuildLog {
             return ""
         case .notice(let text):
             return line(text, at: time)
-        case .warning(let message, let hint):
+        case .warning(let message, let hint, _):
             return note("warning: " + message, at: time) + (hint.map { note("hint: " + $0, at: time) } ?? "")
         case .phaseStarted(let phase):
             return phaseStarted(phase, at: time)

@@ -67,7 +67,7 @@ extension BuildEvent {
             }
         case .notice(let text):
             writer.member("message", text)
-        case .warning(let message, let hint):
+        case .warning(let message, let hint, _):
             writer.member("message", message)
             writer.member("hint", ifPresent: hint)
         case .phaseStarted(let phase):

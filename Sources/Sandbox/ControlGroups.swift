@@ -97,7 +97,7 @@ struct ControlGroups {
         notices.append(
             SandboxNotice(
                 message: "the \(limit) limit is not enforced: \(reason)",
-                hint: "`drydock doctor` says what this machine can limit"))
+                hint: "`drydock doctor` says what this machine can limit", isGrave: true))
     }
 }
 
@@ -174,9 +174,12 @@ struct ControlGroupTable {
 public struct SandboxNotice: Sendable, Equatable {
     public var message: String
     public var hint: String?
+    /// Whether the build is less than was asked for; said even to whoever wants to hear of the result alone.
+    public var isGrave: Bool
 
-    public init(message: String, hint: String? = nil) {
+    public init(message: String, hint: String? = nil, isGrave: Bool = false) {
         self.message = message
         self.hint = hint
+        self.isGrave = isGrave
     }
 }

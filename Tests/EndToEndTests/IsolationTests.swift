@@ -62,6 +62,43 @@ import Testing
         }
     }
 
+    @Test(
+        "a signal that would end drydock alone ends a build without a sandbox too",
+        arguments: [SIGQUIT, SIGUSR1, SIGALRM])
+    func signals(number: Int32) throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                "version: 0.2\nphases: {build: {commands: ['echo $$ > \(tree.path("pid")); echo go; exec sleep 1000']}}"
+            )
+            let running = try RunningDrydock(try Drydock(in: tree), ["run", "--isolation", "none"])
+            #expect(running.wait(for: "\ngo\n"))
+            running.signal(number)
+            #expect(running.end() == -Int(number), "\(running.text)\(running.errors)")
+            let process = try #require(Int32(try tree.text("pid").dropLast()))
+            #expect(kill(process, 0) != 0)
+            #expect(try tree.listing("state/direct") == ["lock"])
+        }
+    }
+
+    @Test("that there is no sandbox is said to the quiet too, and stands in the record and in GitHub's summary")
+    func told() throws {
+        try TemporaryTree.with { tree in
+            var drydock = try prepare(tree)
+            let quiet = try drydock("run", "--isolation", "none", "--cpus", "1", "-q")
+            #expect(quiet.output.hasPrefix("warning: the build is not isolated"), "\(quiet.output)")
+            #expect(quiet.output.contains("\nwarning: the cpu limit is not enforced"))
+            #expect(try drydock("show", "--json").output.contains("\"isolation\": \"none\""))
+            #expect(try drydock("show").output.contains("isolation    none\n"))
+            drydock.environment["GITHUB_STEP_SUMMARY"] = tree.path("summary").string
+            #expect(try drydock("run", "--isolation", "none", "--progress", "github").status == 0)
+            #expect(try tree.text("summary").contains("the build is not isolated"))
+            guard Drydock.requireSandbox(TestUser()) else { return }
+            #expect(try drydock("run", "-q").status == 0)
+            #expect(try drydock("show").output.contains("isolation    namespaces\n"))
+        }
+    }
+
     @Test("the next build clears what a killed one left")
     func killed() throws {
         try TemporaryTree.with { tree in
@@ -179,6 +216,18 @@ import Testing
                 #expect(result.status == 0, "\(isolation): \(result.output)\(result.errors)")
                 #expect(try tree.listing("artifacts") == ["artifacts.zip"])
             }
+        }
+    }
+
+    @Test("where shared memory is full, what a shell saves is kept on the disk, which is said")
+    func fullMemory() throws {
+        guard getuid() == 0 else { return skip("not root: /dev/shm cannot be filled") }
+        try TemporaryTree.with { tree in
+            let drydock = try prepare(tree)
+            let script = "mount -t tmpfs -o size=8k tmpfs /dev/shm && head -c 99999 /dev/zero > /dev/shm/full; true"
+            let result = try run(drydock, below: script, unshare: ["-m"], ["run", "--isolation", "none"])
+            #expect(result.status == 0, "\(result.output)\(result.errors)")
+            #expect(result.output.contains("variables, secrets among them, are kept in `"))
         }
     }
 

@@ -26,6 +26,7 @@ public final class GitHubProgress: BuildObserver {
     private var build: BuildIdentity?
     private var phases: [PhaseRecord] = []
     private var artifacts: [ArtifactRecord] = []
+    private var graveWarnings: [String] = []
     private var phase: PhaseType?
     private var isGrouped = false
     private var isStopped = false
@@ -56,7 +57,8 @@ public final class GitHubProgress: BuildObserver {
         case .commandStarted: tail.clear()
         case .commandEnded(_, let end, _): if !end.succeeded, failedTail == nil { failedTail = tail }
         case .artifactPacked(let artifact): artifacts.append(artifact)
-        case .warning(let message, let hint):
+        case .warning(let message, let hint, let isGrave):
+            if isGrave, !graveWarnings.contains(message) { graveWarnings.append(message) }
             let text = message + (hint.map { "\nhint: \($0)" } ?? "")
             command(GitHubCommand.line("warning", [("title", "drydock")], DisplayText.escapedLines(text)))
             return
@@ -102,7 +104,8 @@ public final class GitHubProgress: BuildObserver {
         summary =
             GitHubSummary(
                 outcome: outcome, title: report.resultLine(outcome, build: build), project: build?.project ?? "",
-                phases: phases, artifacts: artifacts, tail: failedTail?.lines(BuildReport.tailLines) ?? []
+                phases: phases, artifacts: artifacts, warnings: graveWarnings,
+                tail: failedTail?.lines(BuildReport.tailLines) ?? []
             ).markdown
     }
 

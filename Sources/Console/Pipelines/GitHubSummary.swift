@@ -12,6 +12,8 @@ struct GitHubSummary {
     var project: String
     var phases: [PhaseRecord]
     var artifacts: [ArtifactRecord]
+    /// What the build went without, and whoever relies on it must know.
+    var warnings: [String]
     /// The last lines of the failing command.
     var tail: [ArraySlice<UInt8>]
 
@@ -25,6 +27,7 @@ struct GitHubSummary {
             text += "| \(Self.text(phase.phaseType.rawValue)) | \(phase.phaseStatus?.rawValue ?? "") | \(time) |\n"
         }
         if let failure = outcome.failure { text += describe(failure) }
+        for warning in warnings { text += "\n⚠️ \(Self.text(warning))\n" }
         for artifact in artifacts {
             let size = SizeText.of(artifact.byteCount)
             text += "\nartifact \(Self.code(artifact.location)) (\(artifact.fileCount) files, \(size))\n"

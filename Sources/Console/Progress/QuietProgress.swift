@@ -4,7 +4,7 @@
 public import BuildModel
 public import Diagnostics
 
-/// Says nothing until the end of a build: the result, and what failed (`-q`).
+/// Says nothing until the end of a build but what makes it less than was asked for: then the result, and what failed (`-q`).
 public final class QuietProgress: BuildObserver {
     /// The buildspec, to draw the place of a command that failed; set once it is read.
     public var source: SourceText?
@@ -31,6 +31,10 @@ public final class QuietProgress: BuildObserver {
         switch event.event {
         case .buildStarted(let identity): build = identity
         case .commandStarted: tail.clear()
+        case .warning(let message, let hint, isGrave: true):
+            func safe(_ text: String) -> String { SafeText.line(text.utf8, unicode: style.hasUnicode) }
+            writer.write("\(style.yellow("warning:")) \(safe(message))\n")
+            if let hint { writer.write("\(style.cyan("hint:")) \(safe(hint))\n") }
         case .commandEnded(_, let end, _):
             if !end.succeeded, failedTail == nil { failedTail = tail }
         case .retrying:

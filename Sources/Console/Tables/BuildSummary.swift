@@ -23,6 +23,7 @@ public enum BuildSummary {
         if let version = record.resolvedSourceVersion ?? record.sourceVersion { text += row("version", safe(version)) }
         text += row("buildspec", safe(record.drydock.buildspecPath))
         text += row("image", safe(record.environment.image))
+        if let isolation = record.drydock.isolation { text += row("isolation", safe(isolation)) }
         if let failure = record.drydock.failure { text += row("failure", style.red(safe(failure))) }
         text += "\n" + phases(record, style)
         let artifacts = (record.artifacts.map { [$0] } ?? []) + record.secondaryArtifacts

@@ -66,7 +66,7 @@ public final class TerminalProgress: BuildObserver {
             start = event.time
         case .notice(let text):
             if verbosity == .verbose { show(style.dim(text), at: event.time) }
-        case .warning(let message, let hint):
+        case .warning(let message, let hint, _):
             show(warning(message, hint), at: event.time)
         case .phaseStarted(let type):
             phase = RunningPhase(type: type, start: event.time)
