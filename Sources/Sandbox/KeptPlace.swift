@@ -219,6 +219,7 @@ extension Sandbox {
         while true {
             switch try connection.receive().reply {
             case .keeping(0): return
+            case .keeping(EOPNOTSUPP): throw .notKeptInMemory(scratch.removingLastComponent())
             case .keeping(let reason): throw .scratch(scratch, Errno(rawValue: reason))
             case .finished: throw .launcherDied
             default: continue

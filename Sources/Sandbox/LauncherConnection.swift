@@ -108,11 +108,12 @@ final class LauncherConnection {
     /// Whether the launcher is gone although nobody told it to go.
     var hasEnded: Bool { child.hasEnded }
 
-    /// Closes the socket, which ends the sandbox if it still lives.
+    /// Closes the socket, which ends the sandbox if it still lives, and leaves the launcher to what it has still to do.
     func hangUp() {
         guard isOpen else { return }
         isOpen = false
         Glibc.close(socket)
+        BackgroundWork.add(child)
     }
 
     /// Hangs up and waits for the launcher's end.

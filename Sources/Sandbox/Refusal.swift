@@ -216,8 +216,10 @@ struct Compromise {
         if staysInMemory {
             all.append(
                 Compromise(
-                    words: "what it changes of the source stays in memory, because the state directory is on a file "
-                        + "system that cannot hold it", remedy: enclosure?.volume ?? "--state-dir on a local disk"))
+                    words:
+                        "what it changes of the source stays in memory, and is not kept after a failure, because the "
+                        + "state directory is on a file system that cannot hold it",
+                    remedy: enclosure?.volume ?? "--state-dir on a local disk"))
         }
         return all
     }

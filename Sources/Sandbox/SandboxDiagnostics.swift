@@ -56,6 +56,13 @@ extension SandboxError {
             hints: ["choose another state directory with `--state-dir`"])
     }
 
+    static func notKeptInMemory(_ directory: FilePath) -> SandboxError {
+        SandboxError(
+            code: .state,
+            message: "the file system of `\(directory)` can hold no layer of an overlay, so it was all in memory",
+            hints: [Enclosure.detect()?.volume ?? "--state-dir on a local disk"])
+    }
+
     static func keptStateUnreadable(_ path: FilePath) -> SandboxError {
         SandboxError(
             code: .state, message: "`\(path)` is not a state that this version of drydock has kept",

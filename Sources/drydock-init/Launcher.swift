@@ -175,6 +175,7 @@ enum Launcher {
         waitpid(child, &status, WUNTRACED)
         do throws(SetUpFailure) { try IdentityMap(identity).apply(to: child) } catch {
             kill(child, SIGKILL)
+            while waitpid(child, nil, 0) < 0 && errno == EINTR {}
             throw error
         }
         kill(child, SIGCONT)

@@ -43,5 +43,9 @@ struct Namespaces {
         Channel(socket: handover).send([])
     }
 
-    func abandon() { kill(child, SIGKILL) }
+    /// Waits for pid 1's end: whoever would inherit it may not.
+    func abandon() {
+        kill(child, SIGKILL)
+        while waitpid(child, nil, 0) < 0 && errno == EINTR {}
+    }
 }

@@ -12,8 +12,6 @@ final class BuildPlaces {
     var root: Int32 = -1
     /// Holds the upper layers that are in memory.
     var memory: Int32 = -1
-    /// Whether a directory of the host was copied instead of laid under a view.
-    var hasCopies = false
 }
 
 /// Puts what a build left in memory beside what it left on the disk, so that a later sandbox begins there.
@@ -27,11 +25,11 @@ struct Parking {
     /// Why it cannot be done, found before anything is copied: 0, or most likely ENOSPC.
     var refusal: Int32 {
         guard places.scratch >= 0 else { return EBADF }
-        // Where the disk can hold no layers, or a directory had to be copied, nothing can begin again from what is there.
+        // Where the disk can hold no layers nothing can begin again from what is there.
         let isBoundToMemory = plan.operations.contains { operation in
             if case .overlay(let view) = operation { view.staysInMemory && view.lower != view.target } else { false }
         }
-        guard !isBoundToMemory, !places.hasCopies else { return EOPNOTSUPP }
+        guard !isBoundToMemory else { return EOPNOTSUPP }
         // On the disk already.
         if plan.reopening != nil { return 0 }
         var disk = statvfs()
@@ -58,12 +56,13 @@ struct Parking {
             switch operation {
             case .root: result = copy(places.root, to: "root", linkPlace)
             case .overlay(let view) where view.staysInMemory:
-                let name = view.upper.lastComponent
-                let upper = Self.open(places.memory, name)
-                // A directory that is shown as it is has none.
-                guard upper >= 0 else { continue }
-                result = copy(upper, to: name, linkPlace)
-                close(upper)
+                // A directory that is shown as it is has neither.
+                for name in [view.upper.lastComponent, view.copyName] {
+                    let layer = Self.open(places.memory, name)
+                    guard layer >= 0 else { continue }
+                    result = copy(layer, to: name, linkPlace)
+                    close(layer)
+                }
             default: continue
             }
             if result != 0 { return result }
@@ -131,6 +130,11 @@ struct KeptPlace {
     private func rename(_ from: KernelText, _ to: KernelText) -> Bool {
         from.withCString { old in to.withCString { Glibc.rename(old, $0) } } == 0
     }
+}
+
+extension SandboxPlan.Operation.Overlay {
+    /// The name of a copy of what lies below, where there is one instead of an upper layer.
+    var copyName: KernelText { KernelText(Array("whole-".utf8) + upper.lastComponent.bytes) }
 }
 
 extension KernelText {

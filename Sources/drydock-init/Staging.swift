@@ -100,8 +100,8 @@ struct Staging {
         case .overlay(let view):
             if wholes.contains(UInt32(index)) {
                 try bind(index, view.lower, .readOnly)
-            } else if copies.contains(UInt32(index)) {
-                try copyInMemory(try place(index, view.lower), named: view.lower, index: index)
+            } else if copies.contains(UInt32(index)) || wasCopied(view) {
+                try copy(view, lower: try place(index, view.lower))
             } else if view.staysInMemory, plan.reopening != nil {
                 try parkedOverlay(view, lower: try place(index, view.lower))
             } else if view.staysInMemory {
@@ -191,12 +191,27 @@ struct Staging {
         return try overlay(lower, upper: upper, work: work, named: view.lower)
     }
 
-    private func copyInMemory(_ lower: KernelText, named: KernelText, index: Int) throws(SetUpFailure) -> Int32 {
-        let path = Self.memory + "/upper-\(index)"
-        places.hasCopies = true
-        try TreeCopy(limit: 64 << 20).copy(lower, to: path, named: named)
+    /// Whether a reopened state holds the directory as a whole.
+    private func wasCopied(_ view: SandboxPlan.Operation.Overlay) -> Bool {
+        guard plan.reopening != nil, view.staysInMemory else { return false }
+        return KernelText((Self.scratch + "/").bytes + view.copyName.bytes).withCString { access($0, F_OK) } == 0
+    }
+
+    /// A copy of a directory that there can be no view of: in memory, or on the disk since it was kept.
+    private func copy(_ view: SandboxPlan.Operation.Overlay, lower: KernelText) throws(SetUpFailure) -> Int32 {
+        let path: KernelText
+        if plan.reopening == nil {
+            path = KernelText((Self.memory + "/").bytes + view.copyName.bytes)
+            try TreeCopy(limit: 64 << 20).copy(lower, to: path, named: view.lower)
+        } else {
+            path = KernelText((Self.scratch + "/").bytes + view.copyName.bytes)
+            // Kept where there was a view: what it holds is not the whole directory.
+            guard path.withCString({ access($0, F_OK) }) == 0 else {
+                throw SetUpFailure(.reopen, errno: EOPNOTSUPP, path: view.lower)
+            }
+        }
         let tree = try Self.clone(path)
-        try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, named)
+        try check(linux_mount_setattr(tree, 0, noDevices, 0), .attachMount, view.lower)
         return tree
     }
 

@@ -78,6 +78,86 @@ import Testing
         }
     }
 
+    @Test("a failed build's state is kept on a volume, a copied /etc with it, and gone on with in the next container")
+    func resume() throws {
+        guard let podman = Self.podman else { return }
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                """
+                version: 0.2
+                phases:
+                  pre_build: {commands: ["echo mine > /etc/mine; echo first > first; A=1"]}
+                  build: {commands: ["echo A=$A $(cat first /etc/mine)", "test -e fixed"]}
+                """)
+            try tree.directory("state")
+            func run(_ arguments: [String]) throws -> ToolResult {
+                let programs = Drydock.program.removingLastComponent().removingLastComponent()
+                let command = Drydock.program.bytesBelow(programs)
+                return try runTool(
+                    podman.name,
+                    podman.arguments + [
+                        "-v", "\(programs):/media:ro", "-v", "\(tree.path("source")):/mnt", "-w", "/mnt", "-v",
+                        "\(tree.path("state")):/srv", "--rootfs", "/:O", "/media/\(command)", "run", "--state-dir",
+                        "/srv",
+                    ] + arguments, in: tree.path)
+            }
+            let failed = try run([])
+            #expect(failed.status == 1 && !failed.output.contains("could not be kept"), "\(failed.output)")
+            let again = try run(["--resume"])
+            #expect(again.status == 1 && again.output.contains("\nA=1 first mine\n"), "\(again.output)\(again.errors)")
+            try tree.write("source/fixed")
+            let resumed = try run(["--resume"])
+            #expect(resumed.status == 0, "\(resumed.output)\(resumed.errors)")
+            #expect(resumed.output.contains("\nA=1 first mine\n"))
+        }
+    }
+
+    @Test(
+        "where the first process is no init, drydock leaves no zombie of its own",
+        arguments: ["run", "run --isolation none", "doctor"])
+    func zombies(arguments: String) throws {
+        guard let podman = Self.podman else { return }
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases: {build: {commands: ['true']}}")
+            let programs = Drydock.program.removingLastComponent().removingLastComponent()
+            let command = "/media/\(Drydock.program.bytesBelow(programs))"
+            // Takes nobody's end but that of the process it waits for.
+            let script = """
+                import os, time
+                code = os.spawnv(os.P_WAIT, "\(command)", "\(command) \(arguments)".split())
+                time.sleep(1)
+                listing = os.popen("ps -e -o stat=,comm=").read().splitlines()
+                print("code", code, "zombies", [line for line in listing if line.startswith("Z")])
+                """
+            try tree.write("source/first.py", script)
+            let words = [
+                "-v", "\(programs):/media:ro", "-v", "\(tree.path("source")):/mnt", "-w", "/mnt", "--rootfs", "/:O",
+                "python3", "first.py",
+            ]
+            let result = try runTool(podman.name, podman.arguments + words, in: tree.path)
+            #expect(result.output.hasSuffix("code 0 zombies []\n"), "\(result.output)\(result.errors)")
+        }
+    }
+
+    @Test("where a failed build's state cannot be kept that is said with what gives it back, to the quiet too")
+    func notKept() throws {
+        guard let podman = Self.podman else { return }
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases: {build: {commands: ['false']}}")
+            let programs = Drydock.program.removingLastComponent().removingLastComponent()
+            let words = [
+                "-v", "\(programs):/media:ro", "-v", "\(tree.path("source")):/mnt", "-w", "/mnt", "--rootfs", "/:O",
+                "/media/\(Drydock.program.bytesBelow(programs))", "run", "-q",
+            ]
+            let result = try runTool(podman.name, podman.arguments + words, in: tree.path)
+            #expect(result.status == 1)
+            #expect(
+                result.output.contains("can hold no layer of an overlay, so it was all in memory"), "\(result.output)")
+            #expect(result.output.contains("\nhint: podman run -v drydock-state:/state, then --state-dir /state\n"))
+        }
+    }
+
     /// The words that start podman here; nil, loudly, where it is missing or does not run.
     private static let podman: (name: String, arguments: [String])? = {
         func skip(_ reason: String) {
