@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "CommandSyntax", dependencies: ["Diagnostics"]),
         .target(name: "Processes", dependencies: ["CLinux", systemPackage]),
         .target(name: "HTTP", dependencies: ["CLinux", "Processes", "Wire", systemPackage]),
+        .target(name: "TextPatterns"),
         .target(name: "Watch", dependencies: ["Files", "Processes", systemPackage]),
         .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
 
@@ -59,7 +60,7 @@ let package = Package(
             dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", "Wire", systemPackage]),
         .target(
             name: "SecretVault", dependencies: ["Diagnostics", "Files", "Secrets", "YAML", crypto, systemPackage]),
-        .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", systemPackage]),
+        .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", "TextPatterns", systemPackage]),
         .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
         .target(
             name: "DirectExecution", dependencies: ["CommandExecution", "Processes", "Files", "CLinux", systemPackage]),
@@ -77,7 +78,8 @@ let package = Package(
             name: "BuildEngine",
             dependencies: [
                 "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files",
-                "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", "Secrets", systemPackage,
+                "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", "Secrets", "TextPatterns",
+                systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -155,6 +157,7 @@ let package = Package(
         .testTarget(
             name: "SecretVaultTests", dependencies: ["Files", "Secrets", "SecretVault", "TestSupport", systemPackage]),
         .testTarget(name: "SecretsTests", dependencies: ["Secrets"]),
+        .testTarget(name: "TextPatternsTests", dependencies: ["TextPatterns"]),
         .testTarget(name: "WatchTests", dependencies: ["Files", "TestSupport", "Watch", systemPackage]),
         .testTarget(name: "YAMLTests", dependencies: ["Diagnostics", "YAML"]),
     ],

@@ -10,6 +10,7 @@ import Files
 import ImageStore
 public import Sandbox
 public import SystemPackage
+import TextPatterns
 
 /// What will run: everything looked up and decided, nothing started.
 ///

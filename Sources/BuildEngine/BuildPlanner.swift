@@ -9,6 +9,7 @@ public import Diagnostics
 import Files
 import Sandbox
 public import SystemPackage
+import TextPatterns
 
 /// Turns a request into a plan: fetches sources, reads the buildspec, resolves the environment.
 public struct BuildPlanner {
@@ -272,6 +273,7 @@ public struct BuildPlanner {
                 }
             }
             resolver.project = request.projectVariables
+            resolver.hidden = request.hidden
             resolver.stores = request.secretStores
             return try resolver.resolve(buildspec.environment)
         } catch {

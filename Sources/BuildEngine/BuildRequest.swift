@@ -21,6 +21,8 @@ public struct BuildRequest: Sendable {
     public var project: ProjectName?
     /// What the project sets.
     public var projectVariables: [ProjectVariable] = []
+    /// What else is to be masked, by a name to speak of it.
+    public var hidden: [EnvironmentVariable] = []
     /// What the caller sets, in any way; the last of a name counts.
     public var variables: [GivenVariables] = []
     /// Asked, in order, for parameters and secrets.

@@ -10,6 +10,7 @@ import Files
 import Processes
 import Sandbox
 public import SystemPackage
+import TextPatterns
 
 /// Runs one build from SUBMITTED to COMPLETED: asks the phase machine, does what it says, tells the observers.
 ///

@@ -16,6 +16,8 @@ public struct EnvironmentResolver {
     public var builtIns: [EnvironmentVariable]
     /// Of equal names the last counts.
     public var project: [ProjectVariable] = []
+    /// What else is to be masked, by a name to speak of it.
+    public var hidden: [EnvironmentVariable] = []
     /// What the user set for this run, whichever way: of equal names the last counts.
     public var given: [Given]
     /// Asked, in order, for what is not given.
@@ -60,7 +62,9 @@ public struct EnvironmentResolver {
         }
         for variable in project where variable.store == nil {
             table.set(
-                ResolvedVariable(name: variable.name, value: variable.value, origin: .project(variable.span)),
+                ResolvedVariable(
+                    name: variable.name, value: variable.value, isSecret: variable.isSecret,
+                    origin: variable.place.map { .flag($0) } ?? .project(variable.span)),
                 span: variable.span, source: "the project")
         }
         // What the user set for this run, whichever way; a stored variable of the same name takes its value from here.
@@ -71,9 +75,10 @@ public struct EnvironmentResolver {
         try resolveStored(sections, into: &table)
         for case .file(let file) in given { table.warnings += file.diagnostics.filter { $0.severity != .error } }
         try table.checkSizes()
-        let result = ResolvedEnvironment(variables: table.variables, warnings: table.warnings)
+        let result = ResolvedEnvironment(variables: table.variables, hidden: hidden, warnings: table.warnings)
         let unmaskable = result.makeMask().unmaskableNames.map(Diagnostic.unmaskable)
-        return ResolvedEnvironment(variables: result.variables, warnings: result.warnings + unmaskable)
+        return ResolvedEnvironment(
+            variables: result.variables, hidden: hidden, warnings: result.warnings + unmaskable)
     }
 
     private func set(_ item: Given, except stored: Set<String>, in table: inout VariableTable) {

@@ -8,11 +8,14 @@ public import Secrets
 public struct ResolvedEnvironment: Sendable {
     /// In order of first appearance: image, CodeBuild's own, buildspec, project, files, flags.
     public var variables: [ResolvedVariable]
+    /// What is masked besides the values of secret variables, by a name to speak of it.
+    public var hidden: [EnvironmentVariable]
     /// What the user should know; nothing here is an error.
     public var warnings: [Diagnostic]
 
-    public init(variables: [ResolvedVariable], warnings: [Diagnostic] = []) {
+    public init(variables: [ResolvedVariable], hidden: [EnvironmentVariable] = [], warnings: [Diagnostic] = []) {
         self.variables = variables
+        self.hidden = hidden
         self.warnings = warnings
     }
 
@@ -34,8 +37,8 @@ public struct ResolvedEnvironment: Sendable {
     /// The values of secrets, and each line of those that have several, as far as they are long enough to be hidden: a
     /// `}` on a line of its own would take every `}` of a log with it.
     public var valuesToHide: [String] {
-        variables.filter(\.isSecret).flatMap { variable in
-            variable.value.split(whereSeparator: \.isNewline).map(String.init).filter { line in
+        secrets.flatMap { secret in
+            secret.value.split(whereSeparator: \.isNewline).map(String.init).filter { line in
                 line.utf8.count { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } >= SecretForms.minimumLength
             }
         }
@@ -43,7 +46,11 @@ public struct ResolvedEnvironment: Sendable {
 
     /// A mask for every secret of the build.
     public func makeMask() -> SecretMask {
-        SecretMask(secrets: variables.filter(\.isSecret).map { ($0.name, $0.value) })
+        SecretMask(secrets: secrets)
+    }
+
+    private var secrets: [(name: String, value: String)] {
+        variables.filter(\.isSecret).map { ($0.name, $0.value) } + hidden.map { ($0.name, $0.value) }
     }
 }
 

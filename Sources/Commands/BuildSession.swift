@@ -70,7 +70,8 @@ struct BuildSession {
             nextCommands: NextCommands(
                 number: number,
                 project: request.isHere && !typed.contains { $0.name == "project" } ? nil : project,
-                buildspec: request.buildspecToLint, stateDirectory: stateDirectory, typed: typed
+                buildspec: request.buildspecToLint, stateDirectory: stateDirectory, typed: typed,
+                hidden: request.hidden.map(\.value).filter { !$0.isEmpty }
             ).after,
             lastTimes: { store.durations(project: $0.project) })
         let events = try progress.eventsFile()

@@ -2,10 +2,12 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import BuildEngine
+internal import BuildEnvironment
 internal import BuildModel
 internal import CommandSyntax
 internal import Console
 internal import Diagnostics
+internal import Projects
 
 /// `drydock config`.
 struct ConfigCommand: Action {
@@ -62,6 +64,7 @@ struct ConfigCommand: Action {
 
     private var entries: [Entry] {
         let overrides = Set(OverrideOptions.group.options.map(\.name))
+        let mask = SecretMask(secrets: settings.project?.hidden.map { ($0.name, $0.value) } ?? [])
         var entries: [Entry] = []
         for option in RunCommand.syntax.options {
             guard let values = words.values[option.name] else {
@@ -75,7 +78,7 @@ struct ConfigCommand: Action {
                 let origins = settings.origins[option.name] ?? []
                 entries.append(
                     Entry(
-                        name: option.name, value: Self.shown(value, of: option),
+                        name: option.name, value: shown(value, of: option, by: mask),
                         origin: index < origins.count ? origins[index] : .line))
             }
         }
@@ -83,9 +86,13 @@ struct ConfigCommand: Action {
     }
 
     /// Values as they may be seen: a secret's is not.
-    private static func shown(_ value: String, of option: OptionSpecification) -> String {
-        let shown = DisplayText.escaped(Arguments.displayed(value))
-        guard option.name == "secret" else { return shown }
+    private func shown(_ value: String, of option: OptionSpecification, by mask: SecretMask) -> String {
+        let name = value.prefix { $0 != "=" }
+        let isSecret =
+            option.name == "secret"
+            || option.name == "parameter" && settings.project?.secretParameters.contains { $0.name == name } == true
+        let shown = DisplayText.escaped(Arguments.displayed(isSecret ? value : mask.mask(value)))
+        guard isSecret else { return shown }
         return shown.contains("=") ? shown.prefix { $0 != "=" } + "=***" : shown
     }
 

@@ -20,6 +20,8 @@ struct NextCommands {
     var stateDirectory: String?
     /// The options of the build's own command line; a state is found by them.
     var typed: [ParsedWords.TypedOption] = []
+    /// Values that are not shown.
+    var hidden: [String] = []
 
     func after(_ outcome: BuildOutcome) -> [NextCommand] {
         guard let failure = outcome.failure else { return [] }
@@ -49,7 +51,11 @@ struct NextCommands {
     /// A secret is not shown, and neither is a line that nobody would type again.
     private func command(_ start: String, _ options: [ParsedWords.TypedOption], _ purpose: String) -> NextCommand {
         let words = options.flatMap(\.words).map { " " + ShellWord.typed($0) }.joined()
-        guard !options.contains(where: { $0.name == "secret" }), words.utf8.count <= 80, !words.contains("\n") else {
+        let holdsSecret =
+            options.contains {
+                $0.name == "secret" || $0.words.contains { word in hidden.contains(where: word.contains) }
+            }
+        guard !holdsSecret, words.utf8.count <= 80, !words.contains("\n") else {
             return NextCommand(start, "\(purpose); with the same options")
         }
         return NextCommand(start + words, purpose)

@@ -82,3 +82,12 @@ public struct CodeBuildVerdict: Sendable, Equatable {
         self.message = message
     }
 }
+
+extension Diagnostic {
+    /// The same, of a file that CodeBuild never reads.
+    public var withoutVerdict: Diagnostic {
+        var diagnostic = self
+        diagnostic.codeBuild = nil
+        return diagnostic
+    }
+}

@@ -42,8 +42,10 @@ extension ImageRecipe {
     /// Reads a recipe's text; nil when it cannot be used.
     static func parse(_ text: SourceText) -> (recipe: ImageRecipe?, diagnostics: [Diagnostic]) {
         let document: YAMLDocument
-        do { document = try YAMLDocument(text) } catch { return (nil, [error.diagnostic]) }
-        var decoder = RecipeDecoder(source: text, diagnostics: document.diagnostics)
+        do { document = try YAMLDocument(text) } catch {
+            return (nil, [error.diagnostic.withoutVerdict])
+        }
+        var decoder = RecipeDecoder(source: text, diagnostics: document.diagnostics.map(\.withoutVerdict))
         let recipe = decoder.decode(document.root)
         return (recipe, decoder.diagnostics)
     }

@@ -34,6 +34,8 @@ public struct ProjectFile {
         public var definition: ProjectDefinition
         /// The project's logical id in a template.
         public var identifier: Placed<String>?
+        /// Parameters of a template that are not to be shown (`NoEcho`), as far as they have values that count.
+        public var secretParameters: [ProjectParameter] = []
         /// Warnings, by place.
         public var diagnostics: [Diagnostic]
     }
@@ -62,7 +64,7 @@ public struct ProjectFile {
                 ? try YAMLDocument(json: source, limits: limits)
                 : try YAMLDocument(source, limits: limits, keepsLocalTags: true)
         } catch {
-            throw .invalid([error.diagnostic.withoutVerdict], in: source)
+            throw .invalid([error.diagnostic.ofProjectFile], in: source)
         }
         guard let root = document.root, let candidates = Self.candidates(in: root), !candidates.isEmpty else {
             throw .invalid([.notAProject(document.root, in: source)], in: source)
@@ -71,7 +73,7 @@ public struct ProjectFile {
         self.root = root
         self.candidates = candidates
         isTemplate = Template.isTemplate(root)
-        readerFindings = document.diagnostics.map(\.withoutVerdict)
+        readerFindings = document.diagnostics.map(\.ofProjectFile)
     }
 
     /// JSON by its name or by its first character.
@@ -118,19 +120,18 @@ public struct ProjectFile {
         let reader = ProjectReader(
             path: source.path, spelling: isTemplate ? .cloudFormation : .api, evaluator: evaluator, findings: findings)
         let definition = reader.project(candidate.definition)
-        if let evaluator, let condition = candidate.resource?["Condition"], let words = condition.scalar?.text {
-            let call = TemplateCall(function: "Condition", argument: condition, node: condition)
-            if evaluator.condition(words, call) == false {
-                findings.add(
-                    .conditionDoesNotHold(
-                        candidate.identifier ?? "", words, at: condition.span(in: source.path)))
-            }
+        if let evaluator, let condition = candidate.resource?["Condition"], let words = condition.scalar?.text,
+            Self.isDeployed(candidate, evaluator) == false
+        {
+            findings.add(
+                .conditionDoesNotHold(candidate.identifier ?? "", words, at: condition.span(in: source.path)))
         }
         if findings.isRejected { throw .invalid(findings.sorted, in: source) }
         if let evaluator { try checkNames(parameters, evaluator) }
         return Selection(
             definition: definition,
             identifier: candidate.key.map { Placed(candidate.identifier ?? "", $0.span(in: source.path)) },
+            secretParameters: secretParameters(parameters, evaluator),
             diagnostics: findings.sorted)
     }
 
@@ -142,20 +143,52 @@ public struct ProjectFile {
             Template(root: root, path: source.path), parameters: parameters, facts: facts, findings: findings)
     }
 
+    private func secretParameters(
+        _ parameters: [ProjectParameter], _ evaluator: TemplateEvaluator?
+    ) -> [ProjectParameter] {
+        guard let evaluator else { return [] }
+        return evaluator.template.secretParameters.compactMap { name in
+            let value = parameters.last { $0.name == name }?.value ?? evaluator.secrets[name]
+            return value.map { ProjectParameter(name: name, value: $0) }
+        }
+    }
+
+    /// Whether a stack would have the project; nil where that cannot be said.
+    private static func isDeployed(_ candidate: Candidate, _ evaluator: TemplateEvaluator) -> Bool? {
+        guard let condition = candidate.resource?["Condition"], let words = condition.scalar?.text else { return true }
+        return evaluator.condition(words, TemplateCall(function: "Condition", argument: condition, node: condition))
+    }
+
     private func choose(
         _ name: String?, _ parameters: [ProjectParameter], _ facts: StackFacts
     ) throws(ProjectsError) -> Candidate {
-        guard let name else {
-            guard candidates.count > 1 else { return candidates[0] }
-            throw .severalProjects(names(parameters, facts), in: source.path)
+        if let name, let candidate = candidates.first(where: { $0.identifier == name }) { return candidate }
+        var chosen = candidates
+        if let name { chosen = chosen.filter { self.name(of: $0, parameters, facts) == name } }
+        guard !chosen.isEmpty else {
+            throw .noSuchProject(name ?? "", names(candidates, parameters, facts), in: source.path)
         }
-        for candidate in candidates where candidate.identifier == name { return candidate }
-        for candidate in candidates where self.name(of: candidate, parameters, facts) == name { return candidate }
-        throw .noSuchProject(name, names(parameters, facts), in: source.path)
+        if chosen.count > 1, let evaluator = evaluator(parameters, facts, Findings()) {
+            let deployed = chosen.filter { Self.isDeployed($0, evaluator) != false }
+            if !deployed.isEmpty { chosen = deployed }
+        }
+        if chosen.count == 1 { return chosen[0] }
+        let names = names(chosen, parameters, facts)
+        if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            throw .invalid(twins(twice, parameters, facts), in: source)
+        }
+        throw .severalProjects(names, in: source.path)
     }
 
-    private func names(_ parameters: [ProjectParameter], _ facts: StackFacts) -> [String] {
-        candidates.compactMap { $0.identifier ?? name(of: $0, parameters, facts) }
+    private func names(_ list: [Candidate], _ parameters: [ProjectParameter], _ facts: StackFacts) -> [String] {
+        list.compactMap { $0.identifier ?? name(of: $0, parameters, facts) }
+    }
+
+    private func twins(_ name: String, _ parameters: [ProjectParameter], _ facts: StackFacts) -> [Diagnostic] {
+        let spans = candidates.filter { self.name(of: $0, parameters, facts) == name }.compactMap {
+            $0.definition[isTemplate ? "Name" : "name"]?.span(in: source.path)
+        }
+        return spans.dropFirst().map { .projectTwice(name, first: spans[0], at: $0) }
     }
 
     /// A project's name; what is wrong with it is told when the project is chosen.
@@ -178,10 +211,8 @@ public struct ProjectFile {
 }
 
 extension Diagnostic {
-    /// CodeBuild never reads these files, so it says nothing to them.
-    fileprivate var withoutVerdict: Diagnostic {
-        var diagnostic = self
-        diagnostic.codeBuild = nil
+    fileprivate var ofProjectFile: Diagnostic {
+        var diagnostic = withoutVerdict
         if rule == YAMLRule.nestingTooDeep.rawValue || rule == YAMLRule.fileTooLarge.rawValue { diagnostic.hints = [] }
         return diagnostic
     }

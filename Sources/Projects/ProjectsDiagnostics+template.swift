@@ -44,11 +44,22 @@ extension Diagnostic {
     }
 
     static func parameterNotAllowed(
-        _ name: String, _ value: String, _ allowed: [String], at span: SourceSpan?
+        _ name: String, _ fault: TemplateParameter.Fault, at span: SourceSpan?
     ) -> Diagnostic {
         .project(
-            .parameter, .error, "parameter `\(name)` cannot be `\(DisplayText.escaped(value))`", at: span,
-            hints: ["allowed: " + allowed.prefix(20).map(DisplayText.escaped).joined(separator: ", ")])
+            .parameter, .error, "parameter `\(name)` \(fault.words)", at: span,
+            hints: fault.hint.map { [$0] } ?? [])
+    }
+
+    static func patternNotChecked(_ name: String, _ reason: String, at span: SourceSpan?) -> Diagnostic {
+        .project(
+            .parameter, .warning, "the pattern of parameter `\(name)` is not checked here: \(reason)", at: span)
+    }
+
+    static func dynamicReference(at span: SourceSpan) -> Diagnostic {
+        .project(
+            .standIn, .warning, "`{{resolve:…}}` is replaced only in a deployed stack; here it stays as it is written",
+            at: span, hints: ["a variable whose whole value it is takes it from `--secret` or a store"])
     }
 
     static func unknownReference(_ name: String, known: [String], isSub: Bool, at span: SourceSpan) -> Diagnostic {

@@ -82,6 +82,12 @@ extension Diagnostic {
             hints: ["a name is a letter or digit, then letters, digits, `-` and `_`, 2 to 255 in all"])
     }
 
+    static func projectTwice(_ name: String, first: SourceSpan, at span: SourceSpan) -> Diagnostic {
+        .project(
+            .invalidValue, .error, "two projects are called `\(DisplayText.escaped(name))`", at: span,
+            related: [Related(message: "first here", span: first)])
+    }
+
     static func twice(_ name: String, _ value: String, first: SourceSpan, at span: SourceSpan) -> Diagnostic {
         .project(
             .invalidValue, .error, "`\(name)` `\(value)` stands twice", at: span,
@@ -127,9 +133,9 @@ extension Diagnostic {
 
     static func conditionDoesNotHold(_ name: String, _ condition: String, at span: SourceSpan) -> Diagnostic {
         .project(
-            .template, .warning,
-            "`\(name)` would not be deployed: its condition `\(DisplayText.escaped(condition))` does not hold", at: span
-        )
+            .template, .error,
+            "the stack has no `\(name)`: its condition `\(DisplayText.escaped(condition))` does not hold", at: span,
+            hints: ["conditions depend on parameters: `--parameter NAME=VALUE`"])
     }
 }
 

@@ -134,6 +134,50 @@ struct ProjectFileTests {
         }
     }
 
+    @Test("a NoEcho parameter shows nowhere, neither in settings nor in output nor on disk")
+    func noEcho() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write(
+                "source/t.yml",
+                """
+                Parameters: {Tok: {Type: String, NoEcho: true}}
+                Resources:
+                  Build:
+                    Type: AWS::CodeBuild::Project
+                    Properties:
+                      Source:
+                        Type: NO_SOURCE
+                        BuildSpec: !Sub |
+                          version: 0.2
+                          phases: {build: {commands: ['echo raw ${Tok} $URL', exit 3]}}
+                      Environment: {EnvironmentVariables: [{Name: URL, Value: !Sub 'https://u:${Tok}@h'}]}
+                """)
+            for words in [["config"], ["env"], ["run", "--dry-run"], ["run"]] {
+                let result = try drydock.run(words + ["--project", "t.yml", "--parameter", "Tok=hunter2xyz"])
+                let text = result.output + result.errors
+                #expect(text.contains("***") && !text.contains("hunter2"), "\(text)")
+            }
+            let found = try runTool("grep", ["-rl", "hunter2", tree.path("state").string])
+            #expect(found.status == 1, "\(found.output)")
+        }
+    }
+
+    @Test("a variable of an override shows the option it comes from")
+    func overrideOrigin() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases: {build: {commands: [ls]}}\n")
+            let result = try drydock(
+                "env", "--environment-variables-override", "name=A,value=1", "--environment-variables-override",
+                "name=B,value=2")
+            let lines = result.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+            #expect(
+                lines.suffix(2) == ["A 1 --environment-variables-override", "B 2 --environment-variables-override"])
+        }
+    }
+
     @Test("sources are fetched only when that is asked for")
     func fetching() throws {
         guard hasTool("git") else { return }

@@ -178,4 +178,33 @@ struct ProjectFileTests {
         #expect(failure("/").hasPrefix("cannot read the project file `/`: "))
         #expect(failure("/dev/zero") == "cannot read the project file `/dev/zero`: it is larger than 2 MiB")
     }
+
+    @Test("two projects of one name are an error with both places")
+    func twins() throws {
+        let text = """
+            [{"name": "dup", "source": {}},
+             {"name": "dup", "source": {}}, {"name": "other", "source": {}}]
+            """
+        for name in ["dup", nil] {
+            do {
+                _ = try Reading.select(text, name)
+                Issue.record("one was taken")
+            } catch {
+                #expect(error.diagnostics.map(\.message) == ["two projects are called `dup`"])
+                #expect(error.diagnostics.first?.span?.start.line == 2)
+                #expect(error.diagnostics.first?.related.first?.span.start.line == 1)
+            }
+        }
+        #expect(try Reading.select(text, "other").definition.name?.value == "other")
+    }
+
+    @Test(
+        "an item that is no map is one finding",
+        arguments: [
+            #""environment": {"environmentVariables": ["x"]}"#, #""secondarySources": ["x"]"#,
+            #""secondaryArtifacts": [1]"#, #""secondarySourceVersions": [null]"#,
+        ])
+    func items(member: String) {
+        #expect(Reading.findings("{\"name\": \"pp\", \(member)}").count == 1)
+    }
 }

@@ -174,20 +174,6 @@ struct TemplateTests {
             ])
     }
 
-    @Test("a project whose condition does not hold is built all the same, with a warning")
-    func condition() {
-        let text = """
-            Conditions: {Never: !Equals [a, b]}
-            Resources:
-              A: {Type: AWS::CodeBuild::Project, Condition: Never, Properties: {Source: {Type: S3}}}
-            """
-        #expect(
-            Reading.findings(text, as: "t.yml")
-                == ["3:49 warning `A` would not be deployed: its condition `Never` does not hold"])
-    }
-
-    // MARK: Hostile input
-
     @Test("cycles of conditions and of names end in an error")
     func cycles() {
         let conditions = """
@@ -238,5 +224,140 @@ struct TemplateTests {
         #expect(throws: ProjectsError.self) {
             try ProjectFile(SourceText(path: "p.json", bytes: Array("{\"name\": \"".utf8) + [0xFF, 0x22, 0x7D]))
         }
+    }
+
+    // MARK: Parameters
+
+    /// A template with one project whose variable `V` has the value of a parameter `P` of the given definition.
+    private func constrained(_ definition: String) -> String {
+        """
+        Parameters:
+          P: \(definition)
+        Resources:
+          Build:
+            Type: AWS::CodeBuild::Project
+            Properties:
+              Environment: {EnvironmentVariables: [{Name: V, Value: !Join ['', [!Ref P]]}]}
+        """
+    }
+
+    @Test(
+        "a parameter's value is held to what the template says of it",
+        arguments: [
+            ("{Type: Number}", "x", "parameter `P` must be a number, not `x`"),
+            ("{Type: Number, MinValue: 5}", "4", "parameter `P` must be at least 5"),
+            ("{Type: Number, MaxValue: 5.5}", "6", "parameter `P` must be at most 5.5"),
+            ("{Type: String, MinLength: 3}", "ab", "parameter `P` must have at least 3 characters"),
+            ("{Type: String, MaxLength: 1}", "ab", "parameter `P` must have at most 1 characters"),
+            ("{Type: String, AllowedPattern: '[a-z]+'}", "a1", "parameter `P` cannot be `a1`"),
+            ("{Type: String, NoEcho: true, AllowedPattern: '[a-z]+'}", "a1", "parameter `P` cannot be what was given"),
+        ])
+    func constraints(definition: String, value: String, message: String) throws {
+        #expect(
+            Reading.findings(constrained(definition), as: "t.yml", parameters: ["P=\(value)"]) == [
+                "2:3 error \(message)"
+            ])
+    }
+
+    @Test("a value that is right passes, lists item by item; a pattern that is not understood is a warning")
+    func constraintsMet() throws {
+        func findings(_ definition: String, _ value: String) -> [String] {
+            Reading.findings(constrained(definition), as: "t.yml", parameters: ["P=\(value)"])
+        }
+        #expect(findings("{Type: Number, MinValue: -1, MaxValue: 5}", "-0.5") == [])
+        #expect(findings("{Type: String, AllowedPattern: 'a|b'}", "b") == [])
+        #expect(findings("{Type: String, AllowedPattern: '(?=a)a'}", "b").first?.contains("not checked here") == true)
+        let text = constrained("{Type: List<Number>, ConstraintDescription: only whole numbers}")
+            .replacing("!Join ['', [!Ref P]]", with: "!Join ['', !Ref P]")
+        #expect(Reading.findings(text, as: "t.yml", parameters: ["P=1, 2"]) == [])
+        do {
+            _ = try Reading.select(text, as: "t.yml", parameters: ["P=1,x"])
+            Issue.record("it was taken")
+        } catch { #expect(error.diagnostics.first?.hints == ["only whole numbers"]) }
+    }
+
+    @Test("what is made of a NoEcho parameter is secret, also through other names")
+    func secrets() throws {
+        let text = """
+            Parameters:
+              Tok: {Type: String, NoEcho: true, Default: hunter2}
+              Unused: {Type: String, NoEcho: true, Default: none}
+              Open: {Type: String, Default: open}
+            Resources:
+              Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub 'b-${Tok}'}}
+              Build:
+                Type: AWS::CodeBuild::Project
+                Properties:
+                  Environment:
+                    EnvironmentVariables:
+                      - {Name: A, Value: !Ref Tok}
+                      - {Name: B, Value: !Sub 'x-${Tok}-y'}
+                      - {Name: C, Value: !Ref Bucket}
+                      - {Name: D, Value: !Ref Bucket}
+                      - {Name: E, Value: !Ref Open}
+            """
+        let selection = try Reading.select(text, as: "t.yml")
+        #expect(selection.definition.environment.variables.map(\.isSecret) == [true, true, true, true, false])
+        #expect(selection.secretParameters.map(\.name) == ["Tok"])
+    }
+
+    // MARK: Projects of a template
+
+    private let conditional = """
+        Parameters: {Stage: {Type: String, Default: dev}}
+        Conditions:
+          IsProd: !Equals [!Ref Stage, prod]
+          IsDev: !Not [!Condition IsProd]
+        Resources:
+          One: {Type: AWS::CodeBuild::Project, Condition: IsProd, Properties: {Name: same}}
+          Two: {Type: AWS::CodeBuild::Project, Condition: IsDev, Properties: {Name: same}}
+        """
+
+    @Test("a project whose condition does not hold is an error, and does not count beside others")
+    func conditionalProjects() throws {
+        #expect(try Reading.select(conditional, as: "t.yml").identifier?.value == "Two")
+        #expect(try Reading.select(conditional, "same", as: "t.yml").identifier?.value == "Two")
+        #expect(
+            try Reading.select(conditional, "same", as: "t.yml", parameters: ["Stage=prod"]).identifier?.value == "One")
+        #expect(
+            Reading.findings(conditional, "One", as: "t.yml") == [
+                "6:51 error the stack has no `One`: its condition `IsProd` does not hold"
+            ])
+    }
+
+    @Test("a name that is wrong adds no stand-in")
+    func wrongName() {
+        let text = template("!Ref Bucket").replacing("data-${Stage}", with: "data-${Bucket}")
+        #expect(Reading.findings(text, as: "t.yml").allSatisfy { $0.contains(" error ") })
+        #expect(
+            Reading.findings(template("!Ref Bucket"), as: "t.yml", parameters: ["Stage=x"]).allSatisfy {
+                $0.contains(" error ")
+            })
+    }
+
+    @Test(
+        "a variable that refers to a stored value is one of that store",
+        arguments: [
+            ("{{resolve:ssm:/ci/token:3}}", "V=/ci/token:3 PARAMETER_STORE"),
+            ("{{resolve:ssm-secure:token}}", "V=token PARAMETER_STORE"),
+            ("{{resolve:secretsmanager:app/db}}", "V=app/db SECRETS_MANAGER"),
+            ("{{resolve:secretsmanager:app/db:SecretString:password}}", "V=app/db:password SECRETS_MANAGER"),
+            ("{{resolve:secretsmanager:db:SecretString:pw::id}}", "V=db:pw::id SECRETS_MANAGER"),
+            (
+                "{{resolve:secretsmanager:arn:aws:secretsmanager:eu-west-1:1:secret:db:SecretString:pw}}",
+                "V=arn:aws:secretsmanager:eu-west-1:1:secret:db:pw SECRETS_MANAGER"
+            ),
+        ])
+    func dynamicReferences(value: String, variable: String) throws {
+        let selection = try Reading.select(template("'\(value)'"), as: "t.yml")
+        #expect(Reading.variables(selection) == [variable])
+        #expect(selection.diagnostics.isEmpty)
+    }
+
+    @Test("a reference within a text stays, with a warning")
+    func dynamicReferenceInText() throws {
+        let selection = try Reading.select(template("'x-{{resolve:ssm:/a}}'"), as: "t.yml")
+        #expect(Reading.variables(selection) == ["V=x-{{resolve:ssm:/a}}"])
+        #expect(selection.diagnostics.map(\.rule) == ["stand-in"])
     }
 }

@@ -33,7 +33,9 @@ public struct FileSecretStore: SecretStore {
         case .failure(let failure): return requests.map { _ in .failed(failure) }
         case .success(let table):
             return requests.map { request in
-                if request.currentName != request.reference, let entry = table[request.reference] { return .selected(entry.value, from: place(entry)) }
+                if request.currentName != request.reference, let entry = table[request.reference] {
+                    return .selected(entry.value, from: place(entry))
+                }
                 guard let name = request.currentName, let entry = table[name] else { return .unknown }
                 return .value(entry.value, from: place(entry))
             }

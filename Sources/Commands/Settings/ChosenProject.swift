@@ -25,6 +25,8 @@ struct ChosenProject: Sendable {
     private var hasNoSource = false
     private var notices: [String] = []
     private(set) var warnings: [Warning] = []
+    /// Parameters of a template that are not to be shown.
+    private(set) var secretParameters: [ProjectParameter] = []
 
     /// The project of the layers above it, with overrides; nil when there is neither.
     static func choose(
@@ -48,6 +50,7 @@ struct ChosenProject: Sendable {
                 let selection = try ProjectFile.load(reference.path).project(reference.name, parameters: parameters)
                 definition = selection.definition
                 chosen.name = definition.name ?? selection.identifier
+                chosen.secretParameters = selection.secretParameters
                 chosen.warnings = selection.diagnostics.map(Warning.init)
             }
             for (override, values) in overrides {
@@ -116,11 +119,14 @@ struct ChosenProject: Sendable {
             }
         }
         variables = definition.environment.variables.map { variable in
-            ProjectVariable(
+            var result = ProjectVariable(
                 name: variable.name.value, value: variable.value.value,
                 store: variable.kind == .parameterStore
                     ? .parameter : variable.kind == .secretsManager ? .secret : nil,
-                span: variable.name.span)
+                isSecret: variable.isSecret, span: variable.name.span)
+            // An option has no lines.
+            if variable.name.span.path.hasPrefix("--") { result.place = variable.name.span.path }
+            return result
         }
     }
 
@@ -141,9 +147,15 @@ struct ChosenProject: Sendable {
         return .project(name.span)
     }
 
+    /// What is masked wherever it shows.
+    var hidden: [EnvironmentVariable] {
+        secretParameters.map { EnvironmentVariable(name: $0.name, value: $0.value) }
+    }
+
     /// What options have no word for.
     func apply(to request: inout BuildRequest) {
         request.projectVariables = variables
+        request.hidden = hidden
         request.imageName = imageName
         request.encryptionKey = encryptionKey
         request.artifactName = artifactName

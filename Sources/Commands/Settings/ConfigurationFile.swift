@@ -71,7 +71,11 @@ private struct ConfigurationReader {
         findings = document.diagnostics.map(\.withoutVerdict).map { finding in
             var finding = finding
             // Of equal keys one would be lost without a word.
-            if finding.rule == YAMLRule.duplicateKey.rawValue { finding.severity = .error }
+            if finding.rule == YAMLRule.duplicateKey.rawValue {
+                finding.severity = .error
+                finding.message = finding.message.split(separator: ";").first.map(String.init) ?? finding.message
+                finding.related = finding.related.map { Diagnostic.Related(message: "first here", span: $0.span) }
+            }
             return finding
         }
         guard let root = document.root, !root.isNull else { return }
@@ -144,14 +148,5 @@ private struct ConfigurationReader {
         }
         findings.append(.wrongSetting(option.name, nil, SettingKeys.expected(option), at: span(node)))
         return []
-    }
-}
-
-extension Diagnostic {
-    /// CodeBuild never reads these files.
-    var withoutVerdict: Diagnostic {
-        var diagnostic = self
-        diagnostic.codeBuild = nil
-        return diagnostic
     }
 }

@@ -71,7 +71,7 @@ extension ProjectReader {
     }
 
     func sourceVersions(_ member: Member) -> [ProjectDefinition.SourceVersion] {
-        items(member, atMost: 12).compactMap { item in
+        maps(member, atMost: 12).compactMap { item in
             var identifier: Placed<String>?
             var version: Placed<String>?
             for member in members(
@@ -199,7 +199,7 @@ extension ProjectReader {
                 "certificate": "the build trusts what its root file system trusts",
                 "registryCredential": "images are not pulled from a registry",
                 "fleet": "the build runs on this machine", "dockerServer": "there is no docker server",
-                "computeConfiguration": "the build is not limited; `--memory` and `--cpus` limit it",
+                "computeConfiguration": "`--memory` and `--cpus` limit the build, and so does a compute type",
                 "hostKernel": "the build runs on this machine's kernel",
             ]
             if let reason = reasons[member.name] { ignore(member, in: section, reason) }
@@ -213,7 +213,8 @@ extension ProjectReader {
 
     func variables(_ member: Member) -> [ProjectDefinition.Variable] {
         var variables: [ProjectDefinition.Variable] = []
-        for item in items(member, atMost: Int.max) {
+        for item in maps(member, atMost: Int.max) {
+            var isSecret = false
             var name: Placed<String>?
             var value: Placed<String>?
             var kind = ProjectDefinition.Variable.Kind.plaintext
@@ -228,18 +229,28 @@ extension ProjectReader {
                         continue
                     }
                     value = Placed(scalar.text, span(member.value))
+                    isSecret = member.isSecret
                 }
             }
             guard let name, !name.value.utf8.contains(UInt8(ascii: "=")), !name.value.utf8.contains(0) else {
                 reject(.variableWithoutName(written("name"), at: firstLine(item)))
                 continue
             }
+            if kind == .plaintext, evaluator != nil, let placed = value {
+                if let reference = DynamicReference(placed.value) {
+                    kind = reference.kind
+                    value?.value = reference.reference
+                } else if DynamicReference.occurs(in: placed.value) {
+                    warn(.dynamicReference(at: placed.span))
+                }
+            }
             if let other = variables.firstIndex(where: { $0.name.value == name.value }) {
                 warn(.variableTwice(name.value, first: variables[other].name.span, at: name.span))
                 variables.remove(at: other)
             }
             variables.append(
-                ProjectDefinition.Variable(name: name, value: value ?? Placed("", name.span), kind: kind))
+                ProjectDefinition.Variable(
+                    name: name, value: value ?? Placed("", name.span), kind: kind, isSecret: isSecret))
         }
         return variables
     }

@@ -50,13 +50,13 @@ extension ProjectReader {
             }
         case "source": definition.source = source(member.value, isSecondary: false)
         case "secondarySources":
-            definition.secondarySources = items(member, atMost: 12).map { source($0, isSecondary: true) }
+            definition.secondarySources = maps(member, atMost: 12).map { source($0, isSecondary: true) }
             checkUnique(definition.secondarySources.compactMap(\.identifier), "sourceIdentifier")
         case "sourceVersion": definition.sourceVersion = text(member)
         case "secondarySourceVersions": definition.secondarySourceVersions = sourceVersions(member)
         case "artifacts": definition.artifacts = artifacts(member.value, isSecondary: false)
         case "secondaryArtifacts":
-            definition.secondaryArtifacts = items(member, atMost: 12).map { artifacts($0, isSecondary: true) }
+            definition.secondaryArtifacts = maps(member, atMost: 12).map { artifacts($0, isSecondary: true) }
             checkUnique(definition.secondaryArtifacts.compactMap(\.identifier), "artifactIdentifier")
         case "environment": environment(member.value, into: &definition.environment)
         case "timeoutInMinutes": definition.timeoutMinutes = integer(member, in: 5...2160)

@@ -25,6 +25,8 @@ struct ProjectReader {
         var key: Node
         /// Functions are worked out; its children are as they were written.
         var value: Node
+        /// Whether it was made of a parameter that is not to be shown.
+        var isSecret = false
     }
 
     /// A member's name as the file writes it.
@@ -58,10 +60,12 @@ struct ProjectReader {
                 warn(.unknownMember(key, in: section, known: known.map(written), at: span(entry.key)))
                 continue
             }
+            let reads = evaluator?.secretReads
             let isRead = evaluator == nil || !unread.contains(name)
             guard let value = isRead ? resolve(entry.value) : evaluator?.resolveQuietly(entry.value), !value.isNull
             else { continue }
-            members.append(Member(name: name, key: entry.key, value: value))
+            members.append(
+                Member(name: name, key: entry.key, value: value, isSecret: evaluator?.secretReads != reads))
         }
         return members
     }
@@ -76,7 +80,13 @@ struct ProjectReader {
             reject(.wrongType("`\(written(member.name))`", "text", member.value, at: span(member.value)))
             return nil
         }
+        warnOfReference(in: scalar.text, at: member.value)
         return scalar.text.isEmpty ? nil : Placed(scalar.text, span(member.value))
+    }
+
+    /// A template's reference to a stored value that stays one here.
+    func warnOfReference(in text: String, at node: Node) {
+        if evaluator != nil, DynamicReference.occurs(in: text) { warn(.dynamicReference(at: span(node))) }
     }
 
     func boolean(_ member: Member) -> Placed<Bool>? {
@@ -126,6 +136,15 @@ struct ProjectReader {
             reject(.tooMany(written(member.name), values.count, maximum, at: span(member.key)))
         }
         return values
+    }
+
+    /// The items of a list of maps; others are said once, and left out.
+    func maps(_ member: Member, atMost maximum: Int) -> [Node] {
+        items(member, atMost: maximum).filter { item in
+            if item.entries != nil { return true }
+            reject(.wrongType("an item of `\(written(member.name))`", "a map", item, at: span(item)))
+            return false
+        }
     }
 
     // MARK: Findings

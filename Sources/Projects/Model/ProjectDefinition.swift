@@ -110,11 +110,14 @@ public struct ProjectDefinition: Sendable, Equatable {
         public var name: Placed<String>
         public var value: Placed<String>
         public var kind: Kind
+        /// Whether the value was made of a template's parameter that is not to be shown.
+        public var isSecret: Bool
 
-        public init(name: Placed<String>, value: Placed<String>, kind: Kind) {
+        public init(name: Placed<String>, value: Placed<String>, kind: Kind, isSecret: Bool = false) {
             self.name = name
             self.value = value
             self.kind = kind
+            self.isSecret = isSecret
         }
 
         /// `EnvironmentVariableType`.

@@ -51,6 +51,13 @@ struct Template {
         root["Resources"]?.entries != nil || root["AWSTemplateFormatVersion"] != nil
     }
 
+    /// The names of parameters that are not to be shown.
+    var secretParameters: [String] {
+        root["Parameters"]?.entries?.compactMap { entry in
+            entry.key.scalar.flatMap { TemplateParameter($0.text, entry.value).isSecret ? $0.text : nil }
+        } ?? []
+    }
+
     func parameter(_ name: String) -> Node? { root["Parameters"]?[name] }
     func resource(_ name: String) -> Node? { root["Resources"]?[name] }
     func condition(_ name: String) -> Node? { root["Conditions"]?[name] }

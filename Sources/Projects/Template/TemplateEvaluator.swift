@@ -13,10 +13,14 @@ final class TemplateEvaluator {
     private let given: [String: String]
     /// The values that were asked for, of those given.
     private(set) var usedNames: Set<String> = []
-    private var names: [String: String] = [:]
+    private var names: [String: (value: String, isSecret: Bool)] = [:]
+    /// Values of parameters that are not to be shown, by name, as far as they were asked for.
+    private(set) var secrets: [String: String] = [:]
+    /// How often one was asked for: it tells whether a value was made with one.
+    private(set) var secretReads = 0
     /// Resources and conditions that are being worked out: one that leads back to itself is a cycle.
     private var open: [String] = []
-    private var conditions: [String: Bool] = [:]
+    var conditions: [String: Bool] = [:]
     /// Bytes of text that functions may still make.
     private var budget = 16 << 20
 
@@ -117,19 +121,10 @@ final class TemplateEvaluator {
 
     private func reference(_ name: String, _ call: TemplateCall) -> Node? {
         if name == "AWS::NoValue" { return nil }
-        if let value = givenValue(name) ?? facts.pseudoParameter(name) {
-            if let parameter = template.parameter(name) { return check(value, of: name, parameter, call) }
-            return make(value, call)
-        }
+        if let node = template.parameter(name) { return parameter(TemplateParameter(name, node), call) }
+        if let value = givenValue(name) ?? facts.pseudoParameter(name) { return make(value, call) }
         if name == "AWS::NotificationARNs" {
             return Node(content: .list([]), start: call.node.start, end: call.node.end)
-        }
-        if let parameter = template.parameter(name) {
-            guard let standard = parameter["Default"], let value = standard.scalar?.text else {
-                reject(.parameterMissing(name, at: keySpan(name, of: "Parameters"), usedAt: span(call.node)))
-                return nil
-            }
-            return check(value, of: name, parameter, call)
         }
         guard let resource = template.resource(name) else {
             let known = template.keys("Parameters") + template.keys("Resources") + StackFacts.pseudoParameters
@@ -145,26 +140,40 @@ final class TemplateEvaluator {
         return value
     }
 
-    private func check(_ value: String, of name: String, _ parameter: Node, _ call: TemplateCall) -> Node? {
-        let allowed = parameter["AllowedValues"]?.items?.compactMap { $0.scalar?.text } ?? []
-        guard allowed.isEmpty || allowed.contains(value) else {
-            reject(.parameterNotAllowed(name, value, allowed, at: keySpan(name, of: "Parameters")))
+    private func parameter(_ parameter: TemplateParameter, _ call: TemplateCall) -> Node? {
+        let name = parameter.name
+        let place = keySpan(name, of: "Parameters")
+        let own = givenValue(name)
+        guard let value = own ?? parameter.standard else {
+            reject(.parameterMissing(name, at: place, usedAt: span(call.node)))
             return nil
         }
-        let type = parameter["Type"]?.scalar?.text ?? "String"
-        if type.hasPrefix("AWS::SSM::Parameter::Value"), given[name] == nil {
+        if parameter.isSecret {
+            secretReads += 1
+            secrets[name] = value
+        }
+        if parameter.isStored, own == nil {
             return make(standIn(value, call, words: "a stored parameter", name: name), call)
         }
-        guard type == "CommaDelimitedList" || type.hasPrefix("List<") else { return make(value, call) }
-        let items = value.split(separator: ",").compactMap { item in
-            make(String(item.drop { $0 == " " }), call)
+        switch parameter.judge(value) {
+        case .allowed: break
+        case .patternNotRead(let reason): findings.add(.patternNotChecked(name, reason, at: place))
+        case .refused(let fault):
+            reject(.parameterNotAllowed(name, fault, at: place))
+            return nil
         }
+        guard parameter.isList else { return make(value, call) }
+        let items = TemplateParameter.items(value).compactMap { make($0, call) }
         return Node(content: .list(items), start: call.node.start, end: call.node.end)
     }
 
     /// What `Ref` gives for a resource: the name that the template sets, or the logical id in its place.
     private func physicalName(_ name: String, _ resource: Node, _ call: TemplateCall) -> String? {
-        if let known = names[name] { return known }
+        if let known = names[name] {
+            if known.isSecret { secretReads += 1 }
+            return known.value
+        }
+        let reads = secretReads
         guard enter("resource \(name)", call) else { return nil }
         defer { open.removeLast() }
         var result: String?
@@ -172,9 +181,11 @@ final class TemplateEvaluator {
             let node = resource["Properties"]?[property]
         {
             result = text(of: node, in: call)
+            // What is wrong with the name has been said; a stand-in would be one word more.
+            if result == nil, findings.isRejected { return nil }
         }
         let value = result ?? standIn(name, call, words: "the name of a resource")
-        names[name] = value
+        names[name] = (value, secretReads > reads)
         return value
     }
 
@@ -347,60 +358,5 @@ final class TemplateEvaluator {
         }
         let items = SplitText.split(text, at: separator).compactMap { make($0, call) }
         return Node(content: .list(items), start: call.node.start, end: call.node.end)
-    }
-
-    // MARK: Conditions
-
-    /// Whether a condition of the template holds; nil when that cannot be said.
-    func condition(_ name: String, _ call: TemplateCall) -> Bool? {
-        if let known = conditions[name] { return known }
-        guard let node = template.condition(name) else {
-            reject(.unknownCondition(name, known: template.keys("Conditions"), at: span(call.node)))
-            return nil
-        }
-        guard enter("condition \(name)", call) else { return nil }
-        defer { leave() }
-        let result = isTrue(node)
-        if let result { conditions[name] = result }
-        return result
-    }
-
-    /// Source: "Condition functions", AWS CloudFormation User Guide.
-    private func isTrue(_ node: Node) -> Bool? {
-        // `{"Condition": "Name"}` is a call only here.
-        var call = TemplateCall(node)
-        if call == nil, let entry = node.entries?.first, node.entries?.count == 1, entry.key.scalar?.text == "Condition"
-        {
-            var inner = entry.value
-            inner.tag = "!Condition"
-            call = TemplateCall(inner)
-        }
-        guard let call else {
-            reject(.notACondition(at: span(node)))
-            return nil
-        }
-        switch call.function {
-        case "Condition":
-            guard let name = call.argument.scalar?.text else { break }
-            return condition(name, call)
-        case "Equals":
-            guard let arguments = arguments(call, 2...2), let left = text(of: arguments[0], in: call),
-                let right = text(of: arguments[1], in: call)
-            else { return nil }
-            return left == right
-        case "Not":
-            return arguments(call, 1...1).flatMap { isTrue($0[0]) }.map { !$0 }
-        case "And", "Or":
-            guard let arguments = arguments(call, 2...10) else { return nil }
-            var holds = call.function == "And"
-            for argument in arguments {
-                guard let value = isTrue(argument) else { return nil }
-                holds = call.function == "And" ? holds && value : holds || value
-            }
-            return holds
-        default: break
-        }
-        reject(.notACondition(at: span(node)))
-        return nil
     }
 }

@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import BuildEngine
+@testable import TextPatterns
 
 @Suite("Text pattern")
 struct TextPatternTests {

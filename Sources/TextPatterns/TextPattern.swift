@@ -8,15 +8,15 @@
 /// together, one character at a time (https://swtch.com/~rsc/regexp/regexp2.html).
 ///
 /// Left out of RE2's grammar: Unicode classes (`\p{Greek}`) and `\C`. Repetitions expand to at most 4,000 instructions.
-struct TextPattern: Sendable {
+public struct TextPattern: Sendable {
     private let program: [Instruction]
 
     /// What makes a text no pattern, as one sentence.
-    struct Malformed: Error, Equatable {
-        let reason: String
+    public struct Malformed: Error, Equatable {
+        public let reason: String
     }
 
-    init(_ text: String) throws(Malformed) {
+    public init(_ text: String) throws(Malformed) {
         var parser = PatternParser(text)
         let tree = try parser.parse()
         var compiler = PatternCompiler()
@@ -26,7 +26,7 @@ struct TextPattern: Sendable {
     }
 
     /// Whether the pattern occurs anywhere in the text.
-    func occurs(in text: some Sequence<Unicode.Scalar>) -> Bool {
+    public func occurs(in text: some Sequence<Unicode.Scalar>) -> Bool {
         var run = Run(program: program)
         var previous: Unicode.Scalar?
         for scalar in text {
@@ -36,7 +36,7 @@ struct TextPattern: Sendable {
         return run.step(previous: previous, current: nil)
     }
 
-    func occurs(in text: String) -> Bool { occurs(in: text.unicodeScalars) }
+    public func occurs(in text: String) -> Bool { occurs(in: text.unicodeScalars) }
 
     enum Instruction: Sendable {
         case scalar(CharacterSet)
