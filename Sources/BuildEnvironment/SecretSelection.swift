@@ -2,16 +2,18 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import Diagnostics
-import Secrets
+public import Secrets
 import YAML
 
 /// Takes the value of a `json-key` out of a secret.
 ///
 /// Text is taken as it is, numbers and words as they are written, anything larger as JSON without blanks. CodeBuild does not
 /// say what it makes of those. No message quotes the secret, not even where it is no JSON.
-enum SecretSelection {
-    static func value(of key: String, in secret: SecretText, from provider: String) -> Result<SecretText, SecretFailure>
-    {
+public enum SecretSelection {
+    /// - Parameter provider: who gave the secret, for messages.
+    public static func value(
+        of key: String, in secret: SecretText, from provider: String
+    ) -> Result<SecretText, SecretFailure> {
         let source = SourceText(path: "secret", text: secret.exposed())
         guard let document = try? YAMLDocument(json: source), let root = document.root, root.entries != nil else {
             return .failure(

@@ -53,7 +53,7 @@ public struct CommandSecretStore: SecretStore {
         do throws(ProcessError) {
             result = try HostProcess.run(
                 "/bin/sh", arguments: ["-c", script, "sh", name],
-                environment: environment.map { "\($0.key)=\($0.value)" }, outputLimit: FileSecretStore.maximumBytes
+                environment: environment.map { "\($0.key)=\($0.value)" }, outputLimit: SecretFile.maximumBytes
             ) {
                 isLate = MonotonicTime.now() >= limit
                 return isLate || isCancelled()

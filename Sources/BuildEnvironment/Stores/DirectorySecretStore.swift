@@ -42,7 +42,7 @@ public struct DirectorySecretStore: SecretStore {
                 let file = try directory.open(place, flags: O_RDONLY | O_NONBLOCK)
                 defer { try? file.close() }
                 guard try FileStatus(of: file, path: place).kind == .regular else { continue }
-                var bytes = try FileContents.read(file, path: place, limit: FileSecretStore.maximumBytes)
+                var bytes = try FileContents.read(file, path: place, limit: SecretFile.maximumBytes)
                 if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
                 if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
                 return .value(SecretText(bytes: bytes), from: "dir:\(displayed)")

@@ -6,16 +6,12 @@ internal import Files
 internal import Glibc
 public import Secrets
 public import SystemPackage
-internal import YAML
 
 /// `file:PATH`: a file that maps names of parameters and secrets to values: JSON, YAML, or a `NAME=VALUE` a line.
 ///
 /// A value that is a map or a list is what a secret of JSON would be, for references with a `json-key`. A whole reference
 /// may stand as a name too, and counts before the name alone: so a version that is not the current one can be had.
 public struct FileSecretStore: SecretStore {
-    /// Files above this size are refused: no set of secrets is that large.
-    static let maximumBytes = 4 << 20
-
     private let path: FilePath
     /// Who may own the file, besides root.
     private let user: UInt32
@@ -59,12 +55,16 @@ public struct FileSecretStore: SecretStore {
             defer { try? file.close() }
             let status = try FileStatus(of: file, path: path)
             if let refusal = refusal(status) { return .failure(refusal) }
-            bytes = try FileContents.read(file, path: path, limit: Self.maximumBytes, regularOnly: false)
+            bytes = try FileContents.read(file, path: path, limit: SecretFile.maximumBytes, regularOnly: false)
         } catch {
             let reason = (error as? FilesError)?.underlying?.words ?? (error as? Errno)?.words ?? "\(error)"
             return .failure(SecretFailure("the store `\(name)` cannot be read: \(reason)"))
         }
-        return parse(bytes)
+        return SecretFile.parse(bytes, path: path, subject: "the store `\(name)`").map { entries in
+            entries.reduce(into: [:]) { table, entry in
+                if let value = entry.value { table[entry.name] = Entry(value: value, line: entry.line) }
+            }
+        }
     }
 
     private func refusal(_ status: FileStatus) -> SecretFailure? {
@@ -81,52 +81,5 @@ public struct FileSecretStore: SecretStore {
                 hints: ["`chmod 600 \(path.displayed)` makes it yours alone"])
         }
         return nil
-    }
-
-    private func parse(_ bytes: [UInt8]) -> Result<[String: Entry], SecretFailure> {
-        let source = SourceText(path: path.displayed, bytes: bytes)
-        let first = bytes.first { !" \t\r\n".utf8.contains($0) }
-        switch path.extension?.lowercased() {
-        case "json": return parseTree(source, isJSON: true)
-        case "yml", "yaml": return parseTree(source, isJSON: false)
-        case _ where first == UInt8(ascii: "{"): return parseTree(source, isJSON: true)
-        default: return parseLines(bytes)
-        }
-    }
-
-    /// No message shows the file's lines: they may hold a secret.
-    private func parseTree(_ source: SourceText, isJSON: Bool) -> Result<[String: Entry], SecretFailure> {
-        let kind = isJSON ? "JSON" : "YAML"
-        let document: YAMLDocument
-        do throws(YAMLError) {
-            document = try isJSON ? YAMLDocument(json: source) : YAMLDocument(source)
-        } catch {
-            let line = error.diagnostic.span.map { ":\($0.start.line):\($0.start.column)" } ?? ""
-            return .failure(SecretFailure("the store `\(name)` is not valid \(kind), at `\(path.displayed)\(line)`"))
-        }
-        guard let root = document.root, !root.isNull else { return .success([:]) }
-        guard let entries = root.entries else {
-            return .failure(
-                SecretFailure("the store `\(name)` is no map of names to values", hints: ["write `name: value` lines"]))
-        }
-        var table: [String: Entry] = [:]
-        for entry in entries {
-            guard let key = entry.key.scalar?.text, !entry.value.isNull else { continue }
-            let text = entry.value.scalar?.text ?? SecretSelection.compact(entry.value)
-            table[key] = Entry(value: SecretText(text), line: entry.key.start.line)
-        }
-        return .success(table)
-    }
-
-    private func parseLines(_ bytes: [UInt8]) -> Result<[String: Entry], SecretFailure> {
-        let file = EnvironmentFile.parse(bytes, path: path.displayed, names: .references)
-        if let error = file.diagnostics.first(where: { $0.severity == .error }) {
-            let place = error.span.map { ", at `\(path.displayed):\($0.start.line):\($0.start.column)`" } ?? ""
-            return .failure(SecretFailure("the store `\(name)` cannot be read: \(error.message)\(place)"))
-        }
-        return .success(
-            file.variables.reduce(into: [:]) { table, entry in
-                table[entry.name] = Entry(value: SecretText(entry.value), line: entry.span.start.line)
-            })
     }
 }
