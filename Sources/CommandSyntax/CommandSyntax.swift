@@ -133,7 +133,7 @@ private struct WordReader {
 
     private mutating func addOperand(_ word: String) throws(CommandSyntaxError) {
         guard let operands = syntax.operands, parsed.operands.count < operands.count.upperBound else {
-            throw .extraOperand(word)
+            throw syntax.operands?.refusal.map(CommandSyntaxError.refused) ?? .extraOperand(word)
         }
         parsed.operands.append(word)
     }

@@ -46,6 +46,10 @@ public struct CommandSyntaxError: Error, Equatable {
 
     static func extraOperand(_ word: String) -> CommandSyntaxError { wrong("`\(word)` is a word too many") }
 
+    static func refused(_ refusal: Operands.Refusal) -> CommandSyntaxError {
+        wrong(refusal.message, hints: refusal.hints)
+    }
+
     /// A command that only holds others was given without one, or with a word that names none.
     public static func unknownCommand(_ word: String?, of command: String, known: [String]) -> CommandSyntaxError {
         let list = known.map { "`\($0)`" }.joined(separator: ", ")

@@ -92,16 +92,30 @@ public struct Operands: Sendable, Equatable {
     public var count: ClosedRange<Int>
     public var words: [String]
     public var completion: Completion
+    /// What is said of a word too many, which then is not shown; nil shows it.
+    public var refusal: Refusal?
 
     public init(
         _ name: String, help: String, count: ClosedRange<Int> = 0...1, words: [String] = [],
-        completion: Completion = .nothing
+        completion: Completion = .nothing, refusal: Refusal? = nil
     ) {
         self.name = name
         self.help = help
         self.count = count
         self.words = words
         self.completion = completion
+        self.refusal = refusal
+    }
+
+    /// One sentence, and what to do instead.
+    public struct Refusal: Sendable, Equatable {
+        public var message: String
+        public var hints: [String]
+
+        public init(_ message: String, hints: [String]) {
+            self.message = message
+            self.hints = hints
+        }
     }
 
     /// Any number of them.
