@@ -89,8 +89,8 @@ let package = Package(
             dependencies: [
                 "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
-                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "Secrets", "Watch",
-                "Wire", "YAML", systemPackage,
+                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "SecretVault", "Secrets",
+                "Watch", "Wire", "YAML", systemPackage,
             ]),
 
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file

@@ -60,6 +60,14 @@ struct ManualCommand: Action {
         "FILES",
         [
             ("buildspec.yml", "What to build, in the directory of the source."),
+            (
+                "~/.local/share/drydock/secrets.vault",
+                "Your parameters and secrets, encrypted, unless XDG_DATA_HOME names another place."
+            ),
+            (
+                "~/.config/drydock/secrets.key",
+                "Their key, unless XDG_CONFIG_HOME names another place or DRYDOCK_SECRETS_KEY another file."
+            ),
             ("/var/lib/drydock", "Records, logs and events of root's builds."),
             ("~/.local/state/drydock", "The same of a user's builds, unless XDG_STATE_HOME names another place."),
         ])

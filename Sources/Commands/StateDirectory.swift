@@ -38,7 +38,7 @@ enum StateDirectory {
     }
 
     /// As /etc/passwd has it: the name service is not asked, which would load the machine's libraries.
-    private static var homeOfRecord: FilePath? {
+    static var homeOfRecord: FilePath? {
         guard let bytes = try? FileContents.read("/etc/passwd", limit: 16 << 20) else { return nil }
         let user = String(geteuid())
         for line in bytes.split(separator: UInt8(ascii: "\n")) {

@@ -78,10 +78,14 @@ public struct SecretVault: Sendable {
 
     private func read() throws(SecretVaultError) -> (VaultFile, VaultKey)? {
         guard let text = try text() else { return nil }
-        guard let key = try KeyFile.read(places.key) else { throw .noKey(places.key, store: places.store) }
-        do throws(VaultFile.Damage) { return (try VaultFile(text, key: key), key) } catch {
+        let key = try KeyFile.read(places.key)
+        let file: VaultFile
+        do throws(VaultFile.Damage) { file = try VaultFile(text, key: key) } catch {
             throw .damaged(places.store, error, key: places.key)
         }
+        // What is no store at all is told before the key is missed.
+        guard let key else { throw .noKey(places.key, store: places.store) }
+        return (file, key)
     }
 
     private func text() throws(SecretVaultError) -> [UInt8]? {

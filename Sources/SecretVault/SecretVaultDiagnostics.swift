@@ -86,7 +86,7 @@ extension SecretVaultError {
 
     static func noKey(_ path: FilePath, store: FilePath) -> SecretVaultError {
         SecretVaultError(
-            .key, "the key of the local store is not there: `\(path.displayed)`",
+            .keyMissing, "the key of the local store is not there: `\(path.displayed)`",
             hints: [
                 keyVariable,
                 "without its key a store cannot be read by anybody; remove `\(store.displayed)` to begin a new one",

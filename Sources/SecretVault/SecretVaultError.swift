@@ -15,7 +15,8 @@ public struct SecretVaultError: Error, Sendable, Equatable, CustomStringConverti
         case notFound
         /// A name or a value that the store does not take, or a name that is taken.
         case refused
-        /// The key is not there, or none that may be used.
+        case keyMissing
+        /// The key is none that may be used, or not the store's.
         case key
         /// The store's file cannot be read, written or believed.
         case store

@@ -124,6 +124,11 @@ struct SchemaTests {
             #expect(try Self.schema("lint").violations(in: findings.standardOutput) == [])
             #expect(try Self.schema("list").violations(in: drydock("list", "--json").standardOutput) == [])
             #expect(try Self.schema("env").violations(in: drydock("env", "--json").standardOutput) == [])
+            for name in ["/ci/token", "prod/db"] {
+                #expect(try drydock.run(["secrets", "set", name], input: #"{"a":"b"}"#).status == 0)
+            }
+            #expect(
+                try Self.schema("secrets").violations(in: drydock("secrets", "list", "--json").standardOutput) == [])
             #expect(try Self.schema("doctor").violations(in: drydock("doctor", "--json").standardOutput) == [])
         }
     }

@@ -275,7 +275,7 @@ struct SecretVaultAttackTests {
             #expect(message().contains("the key of the local store is not there"))
             // Names can be looked at all the same, and a new key is not made over the store.
             #expect(try fixture.vault.entriesWithoutKey()?.map(\.name.description) == ["/a"])
-            #expect(fixture.failure { try fixture.set("/b", "x") } == .key)
+            #expect(fixture.failure { try fixture.set("/b", "x") } == .keyMissing)
             #expect(!fixture.tree.exists(VaultFixture.key))
             try fixture.tree.write(VaultFixture.key, key, mode: 0o600)
             #expect(try fixture.get("/a") == "first")

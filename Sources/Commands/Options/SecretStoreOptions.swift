@@ -6,6 +6,7 @@ internal import BuildEnvironment
 internal import CommandSyntax
 internal import Diagnostics
 internal import Files
+internal import SecretVault
 internal import Secrets
 internal import SystemPackage
 
@@ -14,7 +15,7 @@ struct SecretStoreOptions {
     static let option = ListOption(
         "secrets", placeholder: "stores",
         help: """
-            The stores to ask for parameters and secrets, in order: `file:PATH`, `dir:PATH`, `env` or `env:NAME`, \
+            The stores to ask for parameters and secrets, in order: `local` (the default), `file:PATH`, `dir:PATH`, `env` or `env:NAME`, \
             `command:TEXT`; several with commas between, or repeated.
             """)
 
@@ -22,13 +23,15 @@ struct SecretStoreOptions {
 
     init(_ words: ParsedWords) throws { self.words = try SecretStoreWord.list(words[Self.option]) }
 
+    /// Where no store is named nothing is sent anywhere: the user's own is asked, if there is one.
     func apply(to request: inout BuildRequest) {
-        request.secretStores = words.map(\.store)
+        request.secretStores = (words.isEmpty ? [.local] : words).compactMap(\.store)
     }
 }
 
 /// A store as the user names it.
 enum SecretStoreWord: Equatable {
+    case local
     case file(FilePath)
     case directory(FilePath)
     case environment(only: String?)
@@ -57,12 +60,13 @@ enum SecretStoreWord: Equatable {
         return words
     }
 
-    private static let names = ["file", "dir", "env", "command"]
+    private static let names = ["local", "file", "dir", "env", "command"]
 
     private init(_ word: String) throws {
         let name = String(word.prefix { $0 != ":" })
         let rest = name == word ? nil : String(word.dropFirst(name.count + 1))
         switch (name, rest) {
+        case ("local", nil): self = .local
         case ("file", let path?) where !path.isEmpty: self = .file(Arguments.path(path))
         case ("dir", let path?) where !path.isEmpty: self = .directory(Arguments.path(path))
         case ("env", nil): self = .environment(only: nil)
@@ -76,8 +80,10 @@ enum SecretStoreWord: Equatable {
         }
     }
 
-    var store: any SecretStore {
+    /// Nil for the local store of a caller who has no place for one.
+    var store: (any SecretStore)? {
         switch self {
+        case .local: SecretVaultPlaces.find().map { LocalSecretStore(SecretVault($0)) }
         case .file(let path): FileSecretStore(path: path, user: Caller.userIdentifier)
         case .directory(let path): DirectorySecretStore(path: path)
         case .environment(let only):
@@ -97,6 +103,6 @@ extension CommandFailure {
         let nearest = Suggestion.nearest(to: name, among: known).map { ["did you mean `\($0)`?"] } ?? []
         return CommandFailure(
             .wrongUse, "`--secrets` knows no store `\(word)`",
-            hints: nearest + ["stores are `file:PATH`, `dir:PATH`, `env`, `env:NAME` and `command:TEXT`"])
+            hints: nearest + ["stores are `local`, `file:PATH`, `dir:PATH`, `env`, `env:NAME` and `command:TEXT`"])
     }
 }
