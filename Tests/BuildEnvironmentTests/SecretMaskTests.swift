@@ -126,6 +126,58 @@ struct SecretMaskTests {
         #expect(masked("<\(form)>", #"p"w\d/1 'x'"#) == "<***>")
     }
 
+    @Test("hexadecimal of a value is hidden, in one line or in the lines of xxd")
+    func hexadecimal() {
+        let secret = "hunter2-TOPSECRET-that-is-longer-than-a-line-of-xxd"
+        let digits = secret.utf8.map { byte in
+            let text = String(byte, radix: 16)
+            return text.count < 2 ? "0" + text : text
+        }.joined()
+        #expect(masked("<\(digits)> <\(digits.uppercased())>", secret) == "<***> <***>")
+        #expect(masked("\(digits.prefix(60))\n\(digits.dropFirst(60))0a\n", secret) == "***\n***0a\n")
+    }
+
+    @Test("the further forms can be left visible, as CodeBuild leaves them")
+    func exact() {
+        let secret = "hunter2 \"quoted\"/x"
+        let mask = SecretMask(secrets: [("S", secret)], areDisguisesHidden: false)
+        let encoded = String(decoding: SecretForms.encode(Array(secret.utf8)), as: UTF8.self)
+        let log = "\(secret) \(encoded) hunter2 \\\"quoted\\\"/x"
+        #expect(mask.mask(log) == "*** \(encoded) hunter2 \\\"quoted\\\"/x")
+        #expect(SecretMask(secrets: [("S", secret)]).mask(log) == "*** *** ***")
+    }
+
+    @Test("a long value is hidden as one, a part of it too, and however it is cut")
+    func longValues() {
+        var generator = SplitMix(state: 7)
+        let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        let secret = (0..<1000).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] }
+        let mask = SecretMask(secrets: [("S", String(decoding: secret, as: UTF8.self))])
+        let text = Array("[".utf8) + secret + Array("] [".utf8) + secret.dropFirst(300) + Array("]\n".utf8)
+        let whole = String(decoding: masked([text], by: mask), as: UTF8.self)
+        #expect(whole.hasPrefix("[***] [") && whole.hasSuffix("***]\n") && whole.utf8.count < 150, "\(whole)")
+        for size in [1, 7, 64, 127, 128, 129, 500] {
+            let pieces = stride(from: 0, to: text.count, by: size).map { Array(text[$0..<min($0 + size, text.count)]) }
+            #expect(String(decoding: masked(pieces, by: mask), as: UTF8.self) == whole)
+        }
+    }
+
+    @Test("many values are hidden, short and long ones together")
+    func manyValues() {
+        var generator = SplitMix(state: 11)
+        let letters = Array("ABCDEFabcdef0123456789+/=-_ ".utf8)
+        let values = (0..<2000).map { _ in
+            String(
+                decoding: (0..<Int.random(in: 4...40, using: &generator)).map { _ in
+                    letters[Int.random(in: 0..<letters.count, using: &generator)]
+                }, as: UTF8.self
+            ).trimmed
+        }.filter { $0.utf8.count >= 3 }
+        let mask = SecretMask(secrets: values.map { ("S", $0) })
+        let log = mask.mask(values.map { "<\($0)>\n" }.joined())
+        #expect(log == String(repeating: "<***>\n", count: values.count))
+    }
+
     @Test("a value with other letters is hidden in UTF-8 and as escapes")
     func unicode() {
         #expect(masked(#"{"p": "p\u00e4ss\ud83d\udd11w"} päss🔑w"#, "päss🔑w") == #"{"p": "***"} ***"#)
@@ -143,12 +195,18 @@ struct SecretMaskTests {
     @Test("random texts over a small alphabet come out as a simple search has it, however they are cut")
     func randomTexts() {
         var generator = SplitMix(state: 20_250_628)
-        for _ in 0..<1000 {
+        for round in 0..<2000 {
+            // Half of them short, half long, with beginnings that come again and again.
+            let lengths = round % 2 == 0 ? 3...6 : 7...30
             let secrets = (0..<Int.random(in: 1...3, using: &generator)).map { _ in
-                (name: "S", value: randomText(Int.random(in: 3...6, using: &generator), &generator))
+                (name: "S", value: randomText(Int.random(in: lengths, using: &generator), &generator))
             }
             let mask = SecretMask(secrets: secrets)
-            let text = Array(randomText(Int.random(in: 0...40, using: &generator), &generator).utf8)
+            var text = Array(randomText(Int.random(in: 0...40, using: &generator), &generator).utf8)
+            for secret in secrets where round % 2 == 1 {
+                text += secret.value.utf8.dropLast(Int.random(in: 0...2, using: &generator))
+                text += randomText(Int.random(in: 0...4, using: &generator), &generator).utf8
+            }
             var pieces: [[UInt8]] = []
             var rest = text[...]
             while !rest.isEmpty {
@@ -156,8 +214,11 @@ struct SecretMaskTests {
                 pieces.append(Array(rest.prefix(count)))
                 rest = rest.dropFirst(count)
             }
-            let forms = secrets.reduce(into: Set<[UInt8]>()) { $0.formUnion(SecretForms.all(of: $1.value)) }
-            let expected = simplyMasked(text, forms)
+            var forms = SecretForms(areDisguisesHidden: true)
+            for secret in secrets { _ = forms.add(secret.value) }
+            let list = forms.list
+            let all = Set(list.ranges.map { Array(list.bytes[$0.offset..<($0.offset + $0.length)]) })
+            let expected = simplyMasked(text, all)
             #expect(masked(pieces, by: mask) == expected, "\(secrets) in \(String(decoding: text, as: UTF8.self))")
         }
     }
@@ -182,6 +243,13 @@ struct SecretMaskTests {
             if index >= coverEnd { result.append(text[index]) }
         }
         return result
+    }
+}
+
+extension String {
+    /// Without the blanks around it, which a mask leaves.
+    fileprivate var trimmed: String {
+        String(decoding: SecretForms.trim(Array(utf8)[...]), as: UTF8.self)
     }
 }
 

@@ -18,8 +18,10 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import statistics
+import string
 import subprocess
 import sys
 import tempfile
@@ -235,6 +237,43 @@ class Bench:
         self.say("peak memory", max(peaks), "below 40 MB", True, 40, "MB",
                  f"{peaks[0]:.1f} MB of lines, {peaks[1]:.1f} MB of one line of 300 MB")
 
+    def masking(self, count=1000, megabytes=50):
+        """A log of all kinds of text, with secrets in it, masked and not."""
+        shuffled = random.Random(1)
+        letters = string.ascii_letters + string.digits + "+/=-_"
+        secrets = ["".join(shuffled.choices(letters, k=shuffled.choice((12, 20, 40)))) for _ in range(count)]
+        words = ["".join(shuffled.choices(letters, k=shuffled.randint(2, 30))) for _ in range(20_000)]
+        log = []
+        for number in range(10_000):
+            line = f"2026-01-01T00:00:{number % 60:02} [{shuffled.choice(words)}] " + " ".join(shuffled.choices(words, k=6))
+            log.append(line + (f" {shuffled.choice(secrets)}" if number % 100 == 0 else ""))
+        block = ("\n".join(log) + "\n").encode()
+        names = [f"SECRET_{number}" for number in range(count)]
+        values = "".join(f"{name}={value}\n" for name, value in zip(names, secrets))
+        plain, masked = (self.source(name, ["cat lines"]) for name in ("plain", "masked"))
+        for directory in plain, masked:
+            with (pathlib.Path(directory) / "lines").open("wb") as file:
+                for _ in range(megabytes * 1_000_000 // len(block)):
+                    file.write(block)
+            (pathlib.Path(directory) / "values").touch(mode=0o600)
+            (pathlib.Path(directory) / "values").write_text(values)
+        with (pathlib.Path(masked) / "buildspec.yml").open("a") as file:
+            file.write("env:\n  parameter-store:\n" + "".join(f"    {name}: {name}\n" for name in names))
+
+        def build(directory, option, value):
+            words = [self.drydock, "run", "--progress", "plain", option, value]
+            return self.once(words, directory, reader=True)[0]
+
+        def clear():
+            shutil.rmtree(self.work / "state" / "drydock", ignore_errors=True)
+            os.sync()
+
+        seconds, bare = self.in_turn(
+            [lambda: build(masked, "--secrets", "file:values"), lambda: build(plain, "--env-file", "values")],
+            runs=max(5, self.runs // 3), before=clear)
+        clear()
+        self.report(f"{megabytes} MB of log, {count} secrets masked, to none", seconds, "none", bare, 2)
+
     def large_source(self, count=60_000):
         few = self.source("few", ["/bin/true"], (f"file-{index}" for index in range(10)))
         many = self.source("large", ["/bin/true"], (f"{index % 600}/file-{index}" for index in range(count)))
@@ -287,6 +326,7 @@ def measure(options):
     bench.lint()
     bench.further_commands()
     bench.output()
+    bench.masking()
     bench.large_source()
     bench.watch()
     return bench.broken
