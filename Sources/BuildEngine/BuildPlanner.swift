@@ -275,7 +275,9 @@ public struct BuildPlanner {
             resolver.project = request.projectVariables
             resolver.hidden = request.hidden
             resolver.stores = request.secretStores
-            return try resolver.resolve(buildspec.environment)
+            var environment = try resolver.resolve(buildspec.environment)
+            environment.areDisguisesHidden = request.areDisguisesHidden
+            return environment
         } catch {
             throw .environment(error, source: text)
         }

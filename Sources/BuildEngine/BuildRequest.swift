@@ -27,6 +27,8 @@ public struct BuildRequest: Sendable {
     public var variables: [GivenVariables] = []
     /// Asked, in order, for parameters and secrets.
     public var secretStores: [any SecretStore] = []
+    /// Whether secrets are hidden in their usual disguises too.
+    public var areDisguisesHidden = true
     public var environmentFileFormat = EnvironmentFile.Format.dotenv
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?

@@ -12,6 +12,8 @@ public struct ResolvedEnvironment: Sendable {
     public var hidden: [EnvironmentVariable]
     /// What the user should know; nothing here is an error.
     public var warnings: [Diagnostic]
+    /// Whether secrets are hidden in their usual disguises too: quoted, escaped, encoded. CodeBuild hides the values alone.
+    public var areDisguisesHidden = true
 
     public init(variables: [ResolvedVariable], hidden: [EnvironmentVariable] = [], warnings: [Diagnostic] = []) {
         self.variables = variables
@@ -46,7 +48,7 @@ public struct ResolvedEnvironment: Sendable {
 
     /// A mask for every secret of the build.
     public func makeMask() -> SecretMask {
-        SecretMask(secrets: secrets)
+        SecretMask(secrets: secrets, areDisguisesHidden: areDisguisesHidden)
     }
 
     private var secrets: [(name: String, value: String)] {

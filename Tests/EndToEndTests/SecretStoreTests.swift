@@ -101,6 +101,23 @@ struct SecretStoreTests {
         return false
     }
 
+    @Test("are hidden in their disguises too, unless CodeBuild's own way is asked for")
+    func disguises() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try prepared(tree)
+            try tree.write("s.env", "/ci/token=tok-abcdef\nprod/db={\"password\":\"hunter2-abc\"}\n", mode: 0o600)
+            try tree.write(
+                "source/buildspec.yml",
+                Self.buildspec + "      - printf %s $TOKEN | base64; printf %s $TOKEN | od -An -tx1 | tr -d ' '\n")
+            let encoded = ["dG9rLWFiY2RlZg==", "746f6b2d616263646566"]
+            let all = try drydock("run", "--secrets", "file:../s.env")
+            #expect(all.status == 0 && !encoded.contains { all.output.contains($0) }, "\(all.output)\(all.errors)")
+            let exact = try drydock("run", "--secrets", "file:../s.env", "--masking", "exact")
+            #expect(exact.status == 0 && encoded.allSatisfy { exact.output.contains($0) }, "\(exact.output)")
+            #expect(!exact.all.contains("tok-abcdef") && !exact.all.contains("hunter2-abc"))
+        }
+    }
+
     @Test("that are missing are named with variable, reference, stores and line, all at once")
     func missing() throws {
         try TemporaryTree.with { tree in

@@ -19,12 +19,24 @@ struct SecretStoreOptions {
             `command:TEXT`; several with commas between, or repeated.
             """)
 
-    private let words: [SecretStoreWord]
+    static let masking = ValueOption(
+        "masking", placeholder: "extent", words: ["all", "exact"],
+        help: """
+            What is hidden of a secret: `all` (the default) hides it quoted, escaped and encoded too, `exact` the value and \
+            its lines alone, as CodeBuild does.
+            """)
 
-    init(_ words: ParsedWords) throws { self.words = try SecretStoreWord.list(words[Self.option]) }
+    private let words: [SecretStoreWord]
+    private let isExact: Bool
+
+    init(_ words: ParsedWords) throws {
+        self.words = try SecretStoreWord.list(words[Self.option])
+        isExact = words[Self.masking] == "exact"
+    }
 
     /// Where no store is named nothing is sent anywhere: the user's own is asked, if there is one.
     func apply(to request: inout BuildRequest) {
+        request.areDisguisesHidden = !isExact
         request.secretStores = (words.isEmpty ? [.local] : words).compactMap(\.store)
     }
 }

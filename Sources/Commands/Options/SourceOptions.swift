@@ -15,7 +15,8 @@ struct SourceOptions {
         OptionGroup(
             "Source",
             [
-                source, sourceVersion, buildspec, variables, secrets, SecretStoreOptions.option, environmentFiles,
+                source, sourceVersion, buildspec, variables, secrets, SecretStoreOptions.option,
+                SecretStoreOptions.masking, environmentFiles,
                 environmentFileFormat, project, parameter, fetchesSource,
             ])
     }
