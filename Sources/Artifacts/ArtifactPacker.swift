@@ -15,6 +15,7 @@ struct ArtifactPacker {
     let isCancelled: () -> Bool
 
     func pack(_ name: ArtifactName) throws(ArtifactsError) -> ArtifactResult {
+        try inspect()
         let destination: Directory
         do throws(FilesError) {
             if let opened = request.openedDestination {
@@ -32,6 +33,22 @@ struct ArtifactPacker {
         let (count, bytes) = try fill(sink)
         let (location, md5, sha256) = try sink.finish()
         return ArtifactResult(location: location, md5: md5, sha256: sha256, fileCount: count, byteCount: bytes)
+    }
+
+    /// Before the destination is touched: what is refused leaves nothing there.
+    private func inspect() throws(ArtifactsError) {
+        guard let inspection = request.inspection else { return }
+        var parent: (path: [UInt8], descriptor: FileDescriptor)?
+        defer { try? parent?.descriptor.close() }
+        for file in layout.selection.files {
+            if isCancelled() { throw .cancelled }
+            if case .link = file.source { continue }
+            let path = layout.selection.path(of: file)
+            guard case .success(let (descriptor, _)) = open(file, path, &parent) else { continue }
+            defer { try? descriptor.close() }
+            inspection.inspect(descriptor, path: shown(path))
+        }
+        if let (message, hints) = inspection.refusal() { throw .refused(message, hints: hints) }
     }
 
     /// A repository that a build made would run its hooks and helpers when somebody looks at it with git, and here nobody

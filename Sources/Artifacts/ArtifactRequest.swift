@@ -31,6 +31,8 @@ public struct ArtifactRequest {
     /// SOURCE_DATE_EPOCH: the time of every file in the artifact, in seconds since 1970. Nil gives 1980-01-01 in a ZIP,
     /// which has no earlier, and the files' own times in a directory.
     public var sourceDateEpoch: Int?
+    /// Sees every file before any of them is packed; nil where nobody wants to.
+    public var inspection: (any ArtifactInspection)?
     /// The most content an artifact may have, in bytes; 20 GiB.
     public var maximumBytes = 20 << 30
 

@@ -33,6 +33,10 @@ extension ArtifactsError {
             ])
     }
 
+    static func refused(_ message: String, hints: [String]) -> ArtifactsError {
+        ArtifactsError(.contentRefused, message, hints: hints)
+    }
+
     static func nothingReadable(_ path: String, _ reason: String) -> ArtifactsError {
         ArtifactsError(.input, "no file of the artifact could be read, `\(path)` among them: \(reason)")
     }

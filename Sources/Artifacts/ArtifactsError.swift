@@ -24,7 +24,7 @@ public struct ArtifactsError: Error, Sendable, Equatable {
     /// The kind of failure.
     public struct Code: Sendable, Hashable {
         private enum Kind: Hashable {
-            case clientError, invalidName, input, tooLarge, output, destinationRefused, cancelled
+            case clientError, invalidName, input, tooLarge, output, destinationRefused, contentRefused, cancelled
         }
         private var kind: Kind
 
@@ -40,6 +40,8 @@ public struct ArtifactsError: Error, Sendable, Equatable {
         public static let output = Code(kind: .output)
         /// A file of the source named a destination that is not its own.
         public static let destinationRefused = Code(kind: .destinationRefused)
+        /// What it holds may not be published.
+        public static let contentRefused = Code(kind: .contentRefused)
         public static let cancelled = Code(kind: .cancelled)
     }
 }

@@ -29,6 +29,8 @@ public struct BuildRequest: Sendable {
     public var secretStores: [any SecretStore] = []
     /// Whether secrets are hidden in their usual disguises too.
     public var areDisguisesHidden = true
+    /// Whether an artifact that holds a secret is not published; otherwise the user is warned.
+    public var refusesSecretsInArtifacts = false
     public var environmentFileFormat = EnvironmentFile.Format.dotenv
     /// Where artifacts go; nil keeps none, as a project of artifact type `NO_ARTIFACTS` does.
     public var artifactsDirectory: FilePath?

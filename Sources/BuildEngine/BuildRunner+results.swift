@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import Artifacts
+import BuildEnvironment
 import BuildModel
 import Buildspec
 import Files
@@ -70,6 +71,7 @@ extension BuildRunner {
             evaluatedName: projectName ?? name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
             packaging: plan.packaging, destination: destination, sourceDateEpoch: request.sourceDateEpoch)
         request.openedDestination = artifactsDirectory
+        request.inspection = secretInspection(plan)
         do throws(ArtifactsError) {
             let result = try collector.collect(
                 request, log: { notice($0) }, warn: { warn(Warning(message: $0)) },
@@ -87,6 +89,15 @@ extension BuildRunner {
         } catch {
             return judge(error)
         }
+    }
+
+    /// Nil where the build was given no secret.
+    private func secretInspection(_ plan: BuildPlan) -> SecretInspection? {
+        let search = SecretSearch(plan.environment)
+        guard !search.isEmpty else { return nil }
+        return SecretInspection(
+            search, isStrict: request.refusesSecretsInArtifacts, warn: { [unowned self] in warn($0) },
+            isCancelled: { [unowned self] in interruption != nil })
     }
 
     private func judge(_ error: ArtifactsError) -> PhaseMachine.End {

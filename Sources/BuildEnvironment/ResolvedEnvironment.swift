@@ -51,7 +51,7 @@ public struct ResolvedEnvironment: Sendable {
         SecretMask(secrets: secrets, areDisguisesHidden: areDisguisesHidden)
     }
 
-    private var secrets: [(name: String, value: String)] {
+    var secrets: [(name: String, value: String)] {
         variables.filter(\.isSecret).map { ($0.name, $0.value) } + hidden.map { ($0.name, $0.value) }
     }
 }

@@ -27,7 +27,9 @@ struct RunCommand: Action {
                 words: PhaseType.commandPhases.compactMap(\.buildspecName)),
             groups: [
                 SourceOptions.group, SandboxOptions.group,
-                OptionGroup("Build", [IsolationOptions.option, artifacts, packaging, watch, dryRun, printSandbox]),
+                OptionGroup(
+                    "Build",
+                    [IsolationOptions.option, artifacts, packaging, strictSecrets, watch, dryRun, printSandbox]),
                 KeptOptions.group,
                 DebugOptions.group, ProgressOptions.group, StateOptions.group, OverrideOptions.group,
             ])
@@ -39,6 +41,9 @@ struct RunCommand: Action {
     private static let packaging = ValueOption(
         "packaging", placeholder: "form", words: ["zip", "directory"],
         help: "How artifacts are packed: `zip` (the default) or `directory`.")
+    private static let strictSecrets = Flag(
+        "strict-secrets", help: "Publish no artifact that holds a secret, and fail; otherwise a warning names the file."
+    )
     private static let watch = Flag(
         "watch",
         help: "Build again whenever the source changes, but for what git ignores; a build that runs is stopped.")
@@ -53,6 +58,7 @@ struct RunCommand: Action {
     private let artifacts: String?
     private let artifactsSource: FilePath?
     private let packsDirectory: Bool
+    private let refusesSecrets: Bool
     private let watches: Bool
     private let dryRun: Bool
     private let printSandbox: Bool
@@ -70,6 +76,7 @@ struct RunCommand: Action {
         artifacts = words[Self.artifacts]
         artifactsSource = (words.companion as? Settings)?.sourceDirectory(naming: Self.artifacts.specification.name)
         packsDirectory = words[Self.packaging] == "directory"
+        refusesSecrets = words[Self.strictSecrets]
         watches = words[Self.watch]
         dryRun = words[Self.dryRun]
         printSandbox = words[Self.printSandbox]
@@ -117,6 +124,7 @@ struct RunCommand: Action {
         request.artifactsDirectory = artifacts.map(Arguments.path)
         request.artifactsSource = artifactsSource
         request.packaging = packsDirectory ? .directory : .zip
+        request.refusesSecretsInArtifacts = refusesSecrets
         // Source: https://reproducible-builds.org/specs/source-date-epoch/
         request.sourceDateEpoch = Caller.variable("SOURCE_DATE_EPOCH").flatMap { Int($0) }
         return request

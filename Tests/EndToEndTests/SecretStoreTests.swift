@@ -118,6 +118,39 @@ struct SecretStoreTests {
         }
     }
 
+    @Test("are found in artifacts, which a strict build does not publish")
+    func artifacts() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try prepared(tree)
+            try tree.write("s.env", "/ci/token=tok-abcdef\nprod/db={\"password\":\"hunter2-abc\"}\n", mode: 0o600)
+            try tree.write(
+                "source/buildspec.yml",
+                Self.buildspec + """
+                          - mkdir out; seq 100000 > out/clean; cp out/clean out/big; echo "x=$TOKEN" >> out/big
+                          - printf 'a\\nb\\n%s' "$PASSWORD" | base64 > out/encoded; ln -s big out/link
+                    artifacts:
+                      files: ['out/**/*']
+
+                    """)
+            let artifacts = tree.path("artifacts").string
+            let run = ["run", "--secrets", "file:../s.env", "-a", artifacts]
+            let strict = try drydock.run(run + ["--strict-secrets"])
+            #expect(strict.status == 1, "\(strict.output)\(strict.errors)")
+            #expect(strict.output.contains("UPLOAD_ARTIFACTS State: FAILED"))
+            #expect(
+                strict.output.contains("the artifact holds the value of `TOKEN` at `out/big:100001`"),
+                "\(strict.output)")
+            #expect(try tree.listing("artifacts").isEmpty)
+            let loose = try drydock.run(run)
+            #expect(loose.status == 0, "\(loose.output)\(loose.errors)")
+            for words in ["of `TOKEN` at `out/big:100001`", "of `PASSWORD` at `out/encoded:1`"] {
+                #expect(loose.output.contains("warning: the artifact holds the value \(words)"), "\(loose.output)")
+            }
+            #expect(!loose.output.contains("out/clean:"))
+            #expect(try tree.listing("artifacts") == ["artifacts.zip"])
+        }
+    }
+
     @Test("that are missing are named with variable, reference, stores and line, all at once")
     func missing() throws {
         try TemporaryTree.with { tree in

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Artifacts
+import BuildEnvironment
+import SystemPackage
+
+/// Tells when an artifact holds a secret, and keeps it from being published where the user wants that.
+final class SecretInspection: ArtifactInspection {
+    private let search: SecretSearch
+    private let isStrict: Bool
+    private let warn: (Warning) -> Void
+    private let isCancelled: () -> Bool
+    private var findings: [(place: String, names: [String])] = []
+    private var count = 0
+
+    /// More would be the same thing over and over.
+    private static let mostFindings = 10
+
+    init(
+        _ search: SecretSearch, isStrict: Bool, warn: @escaping (Warning) -> Void, isCancelled: @escaping () -> Bool
+    ) {
+        self.search = search
+        self.isStrict = isStrict
+        self.warn = warn
+        self.isCancelled = isCancelled
+    }
+
+    func inspect(_ file: FileDescriptor, path: String) {
+        guard let hit = search.firstHit(in: file, isCancelled: isCancelled) else { return }
+        count += 1
+        if findings.count < Self.mostFindings { findings.append(("\(path):\(hit.line)", hit.names)) }
+    }
+
+    func refusal() -> (message: String, hints: [String])? {
+        guard let first = findings.first else { return nil }
+        let more = count - findings.count
+        guard isStrict else {
+            for finding in findings { warn(Warning(message: Self.words(finding))) }
+            if more > 0 { warn(Warning(message: "\(more) more files of the artifact hold secrets")) }
+            return nil
+        }
+        let others = findings.dropFirst().map { "`\($0.place)`" } + (more > 0 ? ["\(more) more files"] : [])
+        return (
+            Self.words(first) + ", and `--strict-secrets` does not publish it",
+            (others.isEmpty ? [] : ["so do \(others.joined(separator: ", "))"])
+                + ["leave the file out with `exclude-paths`, or have the build write it without the value"]
+        )
+    }
+
+    private static func words(_ finding: (place: String, names: [String])) -> String {
+        let names = finding.names.map { "`\($0)`" }.joined(separator: ", ")
+        return "the artifact holds the value of \(names) at `\(finding.place)`"
+    }
+}
