@@ -138,21 +138,42 @@ extension BuildRunner {
     /// Says what of the earlier build is used, and what of the user's changes.
     func announceResumption(_ plan: BuildPlan) {
         guard let resumption = request.resumption, sandboxCount == 1 else { return }
-        let changes = (sandbox as? any StateKeeping)?.sourceChanges ?? SourceChanges()
-        var taken = Set(changes.taken.map(\.displayed))
-        for source in plan.sources where !source.isWritable && !source.isCheckout {
-            taken.formUnion(ChangedFiles.find(in: source.hostPath, since: resumption.record.startTime))
-        }
-        taken.subtract(changes.refused.map(\.displayed))
+        let (taken, hidden) = sourceChanges(plan, since: resumption.record.startTime)
         var resumed = resumption.resumption()
         resumed.changedFiles = taken.sorted().map(masked)
-        resumed.hiddenFiles = changes.refused.map { masked($0.displayed) }
+        resumed.hiddenFiles = hidden.sorted().map(masked)
         record.drydock.resumed = resumed
         emit(.reused(resumed))
         if let before = resumption.record.buildspec, before != plan.identity.buildspecPath {
             warn(.otherBuildspec(before, now: plan.identity.buildspecPath))
         }
         if !resumption.record.withheld.isEmpty { warn(.variablesWithheld(resumption.record.withheld)) }
+    }
+
+    /// What changed in the sources since an earlier build began: as this build sees it, and hidden by what that one left.
+    private func sourceChanges(_ plan: BuildPlan, since time: Timestamp) -> (taken: Set<String>, hidden: Set<String>) {
+        guard let keeper = sandbox as? any StateKeeping else { return ([], []) }
+        let changes = keeper.sourceChanges
+        let tree = try? keeper.tree()
+        var taken: Set<String> = []
+        var hidden: Set<String> = []
+        for source in plan.sources where !source.isWritable {
+            func below(_ paths: [FilePath]) -> [String] {
+                paths.compactMap { path in
+                    var rest = path
+                    guard rest.removePrefix(FilePath(source.path)) else { return nil }
+                    return SeenSource.displayed(rest.bytes, of: source)
+                }
+            }
+            taken.formUnion(below(changes.taken))
+            hidden.formUnion(below(changes.refused))
+            guard !source.isCheckout, let tree, let seen = SeenSource(source, in: tree) else { continue }
+            for path in ChangedFiles.find(in: source.hostPath, since: time) {
+                let name = SeenSource.displayed(path, of: source)
+                if seen.shows(path) { taken.insert(name) } else { hidden.insert(name) }
+            }
+        }
+        return (taken.subtracting(hidden), hidden)
     }
 }
 
@@ -162,26 +183,6 @@ extension FilePath {
         var path = self
         path.root = nil
         return path
-    }
-}
-
-/// Files of a source that were written since a moment.
-enum ChangedFiles {
-    /// Paths as people read them, relative to the directory; `.git` is left out, for every command of git's changes it.
-    static func find(in directory: FilePath, since time: Timestamp) -> [String] {
-        guard let root = try? Directory(directory) else { return [] }
-        var found: [String] = []
-        let walk = TreeWalk<Void>(tree: DirectoryTree(root: root.descriptor), root: "/")
-        walk.run((), unreadable: { _ in }) { visit in
-            if visit.kind == .directory { return visit.name == Array(".git".utf8) ? .pass : .enter(()) }
-            let here = Directory(adopting: (try? visit.directory.duplicate()) ?? root.descriptor, path: directory)
-            guard visit.kind == .regular, let status = try? here.status(FilePath(bytes: visit.name)),
-                Double(status.modificationSeconds) + Double(status.modificationNanoseconds) / 1e9 > time.seconds
-            else { return .pass }
-            found.append(FilePath.displayed(visit.path))
-            return .pass
-        }
-        return found
     }
 }
 

@@ -12,9 +12,10 @@ public struct Resumption: Codable, Sendable, Equatable {
     public var phase: PhaseType
     /// Phases that are not run again.
     public var reusedPhases: [PhaseType]
-    /// Files of the sources that changed since, as this build sees them: paths relative to their source.
+    /// What of the sources changed since, as this build sees it: paths relative to their source, behind `IDENTIFIER:` for a
+    /// secondary one; a directory ends in `/`.
     public var changedFiles: [String]
-    /// Files that changed since below directories that the earlier build had removed or replaced: not seen.
+    /// What changed since and is not seen, because what the earlier build left is in its place.
     public var hiddenFiles: [String]
 
     public init(
@@ -40,18 +41,18 @@ public struct Resumption: Codable, Sendable, Equatable {
             first += "; not run again: " + reusedPhases.map(\.rawValue).joined(separator: ", ")
         }
         var sentences = [first]
-        if !changedFiles.isEmpty { sentences.append("takes in " + Self.files(changedFiles)) }
+        if !changedFiles.isEmpty { sentences.append("takes in " + Self.changes(changedFiles)) }
         if !hiddenFiles.isEmpty {
             sentences.append(
-                "does not take in " + Self.files(hiddenFiles) + ": the earlier build removed or replaced the directory")
+                "does not take in " + Self.changes(hiddenFiles) + "; what the earlier build left is in the way")
         }
         return sentences
     }
 
-    private static func files(_ names: [String]) -> String {
+    private static func changes(_ names: [String]) -> String {
         let shown = names.prefix(8).joined(separator: ", ")
         let more = names.count > 8 ? " and \(names.count - 8) more" : ""
-        return "\(names.count) changed file\(names.count == 1 ? "" : "s"): \(shown)\(more)"
+        return "\(names.count) change\(names.count == 1 ? "" : "s"): \(shown)\(more)"
     }
 
     private static func age(_ seconds: Double) -> String {

@@ -64,6 +64,9 @@ public struct FileStatus: Sendable, Equatable {
     /// When the content was last changed: seconds since 1970, and nanoseconds on top.
     public var modificationSeconds: Int
     public var modificationNanoseconds: Int
+    /// When anything of it was last changed, its name, owner and mode included.
+    public var changeSeconds: Int
+    public var changeNanoseconds: Int
 
     init(_ raw: stat) {
         kind = FileKind(mode: raw.st_mode) ?? .regular
@@ -76,6 +79,8 @@ public struct FileStatus: Sendable, Equatable {
         group = raw.st_gid
         modificationSeconds = raw.st_mtim.tv_sec
         modificationNanoseconds = raw.st_mtim.tv_nsec
+        changeSeconds = raw.st_ctim.tv_sec
+        changeNanoseconds = raw.st_ctim.tv_nsec
     }
 
     /// Of an open descriptor.

@@ -179,11 +179,11 @@ public final class KeptPlace: Sendable {
     }
 }
 
-/// What changed in the sources since the state that a sandbox began with was kept. Paths are relative to their source.
+/// What changed in the sources since the state that a sandbox began with was kept. Paths are those inside.
 public struct SourceChanges: Sendable, Equatable {
     /// Changed by the user after the build had changed them: they are now as the user left them.
     public var taken: [FilePath] = []
-    /// They lie below directories that the build removed or replaced, and are not seen.
+    /// Hidden by directories that the build made, removed or replaced.
     public var refused: [FilePath] = []
 
     public init(taken: [FilePath] = [], refused: [FilePath] = []) {

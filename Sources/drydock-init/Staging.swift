@@ -85,8 +85,10 @@ struct Staging {
             else { continue }
             let changes = SourceChanges(upper: inScratch(view.upper), lower: tree)
             changes.take()
-            taken += changes.taken
-            refused += changes.refused
+            // As they are called inside: each source has a path of its own there.
+            let prefix = (view.target + "/").bytes
+            taken += changes.taken.map { KernelText(prefix + $0.bytes) }
+            refused += changes.refused.map { KernelText(prefix + $0.bytes) }
         }
         tell(taken, refused)
     }

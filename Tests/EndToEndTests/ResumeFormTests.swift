@@ -91,6 +91,43 @@ struct ResumeFormTests {
         }
     }
 
+    @Test("all that was changed since is named, and what the earlier build hides as well")
+    func changes() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/buildspec.yml",
+                """
+                version: 0.2
+                phases:
+                  build:
+                    commands: ['echo built > both; mkdir -p made; echo x > made/x; ls -R; cat after; test -e good']
+
+                """)
+            for name in ["both", "plain", "moved/a", "kept/a", "kept/b", "lost/a", "lost/b"] {
+                try tree.write(FilePath("source/\(name)"), "old\n")
+            }
+            try tree.write("source/after", "after\n")
+            try tree.write("lib/given", "old\n")
+            let drydock = try Drydock(in: tree)
+            let sources = ["-s", ".", "-s", "lib:../lib"]
+            #expect(try drydock.run(["run"] + sources).status == 1)
+            let unchanged = try drydock.run(["run", "--resume"] + sources)
+            #expect(!unchanged.output.contains("take"), "\(unchanged.output)")
+            usleep(20_000)
+            let edits =
+                "mv moved new; mv plain renamed; rm lost/b; chmod +x kept/b; ln -s kept link; echo made-a-file > made; "
+                + "echo new > both; echo new > ../lib/given"
+            #expect(try runTool("sh", ["-c", edits], in: drydock.directory).status == 0)
+            let resumed = try drydock.run(["run", "--resume"] + sources)
+            #expect(
+                resumed.output.contains("takes in 7 changes: both, kept/b, lib:given, link, lost/, new/, renamed\n"),
+                "\(resumed.output)")
+            #expect(
+                resumed.output.contains("does not take in 1 change: made; what the earlier build left is in the way\n"),
+                "\(resumed.output)")
+        }
+    }
+
     @Test("a phase of another user runs again as that user", arguments: TestUser.all.filter(\.hasRange))
     func runAs(user: TestUser) throws {
         guard Drydock.requireSandbox(user) else { return }
