@@ -23,6 +23,10 @@ enum BreakpointPrograms {
         """
         #!/bin/sh
         # Pauses the build until codebuild-resume, when it has a debug session.
+        if [ -n "${\(Breakpoint.shellVariable)-}" ]; then
+            echo "codebuild-breakpoint: a shell is open here already, so nothing pauses" >&2
+            exit 0
+        fi
         if [ ! -p \(state)/\(Breakpoint.requests) ]; then
             echo "codebuild-breakpoint: the build has no debug session and goes on (drydock run --debug-session)" >&2
             exit 0

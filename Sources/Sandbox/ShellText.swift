@@ -43,6 +43,8 @@ struct ShellText {
             lines.append("if [ -r \(variables) ]; then . \(variables); cd \"$PWD\"; fi")
         }
         lines.append("export CODEBUILD_BUILD_SUCCEEDING=\(request.buildSucceeding ? 1 : 0)")
+        // What such a shell saves is the next command's, which is to pause.
+        if request.state != .carried { lines.append("export \(Breakpoint.shellVariable)=1") }
         if !terminalType.isEmpty { lines.append("export TERM=" + ShellWord.quoted(terminalType)) }
         return lines.map { $0 + "\n" }.joined()
     }

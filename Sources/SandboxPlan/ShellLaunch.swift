@@ -69,6 +69,8 @@ public enum Breakpoint {
     public static let answers = "breakpoint.answers"
     /// The variables at the last breakpoint, as `export -p` writes them.
     public static let variables = "breakpoint.env"
+    /// Set in a person's shell, where nothing pauses: whoever would let it go on is in it.
+    public static let shellVariable = "DRYDOCK_SHELL"
     /// Where `codebuild-breakpoint` and `codebuild-resume` are; CodeBuild's agent adds it to `PATH`.
     public static let programs = "/codebuild/user/bin"
 }

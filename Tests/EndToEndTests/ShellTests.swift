@@ -67,6 +67,8 @@ struct ShellTests {
             let both = try drydock("shell", "-c", "a", "b")
             #expect(both.status == 2)
             #expect(both.errors == "error: `--command` and `COMMAND` exclude each other\n")
+            // A shell has no time limit, and offers none.
+            #expect(try drydock("shell", "--timeout", "1", "-c", "true").status == 2)
             let user = try drydock("shell", "--user", "nonesuch", "true")
             #expect(user.status == 2)
             #expect(user.errors.contains("error: the image does not know the user `nonesuch`\n"))

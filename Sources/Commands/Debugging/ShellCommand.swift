@@ -20,7 +20,7 @@ struct ShellCommand: Action {
                 """,
             operands: Operands("command", help: "A command to run, with its arguments.", count: Operands.anyNumber),
             endsAtOperand: true,
-            groups: [SourceOptions.group, SandboxOptions.group, ShellOptions.group, StateOptions.group])
+            groups: [SourceOptions.group, SandboxOptions.shellGroup, ShellOptions.group, StateOptions.group])
     }
 
     private let source: SourceOptions

@@ -8,8 +8,12 @@ internal import SystemPackage
 
 /// What the build runs in.
 struct SandboxOptions {
-    static var group: OptionGroup {
-        OptionGroup("Sandbox", [mountSource, ImageOption.option, network, memory, cpus, pids, compute, timeout])
+    static var group: OptionGroup { OptionGroup("Sandbox", withoutTime + [timeout]) }
+    /// For a shell, which may stay as long as its user likes.
+    static var shellGroup: OptionGroup { OptionGroup("Sandbox", withoutTime) }
+
+    private static var withoutTime: [any OptionKey] {
+        [mountSource, ImageOption.option, network, memory, cpus, pids, compute]
     }
 
     private static let mountSource = Flag(
