@@ -18,16 +18,20 @@ public final class BuildLogWriter: BuildObserver {
     private let lock: FileLock?
     private let log: AppendingFile
     private let events: AppendingFile
+    /// Room for the last record: how a build ended is known even when its own log has filled the disk.
+    private var reserve: FileDescriptor?
 
     init(directory: FilePath, lock: FileLock?) throws(FilesError) {
         self.directory = directory
         self.lock = lock
+        reserve = Self.reserveRoom(in: directory)
         log = try AppendingFile(directory.appending("log.txt"), capacity: 65_536)
         events = try AppendingFile(directory.appending("events.jsonl"), capacity: 8192)
     }
 
     /// Replaces the record by a new one, whole.
     public func write(_ record: BuildRecord) {
+        if record.buildComplete { releaseRoom() }
         do throws(FilesError) {
             try AtomicFile.write(record.json, to: directory.appending("build.json"), mode: 0o600)
         } catch {
@@ -63,11 +67,29 @@ public final class BuildLogWriter: BuildObserver {
         if let failed = log.failure ?? events.failure { note(failed) }
     }
 
+    /// A file without a name: whatever ends drydock, nothing of it stays.
+    private static func reserveRoom(in directory: FilePath) -> FileDescriptor? {
+        guard let opened = try? Directory(directory),
+            let file = try? opened.open("reserve", flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        else { return nil }
+        try? opened.remove("reserve")
+        _ = posix_fallocate(file.rawValue, 0, 64 << 10)
+        return file
+    }
+
+    private func releaseRoom() {
+        try? reserve?.close()
+        reserve = nil
+    }
+
     private func note(_ error: BuildStoreError) {
         if failure == nil { failure = error }
     }
 
-    deinit { flush() }
+    deinit {
+        flush()
+        releaseRoom()
+    }
 }
 
 /// A file that is only added to, through a buffer.

@@ -34,6 +34,8 @@ struct BuildSession {
     func run() throws -> ExitMeaning {
         let clock = BuildClock(start: Caller.now)
         let project = try request.projectName().description
+        // Before there is a build: one that cannot tell its events does not begin.
+        let events = try progress.eventsFile(besides: request.inputFiles)
         let uuid = BuildStore.makeUUID()
         let number: Int
         let pending: PendingSandbox?
@@ -74,7 +76,6 @@ struct BuildSession {
                 hidden: request.hidden.map(\.value).filter { !$0.isEmpty }
             ).after,
             lastTimes: { store.durations(project: $0.project) })
-        let events = try progress.eventsFile()
         surroundings.observers = [writer, view.observer]
         if let events { surroundings.observers.append(events.observer) }
         surroundings.keep = { writer.write($0) }

@@ -89,6 +89,22 @@ extension BuildRequest {
         }
     }
 
+    /// Files of this machine that the build is made of, beside its source; not all of them need be there.
+    var inputFiles: [FilePath] {
+        var files = variables.compactMap { given in
+            if case .file(let path) = given { path } else { nil }
+        }
+        switch (buildspec, source.location) {
+        case (.inline, _): break
+        case (.file(let path), _) where path.isAbsolute: files.append(path)
+        case (.file(let path), .directory(let directory)): files.append(directory.pushing(path))
+        case (.standard, .directory(let directory)):
+            files += ["buildspec.yml", "buildspec.yaml"].map { directory.appending($0) }
+        case (_, .repository), (_, .empty): break
+        }
+        return files
+    }
+
     private static func path(_ directory: FilePath, _ file: FilePath) -> String {
         directory == "." ? file.displayed : directory.pushing(file).displayed
     }

@@ -93,7 +93,13 @@ struct ProgressOptions {
     var eventsPath: FilePath? { events.map(Arguments.path) }
 
     /// The file of `--events`, opened; nil when there is none.
-    func eventsFile() throws -> EventsFile? { try eventsPath.map { try EventsFile($0) } }
+    /// - Parameter inputs: files that the build is made of, which it must not replace.
+    func eventsFile(besides inputs: [FilePath]) throws -> EventsFile? {
+        try eventsPath.map { path in
+            if path == "-" { throw CommandFailure.eventsToOutput }
+            return try EventsFile(path, besides: inputs)
+        }
+    }
 }
 
 /// A build as one face shows it.
@@ -119,16 +125,30 @@ final class EventsFile {
     private let writer: DescriptorWriter
     private let descriptor: FileDescriptor
 
-    init(_ path: FilePath) throws {
+    init(_ path: FilePath, besides inputs: [FilePath]) throws {
         do {
+            // Nothing is cut off before it is known what the file is.
             descriptor = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .append, .closeOnExec, .nonBlocking],
+                path, .writeOnly, options: [.create, .append, .closeOnExec, .nonBlocking],
                 permissions: .ownerReadWrite)
         } catch let error as Errno {
             throw CommandFailure.cannotOpen(path, error)
         }
+        if let status = try? FileStatus(of: descriptor, path: path), status.kind == .regular {
+            for input in inputs where (try? Self.status(input))?.isSameFile(as: status) == true {
+                try? descriptor.close()
+                throw CommandFailure.eventsOverInput(path)
+            }
+            _ = ftruncate(descriptor.rawValue, 0)
+        }
         writer = DescriptorWriter(descriptor: descriptor.rawValue, name: "`\(path.displayed)`")
         observer = JSONProgress(writer: writer) { Caller.now }
+    }
+
+    private static func status(_ path: FilePath) throws -> FileStatus {
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
+        defer { try? file.close() }
+        return try FileStatus(of: file, path: path)
     }
 
     /// Why the file is not whole, if it is not.
@@ -141,4 +161,16 @@ final class EventsFile {
     }
 
     deinit { try? descriptor.close() }
+}
+
+extension CommandFailure {
+    static let eventsToOutput = CommandFailure(
+        .wrongUse, "`--events` takes a file, and `-` is none",
+        hints: ["`--progress json` writes the events to standard output"])
+
+    static func eventsOverInput(_ path: FilePath) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "`--events \(path.displayed)` would write over a file that the build is made of",
+            hints: ["give another file"])
+    }
 }
