@@ -42,8 +42,8 @@ struct LocalAgentCredentialsTests {
 
     /// A build with `-c` and more.
     private func build(
-        _ words: [String] = [], environment: [String: String] = [:], wanted: String = secret,
-        files: [String: String] = files,
+        _ words: [String] = [], environment: [String: String] = [:], wanted: String = secret, variables: String = "",
+        files: [String: String] = files, givesCredentials: Bool = true,
         check: (ToolResult, TemporaryTree) throws -> Void
     ) throws {
         guard Drydock.requireSandbox(TestUser()) else { return }
@@ -51,9 +51,10 @@ struct LocalAgentCredentialsTests {
             var agent = try LocalAgent(in: tree)
             try tree.write("source/buildspec.yml", Self.buildspec)
             for (path, text) in files { try tree.write(FilePath(path), text, mode: 0o755) }
-            try tree.write("env.txt", "WANTED=\(wanted)\nAWS_PAGER=file\n")
+            try tree.write("env.txt", "WANTED=\(wanted)\nAWS_PAGER=file\n" + variables)
             agent.environment.merge(environment) { $1 }
-            let result = try agent.run(["-i", "host", "-a", "../artifacts", "-e", "../env.txt", "-c"] + words)
+            let result = try agent.run(
+                ["-i", "host", "-a", "../artifacts", "-e", "../env.txt"] + (givesCredentials ? ["-c"] : []) + words)
             try check(result, tree)
             let kept = try runTool("grep", ["-r", "--", Self.secret, tree.path("state").string])
             #expect(kept.output.isEmpty, "nothing that is kept shows the key")
@@ -74,6 +75,17 @@ struct LocalAgentCredentialsTests {
                 result.output.contains(
                     "\nAWS_ACCESS_KEY_ID=***\nAWS_DEFAULT_REGION=ap-east-1\nAWS_ODD=two\nAWS_PAGER=file\n"
                         + "AWS_REGION=ap-east-1\nAWS_SECRET_ACCESS_KEY=***\n"), "\(result.output)")
+        }
+    }
+
+    @Test("a key in the file of -e is masked, and a region in it is both regions", arguments: [true, false])
+    func fromTheFile(givesCredentials: Bool) throws {
+        let variables = "AWS_REGION=sa-east-1\n  AWS_SECRET_ACCESS_KEY=\(Self.secret)\r\nAWS_SESSION_TOKEN=\n"
+        try build(variables: variables, givesCredentials: givesCredentials) { result, _ in
+            #expect(result.status == 0 && result.lines.contains("the key is right"), "\(result.output)\(result.errors)")
+            #expect(result.lines.contains("AWS_SECRET_ACCESS_KEY=***"), "\(result.output)")
+            #expect(result.lines.contains("AWS_REGION=sa-east-1"), "\(result.output)")
+            #expect(result.lines.contains("AWS_DEFAULT_REGION=sa-east-1") == givesCredentials, "\(result.output)")
         }
     }
 

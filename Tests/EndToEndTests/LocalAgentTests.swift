@@ -102,6 +102,11 @@ struct LocalAgentTests {
                 let result = try agent("-i", "host", "-a", "../artifacts", "-s", "sub", "-b", name)
                 #expect(result.status == 0 && result.lines.contains(line), "\(name)\n\(result.output)\(result.errors)")
             }
+            let nowhere = try agent("-i", "host", "-a", "../artifacts", "-b", "none.yml", "-s", "sub")
+            #expect(nowhere.status == 2)
+            #expect(
+                nowhere.errors.contains("/source/none.yml`, nor `") && nowhere.errors.contains("/source/sub/none.yml`"),
+                "\(nowhere.errors)")
             let missing = try agent("-i", "host", "-a", "../artifacts", "-b", "none.yml")
             #expect(missing.status == 2 && missing.errors.contains("none.yml"), "\(missing.errors)")
         }
@@ -139,6 +144,9 @@ struct LocalAgentTests {
             (["-i", "host", "-a", "x", "-s", ".", "-s", "a-b:."], "is written identifier:directory: a-b:."),
             (["-i", "host", "-a", "x", "-s", ".", "-s", "a:"], "is written identifier:directory: a:"),
             (["--image", "host"], "Unknown option: --"),
+            (["-i", "--help", "-a", "x"], "An image's name cannot begin with a dash: --help"),
+            (["-i", "dir:", "-a", "x"], "The image dir: names no directory"),
+            (["-i", "Host", "-a", "x"], "There is no such image: Host"),
         ] as [([String], String)])
     func wrongUse(words: [String], message: String) throws {
         try TemporaryTree.with { tree in
@@ -173,6 +181,19 @@ struct LocalAgentTests {
                 #expect(result.status == 0, "\(command)\n\(result.errors)")
                 #expect(words[0] == "lint" || tree.exists("source/artifacts/artifacts.zip"))
             }
+        }
+    }
+
+    @Test("a file called `local` is nothing to it, and of a failed build nothing is kept")
+    func surroundings() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            let agent = try LocalAgent(in: tree)
+            try tree.write("source/local", "no project")
+            try tree.write("source/buildspec.yml", Self.buildspec("echo here; exit 3"))
+            let result = try agent("-i", "host", "-a", "../artifacts")
+            #expect(result.status == 1 && result.lines.contains("here"), "\(result.output)\(result.errors)")
+            #expect(try tree.listing("state").filter { $0.hasPrefix("kept") }.isEmpty)
         }
     }
 

@@ -11,11 +11,12 @@ struct ProjectReference {
     /// A project's name or logical id; nil where the file holds one alone.
     var name: String?
 
-    /// A file, rather than a project's name: it has a `/`, a `#` or a file's ending, or there is a file of that name.
+    /// A file, rather than a project's name: it has a `/`, a `#` or a file's ending. What lies in the current directory has
+    /// no say, or a name would mean something else in another directory.
     static func looksLikeFile(_ word: String) -> Bool {
         if word.contains("/") || word.contains("#") { return true }
         for ending in [".json", ".yml", ".yaml", ".template"] where word.lowercased().hasSuffix(ending) { return true }
-        return isFile(word)
+        return false
     }
 
     init(_ word: String) {

@@ -84,19 +84,46 @@ own=${own%?x}
 drydock=${own%/*}/drydock
 [ -x "$drydock" ] || drydock=$(command -v drydock) || fail 125 'drydock is neither beside this script nor on PATH'
 
-words=(run --progress=plain --project=local)
+# AWS's script keeps nothing of a failed build that could be gone on with.
+words=(run --progress=plain --project=local --no-keep)
 
+# A repository of Docker's has no capitals: such a word is a slip of the pen, and no image that somebody has elsewhere.
+repository=${image##*/} repository=${repository%%[:@]*}
 case $image in
     host | dir:?*) words+=("--image=$image") ;;
+    dir:) wrong_use 'The image dir: names no directory' ;;
+    -*) wrong_use "An image's name cannot begin with a dash: $image" ;;
     *)
         if "$drydock" image inspect "$image" >/dev/null 2>&1; then
             words+=("--image=$image")
+        elif [[ $repository =~ [[:upper:]] ]]; then
+            wrong_use "There is no such image: $image"
         else
             note "there is no local image \`$image\`: the build runs on this machine's own programs, copy-on-write; other \
 versions than in that image may be there, or none"
         fi
         ;;
 esac
+
+is_secret() { # NAME
+    case $1 in
+        *KEY* | *SECRET* | *TOKEN* | *PASSWORD* | *CREDENTIAL*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# The AWS_* variables of the file of -e, by name, as drydock reads them.
+declare -A of_file=()
+read_environment_file() {
+    local line
+    [ -f "$environment_file" ] && [ -r "$environment_file" ] || return 0
+    while IFS= read -r line || [ -n "$line" ]; do
+        line=${line#$'\xEF\xBB\xBF'}
+        if [[ ${line%$'\r'} =~ ^[[:blank:]]*(AWS_[A-Za-z0-9_]*)=(.*)$ ]]; then
+            of_file[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+        fi
+    done <"$environment_file"
+}
 
 absolute "$artifacts"
 words+=("--artifacts=$REPLY")
@@ -117,7 +144,14 @@ done
 if [ -n "$buildspec" ]; then
     # Older scripts of AWS's looked below the source.
     absolute "$buildspec"
-    [ -e "$REPLY" ] || [ ! -e "$source/$buildspec" ] || REPLY=$source/$buildspec
+    if [ ! -e "$REPLY" ]; then
+        [ -e "$source/$buildspec" ] || {
+            places="\`$REPLY\`"
+            [ "${source%/.}" = "$PWD" ] || [[ $buildspec == /* ]] || places+=", nor \`$source/$buildspec\`"
+            fail 2 "There is no buildspec $places"
+        }
+        REPLY=$source/$buildspec
+    fi
     words+=("--buildspec=$REPLY")
 fi
 
@@ -125,6 +159,7 @@ if [ -n "$environment_file" ]; then
     absolute "$environment_file"
     environment_file=$REPLY
     words+=("--env-file=$environment_file" --env-file-format=literal)
+    read_environment_file
 fi
 
 [ $mounts = no ] || words+=(--mount-source)
@@ -190,7 +225,12 @@ read_profile() { # PROFILE IS_REQUIRED
         fi
     fi
     region=$(setting "$configuration" "$section" region)
-    # Both are read, each by other tools; they have to agree.
+    # Both are read, each by other tools; they have to agree, with the file of -e too.
+    if [ -n "${of_file[AWS_REGION]:-${of_file[AWS_DEFAULT_REGION]:-}}" ]; then
+        region=${of_file[AWS_REGION]:-${of_file[AWS_DEFAULT_REGION]}}
+        export AWS_REGION="$region" AWS_DEFAULT_REGION="$region"
+        return
+    fi
     region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$region}}
     [ -z "$region" ] || export AWS_REGION="$region" AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-$region}"
 }
@@ -204,17 +244,23 @@ if [ $gives_credentials = yes ]; then
     for name in "${!AWS_@}"; do
         # What the build was written a file for counts.
         [ -n "${!name}" ] || continue
-        if [ -f "$environment_file" ] && grep -q "^[[:blank:]]*$name=" <"$environment_file"; then continue; fi
+        [ -z "${of_file[$name]+set}" ] || continue
         case $name in
             # They name what only this machine has.
             AWS_PROFILE | AWS_DEFAULT_PROFILE | AWS_*_FILE) ;;
-            *KEY* | *SECRET* | *TOKEN* | *PASSWORD* | *CREDENTIAL*) words+=("--secret=$name") ;;
-            *) words+=("--env=$name") ;;
+            *) if is_secret "$name"; then words+=("--secret=$name"); else words+=("--env=$name"); fi ;;
         esac
     done
 elif [ -n "$profile" ]; then
     note '-p has no effect without -c'
 fi
+
+# What the file of -e has is in the build already; drydock is told which of it are secrets.
+for name in "${!of_file[@]}"; do
+    is_secret "$name" && [ -n "${of_file[$name]}" ] || continue
+    export "$name=${of_file[$name]}"
+    words+=("--secret=$name")
+done
 
 printf 'Build Command:\n\n%s\n\n' "$(printf ' %q' "$drydock" "${words[@]}" | sed 's/^ //')"
 exec "$drydock" "${words[@]}"
