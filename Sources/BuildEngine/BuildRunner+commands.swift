@@ -4,8 +4,10 @@
 import BuildModel
 import Buildspec
 import CommandExecution
+import Glibc
 import Processes
 import Sandbox
+import SystemPackage
 
 // INSTALL, PRE_BUILD, BUILD and POST_BUILD.
 extension BuildRunner {
@@ -89,12 +91,23 @@ extension BuildRunner {
             let hints = FailureHints(
                 command: command.text, end: end, output: relay.commandTail.text, shell: plan.shell,
                 imageIsHost: plan.image == .host, networkIsHost: plan.network == .host,
-                callerIsRoot: request.callerIsRoot)
+                callerIsRoot: request.callerIsRoot, place: { Self.place(of: $0, in: plan.image) })
             fail(
                 phase, .commandFailed(command.text, reason: end.reason ?? ""), command: command, end: end,
                 hints: hints.hints)
             debugFailure(end, of: command, in: phase, hints: hints.hints, plan)
             return .failed
+        }
+    }
+
+    /// Where the image has a program, in one of the usual directories.
+    private static func place(of program: String, in image: SandboxSettings.Image) -> String? {
+        let directories = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        return directories.map { "\($0)/\(program)" }.first { path in
+            // Its links lead into the image, so they are not followed here.
+            let place = (image.root ?? "/").appending(String(path.dropFirst()))
+            var status = stat()
+            return place.withPlatformString { lstat($0, &status) } == 0 && status.st_mode & S_IFMT != S_IFDIR
         }
     }
 

@@ -13,6 +13,8 @@ struct FailureHints {
     var imageIsHost: Bool
     var networkIsHost: Bool
     var callerIsRoot: Bool
+    /// Where a program of that name lies in the build's root file system, in one of the usual directories.
+    var place: (_ program: String) -> String?
 
     /// The advice that fits, the likeliest first, at most two.
     var hints: [String] {
@@ -72,6 +74,9 @@ struct FailureHints {
         if name.contains("/") {
             return "there is no file `\(name)`, or its interpreter (the `#!` line) is missing; a command starts in the "
                 + "directory that the one before left"
+        }
+        if let place = place(String(name)) {
+            return "`\(name)` is there as `\(place)`, in a directory that the build's `PATH` does not name"
         }
         return imageIsHost
             ? "`\(name)` is not installed on this machine, whose programs `--image host` shows"

@@ -113,11 +113,15 @@ extension EnvironmentError {
 // MARK: Findings
 
 extension Diagnostic {
-    static func expectedAssignment(_ span: SourceSpan) -> Diagnostic {
+    static func expectedAssignment(_ span: SourceSpan, isLiteral: Bool) -> Diagnostic {
         // The line is not quoted: it may be a piece of a secret that lost its quotes.
         Diagnostic(
             rule: "environment-line", severity: .error, message: "expected `NAME=VALUE`", span: span,
-            hints: ["a value of several lines stands between double quotes"])
+            hints: [
+                isLiteral
+                    ? "in this format a variable has one line; `--env-file-format dotenv` and `--secret NAME` take more"
+                    : "a value of several lines stands between double quotes"
+            ])
     }
 
     static func missingName(_ span: SourceSpan) -> Diagnostic {

@@ -51,7 +51,9 @@ struct EnvironmentFileParser {
             if byte == 0 { throw Finding(diagnostic: .holdsNUL(span(from: index, to: index + 1))) }
             index += 1
         }
-        guard current != nil else { throw Finding(diagnostic: .expectedAssignment(span(from: start, to: index))) }
+        guard current != nil else {
+            throw Finding(diagnostic: .expectedAssignment(span(from: start, to: index), isLiteral: isLiteral))
+        }
         var end = index
         while !isLiteral, end > start, isBlank(bytes[end - 1]) { end -= 1 }
         guard start < end else { throw Finding(diagnostic: .missingName(span(from: index, to: index + 1))) }

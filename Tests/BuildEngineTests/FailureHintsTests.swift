@@ -10,11 +10,12 @@ import Testing
 struct FailureHintsTests {
     private func hints(
         _ output: String, command: String = "x", end: CommandEnd = .exited(1), shell: String = "sh", image: Bool = true,
-        network: Bool = true, root: Bool = false
+        network: Bool = true, root: Bool = false,
+        place: String? = nil
     ) -> [String] {
         FailureHints(
             command: command, end: end, output: output, shell: shell, imageIsHost: image, networkIsHost: network,
-            callerIsRoot: root
+            callerIsRoot: root, place: { _ in place }
         ).hints
     }
 
@@ -45,6 +46,9 @@ struct FailureHintsTests {
         #expect(
             hints("sh: terraform: not found", end: .exited(127), image: false) == ["`terraform` is not in the image"])
         #expect(hints("terraform: not found", end: .exited(1)).isEmpty)
+        #expect(
+            hints("sh: sort: not found", end: .exited(127), place: "/usr/bin/sort")
+                == ["`sort` is there as `/usr/bin/sort`, in a directory that the build's `PATH` does not name"])
         #expect(
             hints("sh: 4: ./x.sh: not found", end: .exited(127)).first?.hasPrefix("there is no file `./x.sh`") == true)
     }

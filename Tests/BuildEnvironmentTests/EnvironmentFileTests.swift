@@ -55,6 +55,7 @@ struct EnvironmentFileTests {
     func literalErrors(text: String) {
         let file = EnvironmentFile.parse(Array(text.utf8), path: ".env", format: .literal)
         #expect(file.diagnostics.map(\.severity) == [.error] && file.variables.isEmpty)
+        #expect(!file.diagnostics.contains { $0.hints.joined().contains("quotes") }, "quotes mean nothing there")
     }
 
     @Test("names that no shell reads are taken with a warning")
