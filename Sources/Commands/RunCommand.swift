@@ -118,6 +118,7 @@ struct RunCommand: Action {
 
     private func request() throws -> BuildRequest {
         var request = try source.request()
+        try isolation.check()
         try sandbox.apply(to: &request)
         try isolation.apply(to: &request)
         if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }

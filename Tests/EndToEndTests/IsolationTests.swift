@@ -53,7 +53,7 @@ import Testing
     func refused() throws {
         try TemporaryTree.with { tree in
             let drydock = try prepare(tree)
-            for words in [["--network", "none"], ["--image", "dir:/"], ["--print-sandbox"]] {
+            for words in [["--network", "none"], ["--image", "dir:/"], ["--image", "nosuch"], ["--print-sandbox"]] {
                 let result = try drydock.run(["run", "--isolation", "none"] + words)
                 #expect(result.status == 2)
                 #expect(result.errors.contains("needs a sandbox, and `--isolation none` has none"))

@@ -15,14 +15,23 @@ struct IsolationOptions {
             """)
 
     private let isolation: Isolation
+    private let image: ImageOption
 
-    init(_ words: ParsedWords) { isolation = words[Self.option].flatMap(Isolation.init) ?? .namespaces }
+    init(_ words: ParsedWords) {
+        isolation = words[Self.option].flatMap(Isolation.init) ?? .namespaces
+        image = ImageOption(words)
+    }
+
+    /// What cannot be done is told before anything is looked for.
+    func check() throws {
+        if isolation == .none, !image.isHost { throw CommandFailure.needsSandbox("--image") }
+    }
 
     func apply(to request: inout BuildRequest) throws {
         request.isolation = isolation
         guard isolation == .none else { return }
         // What cannot be done is not left out: a build that was to have no network must not get one.
-        if request.image != .host { throw CommandFailure.needsSandbox("--image") }
+        try check()
         if request.network == .none { throw CommandFailure.needsSandbox("--network none") }
     }
 }
