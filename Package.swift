@@ -116,9 +116,8 @@ let package = Package(
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "CommandExecution", "Files", "Processes", "Sandbox",
-                "TestSupport",
-                systemPackage,
+                "BuildEngine", "BuildEnvironment", "BuildModel", "CommandExecution", "Diagnostics", "Files", "ImageStore",
+                "Processes", "Sandbox", "TestSupport", systemPackage,
             ], exclude: ["Snapshots"]),
         .testTarget(
             name: "BuildEnvironmentTests",

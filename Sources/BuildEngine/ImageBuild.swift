@@ -23,6 +23,8 @@ public struct ImageBuild {
     var name: String
     /// Builds although the recipe is the one that the image has.
     var isForced: Bool
+    /// A directory of other recipes, for messages.
+    var recipes: FilePath
     var surroundings: Surroundings
 
     /// What an image's build needs of the machine.
@@ -69,7 +71,7 @@ public struct ImageBuild {
     }
 
     public init(
-        store: ImageStore, directory: FilePath, displayed: String, name: String, isForced: Bool,
+        store: ImageStore, directory: FilePath, displayed: String, name: String, isForced: Bool, recipes: FilePath,
         surroundings: Surroundings
     ) {
         self.store = store
@@ -77,13 +79,19 @@ public struct ImageBuild {
         self.displayed = displayed
         self.name = name
         self.isForced = isForced
+        self.recipes = recipes
         self.surroundings = surroundings
     }
 
     public func run() throws(EngineError) -> Outcome {
         guard ImageStore.isName(name) else { throw EngineError(ImageStoreError.invalid(name: name)) }
         let recipe: ImageRecipe
-        do { recipe = try ImageRecipe.read(directory, displayed: displayed).recipe } catch { throw EngineError(error) }
+        let text: SourceText
+        let places: RecipePlaces
+        do {
+            (recipe, text, _, places) = try ImageRecipe.read(
+                directory, displayed: displayed, installed: ImageRecipe.names(in: recipes))
+        } catch { throw EngineError(error) }
         if let remedy = UserIdentifiers.remedyForSingleIdentifier { throw .singleIdentifier(remedy) }
         guard HostProcess.find("mmdebstrap", searchPath: Self.searchPath) != nil else { throw .bootstrapMissing }
         let change = try beginChange()
@@ -93,7 +101,11 @@ public struct ImageBuild {
         }
         do {
             let image = try change.newImage(name)
-            try make(recipe, at: image.root)
+            do { try make(recipe, at: image.root) } catch let failure as ImageFailure {
+                // Asked while what was made still fills the disk.
+                let isFull = failure.isForWantOfSpace(at: image.root)
+                throw failure.error(name, recipe, places, text, fullStore: isFull ? store.directory : nil)
+            }
             let size = try measure(image.root)
             let record = ImageRecord(
                 name: name, recipe: recipe, digest: digest, architecture: Self.architecture, directory: displayed,
@@ -145,24 +157,24 @@ public struct ImageBuild {
             shown.append(.init(hostPath: directory.appending("files"), path: FilePath(files)))
         }
         surroundings.announce(.bootstrap(suite: recipe.suite))
-        try run(
-            scripts.bootstrap(root: target, files: recipe.files.isEmpty ? nil : files), image: .host, sources: shown)
+        let bootstrap = scripts.bootstrap(root: target, files: recipe.files.isEmpty ? nil : files)
+        try run([(.bootstrap, bootstrap)], image: .host, sources: shown)
         surroundings.announce(.furnish(packages: recipe.packages.count))
-        try run(scripts.furnish(), image: .unfinished(root), sources: [])
+        try run(scripts.furnish().map { ($0.part, $0.script) }, image: .unfinished(root), sources: [])
     }
 
     /// Bytes on the disk, asked of one who may look everywhere in it.
     private func measure(_ root: FilePath) throws -> Int {
         let reader = ImageBuildOutput(surroundings.stop) { _ in }
-        try run("du -sxk / | cut -f 1", image: .unfinished(root), sources: [], output: reader)
+        try run([(.completion, "du -sxk / | cut -f 1")], image: .unfinished(root), sources: [], output: reader)
         return (Int(reader.tail.text.filter(\.isNumber)) ?? 0) * 1024
     }
 
+    /// Runs the steps one after the other, in one sandbox, until one fails.
     private func run(
-        _ script: String, image: SandboxSettings.Image, sources: [SandboxSettings.SourceMount],
-        output: ImageBuildOutput? = nil
+        _ steps: [(part: ImageScripts.Step.Part, script: String)], image: SandboxSettings.Image,
+        sources: [SandboxSettings.SourceMount], output: ImageBuildOutput? = nil
     ) throws {
-        let output = output ?? ImageBuildOutput(surroundings.stop, surroundings.output)
         let scratch = surroundings.sandboxes.appending("image-\(UInt64.random(in: .min ... .max))")
         let settings = SandboxSettings(
             image: image, sources: sources,
@@ -170,20 +182,24 @@ public struct ImageBuild {
                 + surroundings.environment,
             scratchDirectory: scratch, launcher: surroundings.launcher)
         let sandbox = try Sandbox.start(try PreparedSandbox.prepare(settings))
-        let outcome: CommandOutcome
         do {
-            outcome = try sandbox.run(CommandRequest(script: .isolated(script)), deadline: nil, sink: output)
+            for (part, script) in steps {
+                // What a step wrote says why that one failed.
+                let output = output ?? ImageBuildOutput(surroundings.stop, surroundings.output)
+                let request = CommandRequest(script: .isolated(script))
+                let outcome = try sandbox.run(request, deadline: nil, sink: output)
+                switch outcome {
+                case .exited(0): continue
+                case .stopped: throw EngineError.stopped(surroundings.stop.meaning)
+                default: throw ImageFailure(part: part, outcome: outcome, output: output.tail.text)
+                }
+            }
         } catch {
             try? sandbox.close()
             throw error
         }
         // Nothing may write to the image when it gets its name.
         try sandbox.close()
-        switch outcome {
-        case .exited(0): return
-        case .stopped: throw EngineError.stopped(surroundings.stop.meaning)
-        default: throw EngineError.imageFailed(name, output: output.tail.text)
-        }
     }
 }
 

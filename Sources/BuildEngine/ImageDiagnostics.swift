@@ -39,29 +39,6 @@ extension EngineError {
         EngineError(meaning, "stopped: nothing of the image is left", context: PhaseContext())
     }
 
-    /// The programs' own last words say why.
-    static func imageFailed(_ name: String, output: String) -> EngineError {
-        var error = EngineError(
-            .inputUnavailable, "the image `\(name)` could not be built",
-            hints: hint(for: output).map { [$0] } ?? [], context: PhaseContext())
-        error.notices = output.split(separator: "\n").suffix(20).map(String.init)
-        return error
-    }
-
-    private static func hint(for output: String) -> String? {
-        for (sign, advice) in [
-            ("Unable to locate package", "the suite has no such package: `apt-cache policy NAME` asks for it"),
-            ("Could not resolve", "the machine's way to its archives is that of its apt: try `apt-get update`"),
-            ("Temporary failure resolving", "the machine has no name service: try `apt-get update`"),
-            ("NO_PUBKEY", "the key of the archive is missing: `sudo apt-get install debian-archive-keyring`"),
-            ("does not have a Release file", "the archive does not have this suite"),
-            ("No space left on device", "free some space, or choose another place with `--state-dir DIR`"),
-        ] where output.contains(sign) {
-            return advice
-        }
-        return nil
-    }
-
     /// Source of CodeBuild's words: builds whose log says so.
     static func unknownRuntimeVersion(
         _ wanted: Buildspec.RuntimeVersion, _ runtime: ImageRuntime, source: SourceText

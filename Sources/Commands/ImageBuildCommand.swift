@@ -56,6 +56,7 @@ struct ImageBuildCommand: Action {
         let begin = MonotonicTime.now()
         let build = ImageBuild(
             store: store.images, directory: directory, displayed: given.displayed, name: name, isForced: force,
+            recipes: Caller.recipes,
             surroundings: ImageBuild.Surroundings(
                 sandboxes: store.directory.appending("sandboxes"), launcher: Caller.launcher,
                 environment: Caller.proxies, clock: { Caller.now }, stop: StopSignals(output: terminal.output),
@@ -80,12 +81,13 @@ struct ImageBuildCommand: Action {
 }
 
 extension ImageBuildCommand {
-    /// The recipe's directory; where there is none of the name here, that of a recipe which was installed with drydock.
+    /// The recipe's directory; where there is no recipe in one of the name here, that of a recipe which was installed with
+    /// drydock: many a project has a `debian` of another kind.
     private static func directory(_ given: FilePath) throws -> FilePath {
         let here = (given.isAbsolute ? given : try Caller.currentDirectory().pushing(given)).lexicallyNormalized()
-        if (try? Directory(here)) == nil, given.components.count == 1, !given.isAbsolute {
+        if !ImageRecipe.isRecipe(here), given.components.count == 1, !given.isAbsolute {
             let installed = Caller.recipes.pushing(given)
-            if (try? Directory(installed)) != nil { return installed }
+            if ImageRecipe.isRecipe(installed) { return installed }
         }
         return here
     }

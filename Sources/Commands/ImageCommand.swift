@@ -44,17 +44,24 @@ struct ImageListCommand: Action {
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let images = try state.store().images
         images.tidy()
-        let records = images.records
+        let listing: [(name: String, record: ImageRecord?)]
+        do throws(ImageStoreError) { listing = try images.list() } catch { throw CommandFailure(EngineError(error)) }
         if json {
             var writer = JSONWriter(isIndented: true)
             writer.array { writer in
-                for record in records { writer.object { record.write(into: &$0) } }
+                for (name, record) in listing {
+                    writer.object { writer in
+                        if let record { return record.write(into: &writer) }
+                        writer.member("name", name)
+                        writer.member("damaged", true)
+                    }
+                }
             }
             writer.newline()
             terminal.print(writer.bytes)
             return terminal.meaning()
         }
-        guard !records.isEmpty else {
+        guard !listing.isEmpty else {
             terminal.warn("there is no image yet", hint: "`drydock image build DIR` makes one of a recipe")
             return terminal.meaning()
         }
@@ -63,13 +70,18 @@ struct ImageListCommand: Action {
             Table.Column("CREATED", key: "created"), Table.Column("SIZE", key: "size", isRightAligned: true),
             Table.Column("RECIPE", key: "recipe"), Table.Column("DIGEST", key: "digest"),
         ]
-        let rows = records.map { record in
-            [
+        let rows = listing.map { name, record in
+            guard let record else { return [name, "damaged", "", "", "", ""] }
+            return [
                 record.name, record.suite, String(record.created.rfc3339.prefix(19)) + "Z", record.sizeWords,
                 record.recipe, String(record.digest.prefix(12)),
             ]
         }
         terminal.print(Table(columns, rows: rows).text(terminal.outputStyle))
+        for (name, record) in listing where record == nil {
+            terminal.warn(
+                "the image `\(name)` is damaged", hint: "`drydock image rm \(name)`, and build it again")
+        }
         return terminal.meaning()
     }
 }
@@ -183,7 +195,12 @@ struct ImageRemoveCommand: Action {
         let signals = StopSignals(output: terminal.output)
         do throws(ImageStoreError) {
             // A name that is none is told before anything goes.
-            for name in names { _ = try images.open(name) }
+            for name in names {
+                do throws(ImageStoreError) { _ = try images.open(name) } catch {
+                    // One that is damaged can still go.
+                    if error.code != .damaged { throw error }
+                }
+            }
             guard let change = try images.beginChange(isPatient: { signals.request == nil }) else {
                 return signals.meaning
             }

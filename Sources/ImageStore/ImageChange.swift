@@ -48,7 +48,9 @@ public final class ImageChange {
     /// Removes an image; refused while a build uses it.
     public func remove(_ name: String) throws(ImageStoreError) {
         guard ImageStore.isName(name) else { throw .invalid(name: name) }
-        guard let version = store.version(of: name) else { throw .notFound(name, known: store.names) }
+        guard let version = store.version(of: name) else {
+            throw .notFound(name, known: store.names, recipes: ImageRecipe.names(in: store.recipes))
+        }
         do { try removeName(name, of: version) } catch { throw .storage(error) }
         guard store.version(of: name) == nil else { throw .inUse(name) }
         clear(name)

@@ -13,11 +13,15 @@ extension ImageRecipe {
     public static let fileName = "image.yml"
 
     /// Reads the recipe in a directory.
-    /// - Parameter displayed: the directory as the user named it, for messages.
-    /// - Returns: the recipe, its text, and what is odd about it.
+    /// - Parameters:
+    ///   - displayed: the directory as the user named it, for messages.
+    ///   - installed: names of recipes that there are besides, for messages too.
+    /// - Returns: the recipe, its text, what is odd about it, and where in the text its words stand.
     public static func read(
-        _ directory: FilePath, displayed: String
-    ) throws(ImageStoreError) -> (recipe: ImageRecipe, text: SourceText, warnings: [Diagnostic]) {
+        _ directory: FilePath, displayed: String, installed: [String] = []
+    ) throws(ImageStoreError) -> (
+        recipe: ImageRecipe, text: SourceText, warnings: [Diagnostic], places: RecipePlaces
+    ) {
         let path = displayed == "." ? fileName : "\(displayed)/\(fileName)"
         let text: SourceText
         var files: [RecipeFile]
@@ -29,25 +33,39 @@ extension ImageRecipe {
                 try gather(recipe.directory("files"), "", into: &files)
             }
         } catch {
-            throw .recipeUnreadable(path, error)
+            throw .recipeUnreadable(path, error, installed: installed)
         }
-        let (recipe, diagnostics) = parse(text)
+        let (recipe, diagnostics, places) = parse(text)
         guard var recipe, !diagnostics.contains(where: { $0.severity == .error }) else {
             throw .recipeInvalid(diagnostics, text)
         }
         recipe.files = files
-        return (recipe, text, diagnostics)
+        return (recipe, text, diagnostics, places)
+    }
+
+    /// The names of the directories that hold a recipe, in order.
+    public static func names(in directory: FilePath?) -> [String] {
+        guard let directory, let entries = try? Directory(directory).entries() else { return [] }
+        return entries.compactMap { String(validating: $0.name, as: UTF8.self) }
+            .filter { ImageStore.isName($0) && isRecipe(directory.appending($0)) }.sorted()
+    }
+
+    /// Whether the directory holds a recipe, readable or not.
+    public static func isRecipe(_ directory: FilePath) -> Bool {
+        (try? Directory(directory).status(FilePath(fileName)))?.kind == .regular
     }
 
     /// Reads a recipe's text; nil when it cannot be used.
-    static func parse(_ text: SourceText) -> (recipe: ImageRecipe?, diagnostics: [Diagnostic]) {
+    static func parse(
+        _ text: SourceText
+    ) -> (recipe: ImageRecipe?, diagnostics: [Diagnostic], places: RecipePlaces) {
         let document: YAMLDocument
         do { document = try YAMLDocument(text) } catch {
-            return (nil, [error.diagnostic.withoutVerdict])
+            return (nil, [error.diagnostic.withoutVerdict], RecipePlaces())
         }
         var decoder = RecipeDecoder(source: text, diagnostics: document.diagnostics.map(\.withoutVerdict))
         let recipe = decoder.decode(document.root)
-        return (recipe, decoder.diagnostics)
+        return (recipe, decoder.diagnostics, decoder.places)
     }
 
     private static func gather(
@@ -88,6 +106,7 @@ extension ImageRecipe {
 struct RecipeDecoder {
     let source: SourceText
     var diagnostics: [Diagnostic]
+    var places = RecipePlaces()
 
     static let keys = [
         "suite", "mirror", "components", "packages", "users", "environment", "runtimes", "commands",
@@ -106,18 +125,25 @@ struct RecipeDecoder {
             switch key(entry) {
             case "suite":
                 hasSuite = true
+                places.suite = entry.value.span(in: source.path)
                 if let suite = word(entry.value, .suite) { recipe.suite = suite }
             case "mirror": recipe.mirror = word(entry.value, .mirror)
             case "components": recipe.components = list(entry.value, .component)
-            case "packages": recipe.packages = list(entry.value, .package)
-            case "users": recipe.users = map(entry).compactMap { user($0) }
+            case "packages":
+                recipe.packages = list(entry.value, .package)
+                places.packages = spans(entry.value)
+            case "users":
+                recipe.users = map(entry).compactMap { user($0) }
+                places.users = (entry.value.entries ?? []).map { $0.key.span(in: source.path) }
             case "environment": recipe.environment = map(entry).compactMap { variable($0) }
             case "runtimes":
                 recipe.runtimes = map(entry).compactMap { entry in
                     guard let name = word(entry.key, .runtime) else { return nil }
                     return ImageRuntime(name: name, versions: list(entry.value, .version))
                 }
-            case "commands": recipe.commands = list(entry.value, .command)
+            case "commands":
+                recipe.commands = list(entry.value, .command)
+                places.commands = spans(entry.value)
             default: diagnostics.append(.unknownRecipeKey(entry.key.span(in: source.path), key(entry), Self.keys))
             }
         }
@@ -170,6 +196,10 @@ struct RecipeDecoder {
     private mutating func list(_ node: Node, _ kind: RecipeWord) -> [String] {
         if node.isNull { return [] }
         return (node.items ?? [node]).compactMap { word($0, kind) }
+    }
+
+    private func spans(_ node: Node) -> [SourceSpan] {
+        node.isNull ? [] : (node.items ?? [node]).map { $0.span(in: source.path) }
     }
 
     private mutating func word(_ node: Node, _ kind: RecipeWord) -> String? {

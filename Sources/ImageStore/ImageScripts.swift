@@ -65,36 +65,65 @@ public struct ImageScripts: Sendable {
         return script
     }
 
-    /// Makes the image of the small system, run in it as root.
-    public func furnish() -> String {
-        var script = """
-            set -e
-            umask 022
-            export DEBIAN_FRONTEND=noninteractive
-            # Nothing that a package brings is started: there is nobody to start it for.
-            printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
-            chmod 755 /usr/sbin/policy-rc.d
-
-            """
+    /// What is done to make the image of the small system, each step by a shell of its own, as root in it.
+    public func furnish() -> [Step] {
+        var steps = [Step(.preparation, Self.preparation)]
         if !recipe.packages.isEmpty {
-            script += "apt-get -q -y --no-install-recommends install \(Self.list(recipe.packages))\n"
+            steps.append(
+                Step(.packages, "apt-get -q -y --no-install-recommends install \(Self.list(recipe.packages))\n"))
         }
-        for user in recipe.users { script += command(for: user) }
+        for (index, user) in recipe.users.enumerated() { steps.append(Step(.user(index), command(for: user))) }
         if !recipe.runtimes.isEmpty {
-            script += "mkdir -p /codebuild/image/config\n"
-            script += "cat >/codebuild/image/config/runtimes.yml <<'end of runtimes'\n\(runtimes)end of runtimes\n"
+            let directory = "/codebuild/image/config"
+            steps.append(
+                Step(
+                    .preparation,
+                    "mkdir -p \(directory)\ncat >\(directory)/runtimes.yml <<'end of runtimes'\n\(runtimes)"
+                        + "end of runtimes\n"))
         }
-        for command in recipe.commands { script += "sh -ec \(ShellWord.quoted(command))\n" }
-        script += """
-            rm -f /usr/sbin/policy-rc.d
-            apt-get clean
-            rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt/* /var/log/dpkg.log /var/log/alternatives.log
-            rm -rf /var/cache/ldconfig/aux-cache /tmp/* /tmp/.[!.]* /var/tmp/* /run/* 2>/dev/null || :
-            : >/etc/machine-id
-
-            """
-        return script
+        for (index, command) in recipe.commands.enumerated() {
+            steps.append(Step(.command(index), "sh -ec \(ShellWord.quoted(command))\n"))
+        }
+        steps.append(Step(.completion, Self.completion))
+        return steps
     }
+
+    /// A part of the making.
+    public struct Step: Sendable {
+        public var part: Part
+        public var script: String
+
+        /// What of the recipe it carries out; numbers count in the recipe's lists.
+        public enum Part: Sendable, Equatable {
+            case bootstrap
+            case preparation
+            case packages
+            case user(Int)
+            case command(Int)
+            case completion
+        }
+
+        init(_ part: Part, _ script: String) {
+            self.part = part
+            self.script = "set -e\numask 022\nexport DEBIAN_FRONTEND=noninteractive\n" + script
+        }
+    }
+
+    private static let preparation = """
+        # Nothing that a package brings is started: there is nobody to start it for.
+        printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
+        chmod 755 /usr/sbin/policy-rc.d
+
+        """
+
+    private static let completion = """
+        rm -f /usr/sbin/policy-rc.d
+        apt-get clean
+        rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt/* /var/log/dpkg.log /var/log/alternatives.log
+        rm -rf /var/cache/ldconfig/aux-cache /tmp/* /tmp/.[!.]* /var/tmp/* /run/* 2>/dev/null || :
+        : >/etc/machine-id
+
+        """
 
     private func command(for user: ImageRecipe.User) -> String {
         var words = ["useradd", "--create-home", "--shell", user.shell ?? "/bin/bash"]

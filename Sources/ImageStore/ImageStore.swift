@@ -19,9 +19,14 @@ public struct ImageStore: Sendable {
     public let directory: FilePath
     /// Removes a version's directory with all its files, which may belong to ids that only a sandbox has.
     let removeTree: @Sendable (FilePath) -> Bool
+    /// A directory of recipes that can be built by their names.
+    let recipes: FilePath?
 
-    public init(directory: FilePath, removeTree: @escaping @Sendable (FilePath) -> Bool) {
+    public init(
+        directory: FilePath, recipes: FilePath? = nil, removeTree: @escaping @Sendable (FilePath) -> Bool
+    ) {
         self.directory = directory
+        self.recipes = recipes
         self.removeTree = removeTree
     }
 
@@ -51,15 +56,36 @@ public struct ImageStore: Sendable {
             .filter { Self.isName($0) && version(of: $0) != nil }.sorted()
     }
 
-    /// What the images are; one that cannot be read is left out.
-    public var records: [ImageRecord] { names.compactMap { try? open($0).record } }
+    /// What the images are, by name; of one that is damaged there is no record.
+    /// - Throws: when the store itself cannot be read. One that is not there is empty.
+    public func list() throws(ImageStoreError) -> [(name: String, record: ImageRecord?)] {
+        try checkReadable()
+        var images: [(name: String, record: ImageRecord?)] = []
+        for name in names {
+            do throws(ImageStoreError) { images.append((name, try open(name).record)) } catch {
+                // It may have been removed meanwhile.
+                if error.code == .damaged { images.append((name, nil)) }
+            }
+        }
+        return images
+    }
+
+    private func checkReadable() throws(ImageStoreError) {
+        do throws(FilesError) { _ = try Directory(directory).entries() } catch {
+            guard error.underlying != .noSuchFileOrDirectory else { return }
+            throw .storage(error)
+        }
+    }
 
     /// The image of that name, kept from being removed as long as the result lives.
     public func open(_ name: String) throws(ImageStoreError) -> StoredImage {
         guard Self.isName(name) else { throw .invalid(name: name) }
         // A new version may take the old one's place while we look.
         for _ in 0..<100 {
-            guard let version = version(of: name) else { throw .notFound(name, known: names) }
+            guard let version = version(of: name) else {
+                try checkReadable()
+                throw .notFound(name, known: names, recipes: ImageRecipe.names(in: recipes))
+            }
             let place = directory.appending(name).appending(version)
             if let lock = try? FileLock.acquireShared(place.appending(Self.lockName)),
                 let bytes = try? FileContents.read(place.appending(Self.recordName), limit: 1 << 20)

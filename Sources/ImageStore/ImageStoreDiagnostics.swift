@@ -48,11 +48,17 @@ public struct ImageStoreError: Error, Sendable, Equatable {
 extension ImageStoreError: CustomStringConvertible {
     public var description: String { message }
 
-    static func recipeUnreadable(_ path: String, _ error: FilesError) -> ImageStoreError {
+    static func recipeUnreadable(_ path: String, _ error: FilesError, installed: [String]) -> ImageStoreError {
         let isMissing = error.underlying == .noSuchFileOrDirectory || error.underlying == .notDirectory
         return ImageStoreError(
             .recipe, isMissing ? "there is no recipe `\(DisplayText.escaped(path))`" : "\(error)",
-            hints: isMissing ? ["`drydock image build DIR` takes a directory that holds an image.yml"] : [])
+            hints: isMissing
+                ? ["`drydock image build DIR` takes a directory that holds an image.yml" + also(installed)] : [])
+    }
+
+    private static func also(_ installed: [String]) -> String {
+        let names = installed.map { "`\($0)`" }.joined(separator: ", ")
+        return names.isEmpty ? "" : ", or the name of a recipe that came with drydock: \(names)"
     }
 
     static func recipeInvalid(_ diagnostics: [Diagnostic], _ text: SourceText) -> ImageStoreError {
@@ -66,10 +72,16 @@ extension ImageStoreError: CustomStringConvertible {
             hints: ["a name is a letter or digit, then letters, digits, `.`, `-` and `_`, at most 64, and not `host`"])
     }
 
-    static func notFound(_ name: String, known: [String]) -> ImageStoreError {
+    /// - Parameter recipes: names that `drydock image build` takes.
+    static func notFound(_ name: String, known: [String], recipes: [String]) -> ImageStoreError {
         var hints = Suggestion.nearest(to: name, among: known).map { ["did you mean `\($0)`?"] } ?? []
-        hints.append(
-            "an image is built from a recipe: `drydock image build images/\(name)`; `drydock image ls` lists them")
+        if recipes.contains(name) {
+            hints.append("build it first: `drydock image build \(name)`")
+        } else {
+            hints.append(
+                "`drydock image ls` lists the images; `drydock image build DIR` makes one of a directory's image.yml"
+                    + also(recipes))
+        }
         return ImageStoreError(.notFound, "there is no image `\(DisplayText.escaped(name))`", hints: hints)
     }
 

@@ -198,11 +198,37 @@ struct ImageTests {
             try tree.write("source/debian/image.yml", "suite: nosuchsuite\n")
             let failed = try drydock("image", "build", "debian")
             #expect(failed.status == 3, "\(failed.output)\(failed.errors)")
-            #expect(failed.errors.contains("error: the image `debian` could not be built\n"), "\(failed.errors)")
+            #expect(failed.errors.contains("the archive has no suite `nosuchsuite` ["), "\(failed.errors)")
+            #expect(failed.errors.contains("debian/image.yml:1:8"), "\(failed.errors)")
             #expect(failed.errors.contains("  │ E: "), "the words of mmdebstrap are shown: \(failed.errors)")
             #expect(try runTool("ls", [drydock.state.appending("images/debian").string]).output == before)
             try tree.write("source/buildspec.yml", Self.command("git --version"))
             #expect(try drydock("run", "--image", "debian").status == 0)
+        }
+    }
+
+    @Test("a step that fails is shown in the recipe", .timeLimit(.minutes(15)))
+    func failingStep() throws {
+        guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }
+        try TemporaryTree.with { tree in
+            try tree.write(
+                "source/small/image.yml", "suite: bookworm\ncommands:\n  - echo hi\n  - echo told; exit 3\n")
+            let failed = try Drydock(in: tree)("image", "build", "small")
+            #expect(failed.status == 3, "\(failed.output)\(failed.errors)")
+            for text in ["the command exited with 3 [", "small/image.yml:4:5", "  │ told\n"] {
+                #expect(failed.errors.contains(text), "\(text): \(failed.errors)")
+            }
+            #expect(!failed.errors.contains("│ hi\n"), "what another step wrote is no news: \(failed.errors)")
+        }
+    }
+
+    @Test("a directory without a recipe hides none that is installed")
+    func directoryOfTheName() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/debian/control", "Source: x\n")
+            let result = try Drydock(in: tree)("image", "build", "debian")
+            let hint = "`drydock image build DIR` takes a directory that holds an image.yml"
+            #expect(result.status == 2 && result.errors.contains(hint), "\(result.errors)")
         }
     }
 

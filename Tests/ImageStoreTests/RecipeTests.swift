@@ -12,7 +12,7 @@ import Testing
 @Suite("Recipes of images")
 struct RecipeTests {
     private func parse(_ text: String) -> (recipe: ImageRecipe?, findings: [String]) {
-        let (recipe, diagnostics) = ImageRecipe.parse(SourceText(path: "image.yml", text: text))
+        let (recipe, diagnostics, _) = ImageRecipe.parse(SourceText(path: "image.yml", text: text))
         return (
             recipe,
             diagnostics.map { finding in
@@ -180,6 +180,7 @@ struct RecipeTests {
         var recipe = ImageRecipe(suite: "bookworm")
         recipe.commands = ["echo 'it'\\''s'; rm -rf \"$x\""]
         let script = ImageScripts(recipe, sources: AptSources(suite: "bookworm", components: ["main"])).furnish()
+            .map(\.script).joined()
         #expect(script.contains(#"sh -ec 'echo '\''it'\''\'\'''\''s'\''; rm -rf "$x"'"#))
     }
 }

@@ -51,7 +51,7 @@ struct StoreTests {
             try make("one", "1", in: store)
             try make("two", "2", in: store)
             #expect(store.names == ["one", "two"])
-            #expect(store.records == [record("one"), record("two")])
+            #expect(try store.list().map(\.record) == [record("one"), record("two")])
             #expect(try content(store.open("one")) == "1")
             // Setuid files of an image are no way in for other users of the machine.
             #expect(try tree.root.status("images").mode == 0o700)
@@ -161,9 +161,35 @@ struct StoreTests {
                 let error = try #require(throws: ImageStoreError.self) { try store.open("one") }
                 #expect(error.code == .damaged)
             }
-            #expect(store.records.isEmpty)
+            let images = try store.list()
+            #expect(images.map(\.name) == ["one"] && images.first?.record == nil, "it is not hidden")
             try change(store).remove("one")
             #expect(try tree.listing("images") == ["lock"])
+        }
+    }
+
+    @Test("a store that cannot be read is no empty one")
+    func unreadable() throws {
+        try TemporaryTree.with { tree in
+            // A file in its place is what root cannot read either.
+            try tree.write("images", "")
+            #expect(try #require(throws: ImageStoreError.self) { try store(tree).list() }.code == .storage)
+            #expect(try #require(throws: ImageStoreError.self) { try store(tree).open("one") }.code == .storage)
+            #expect(try ImageStore(directory: tree.path("none")) { _ in true }.list().isEmpty)
+        }
+    }
+
+    @Test("what is missed is offered only where there is a recipe for it")
+    func missing() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("recipes/debian/image.yml", "suite: bookworm\n")
+            try tree.write("recipes/other/README", "")
+            let store = ImageStore(directory: tree.path("images"), recipes: tree.path("recipes")) { _ in true }
+            let debian = try #require(throws: ImageStoreError.self) { try store.open("debian") }
+            #expect(debian.code == .notFound && debian.hints == ["build it first: `drydock image build debian`"])
+            let other = try #require(throws: ImageStoreError.self) { try store.open("other") }
+            let hint = other.hints.first ?? ""
+            #expect(!hint.contains("build other") && hint.hasSuffix("that came with drydock: `debian`"), "\(hint)")
         }
     }
 

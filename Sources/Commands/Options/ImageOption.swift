@@ -4,6 +4,7 @@
 internal import BuildEngine
 internal import BuildStore
 internal import CommandSyntax
+internal import Glibc
 internal import ImageStore
 internal import Sandbox
 internal import SystemPackage
@@ -24,13 +25,17 @@ struct ImageOption {
         state = StateOptions(words)
     }
 
+    var isHost: Bool { word == "host" }
+
     func apply(to request: inout BuildRequest) throws {
         request.storedImage = nil
         if word == "host" {
             request.image = .host
         } else if word.hasPrefix("dir:"), word != "dir:" {
             let path = Arguments.path(String(word.dropFirst(4)))
-            request.image = .directory(path.isAbsolute ? path : try Caller.currentDirectory().pushing(path))
+            // One directory is one image, however it is written: a kept state goes on in that of its build.
+            request.image = .directory(
+                Self.resolved(path.isAbsolute ? path : try Caller.currentDirectory().pushing(path)))
         } else if ImageStore.isName(word) {
             if let remedy = UserIdentifiers.remedyForSingleIdentifier {
                 throw CommandFailure(EngineError.singleIdentifier(remedy))
@@ -46,13 +51,20 @@ struct ImageOption {
             throw CommandFailure.imageByName(word)
         }
     }
+
+    /// The same path without links and `..`; one that leads nowhere stays, for the message about it.
+    private static func resolved(_ path: FilePath) -> FilePath {
+        guard let text = path.withPlatformString({ realpath($0, nil) }) else { return path }
+        defer { free(text) }
+        return FilePath(platformString: text)
+    }
 }
 
 extension BuildStore {
     /// The images beside the builds.
     var images: ImageStore {
         let launcher = Caller.launcher
-        return ImageStore(directory: directory.appending("images")) { version in
+        return ImageStore(directory: directory.appending("images"), recipes: Caller.recipes) { version in
             UserIdentifiers.removeTree(version, launcher: launcher)
         }
     }
