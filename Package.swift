@@ -116,7 +116,8 @@ let package = Package(
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
-                "BuildEngine", "BuildEnvironment", "BuildModel", "CommandExecution", "Diagnostics", "Files", "ImageStore",
+                "BuildEngine", "BuildEnvironment", "BuildModel", "CommandExecution", "Diagnostics", "Files",
+                "ImageStore",
                 "Processes", "Sandbox", "TestSupport", systemPackage,
             ], exclude: ["Snapshots"]),
         .testTarget(
