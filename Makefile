@@ -19,7 +19,7 @@ RELEASE = -c release --static-swift-stdlib -Xlinker -s
 BUILD_PACKAGES = libcurl4-openssl-dev libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = ca-certificates gcc libc6-dev libcurl4 make uidmap unzip
 TEST_PACKAGES = bash-completion fish git gnupg libarchive-tools mmdebstrap man-db mandoc pass patch procps python3 python3-pip python3-pytest tmux \
-	python3-setuptools xz-utils zsh
+	python3-setuptools python3-venv xz-utils zsh
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test build release run test test-small test-sandbox test-e2e test-all third-party lint format \
@@ -68,7 +68,8 @@ define run-tests
 	@set -e; users=$$(.ci/make-test-users); \
 	programs=$$(mktemp -d /tmp/drydock-programs.XXXXXX); trap 'rm -rf "$$programs"' EXIT; chmod 755 "$$programs"; \
 	$(MAKE) --no-print-directory install DESTDIR="$$programs" prefix= >/dev/null; \
-	DRYDOCK_TEST_USERS="$$users" DRYDOCK_PROGRAM="$$programs/bin/drydock" \
+	python=$$(.ci/prepare-aws-tests "$(DRYDOCK_TEST_CACHE)"); \
+	DRYDOCK_TEST_PYTHON="$$python" DRYDOCK_TEST_USERS="$$users" DRYDOCK_PROGRAM="$$programs/bin/drydock" \
 	DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" DRYDOCK_TEST_CACHE="$(DRYDOCK_TEST_CACHE)" \
 	$(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))',--skip $(ALONE)); \
 	$(if $(or $(FILTER),$(1)),,$(SWIFT) test --skip-build --disable-xctest --filter $(ALONE))

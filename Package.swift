@@ -61,6 +61,11 @@ let package = Package(
         .target(
             name: "SecretVault", dependencies: ["Diagnostics", "Files", "Secrets", "YAML", crypto, systemPackage]),
         .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", "TextPatterns", systemPackage]),
+        .target(
+            name: "AWS",
+            dependencies: [
+                "BuildModel", "Diagnostics", "Files", "HTTP", "Processes", "Secrets", "YAML", crypto, systemPackage,
+            ]),
         .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
         .target(
             name: "DirectExecution", dependencies: ["CommandExecution", "Processes", "Files", "CLinux", systemPackage]),
@@ -109,6 +114,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Files", "Processes", systemPackage], path: "Tests/TestSupport",
             linkerSettings: [fastLinker]),
+        .testTarget(
+            name: "AWSTests",
+            dependencies: [
+                "AWS", "BuildModel", "Diagnostics", "HTTP", "Processes", "Secrets", "TestSupport", systemPackage,
+            ]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(
             name: "ArtifactsTests",

@@ -10,7 +10,7 @@ public import SystemPackage
 ///
 /// The script prints `ready PORT` once it listens, and ends when its standard input does: with the test program, however
 /// that ends.
-public final class PythonServer {
+public final class PythonServer: Sendable {
     public let port: Int
     private let child: ChildProcess
     private let input: FileDescriptor
@@ -61,7 +61,7 @@ public final class PythonServer {
 
     /// Python with the modules that tests of AWS want (`.ci/prepare-aws-tests` makes one), else the one on PATH.
     public static var python: FilePath {
-        if let path = getenv("DRYDOCK_TEST_PYTHON") { return FilePath(platformString: path) }
+        if let path = getenv("DRYDOCK_TEST_PYTHON"), path[0] != 0 { return FilePath(platformString: path) }
         let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         return HostProcess.find("python3", searchPath: search) ?? "/usr/bin/python3"
     }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Diagnostics
+
+extension AWSSession {
+    /// What a profile of the shared files gives: a role, a key, or a program that prints one. Nil where it has none of it.
+    func profileCredentials(_ name: String) throws(AWSFailure) -> AWSCredentials? {
+        guard let profile = settings.files.profiles[name] else { return nil }
+        if profile.values["role_arn"] != nil { return try assumedRole(of: name, profile, above: []) }
+        return try ownCredentials(of: name, profile)
+    }
+
+    /// Who assumes a role for others: a profile's own key counts before its role.
+    /// - Parameter above: the profiles whose roles are to be assumed with it.
+    func sourceCredentials(_ name: String, above: [String]) throws(AWSFailure) -> AWSCredentials {
+        guard let profile = settings.files.profiles[name] else {
+            throw .noProfile(name, known: settings.files.profiles.keys.sorted(), places: settings.files.places)
+        }
+        if let credentials = try ownKey(of: name, profile) { return credentials }
+        if profile.values["role_arn"] != nil {
+            guard !above.contains(name) else {
+                throw .profile(name, "assumes its role with itself: \((above + [name]).joined(separator: " → "))")
+            }
+            return try assumedRole(of: name, profile, above: above)
+        }
+        guard let credentials = try ownCredentials(of: name, profile) else {
+            throw .profile(name, "is the source of another, and has no credentials")
+        }
+        return credentials
+    }
+
+    private func ownKey(of name: String, _ profile: SharedFiles.Section) throws(AWSFailure) -> AWSCredentials? {
+        try staticCredentials(
+            from: "profile `\(DisplayText.escaped(name))`",
+            names: ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+            value: { key in profile.values[key].flatMap { $0.isEmpty ? nil : $0 } })
+    }
+
+    private func ownCredentials(of name: String, _ profile: SharedFiles.Section) throws(AWSFailure) -> AWSCredentials? {
+        if let credentials = try ownKey(of: name, profile) { return credentials }
+        if let command = profile.values["credential_process"] { return try processCredentials(command, profile: name) }
+        if profile.values["sso_session"] != nil || profile.values["sso_start_url"] != nil {
+            let shown = DisplayText.escaped(name)
+            throw .profile(
+                name, "signs in with sso, which drydock does not",
+                hints: [
+                    "sign in with `aws sso login`, and let the AWS CLI give the credentials: a profile with "
+                        + "`credential_process = aws configure export-credentials --profile \(shown)`"
+                ])
+        }
+        return nil
+    }
+}
