@@ -21,7 +21,7 @@ public final class PythonServer: Sendable {
     public init(script: String, arguments: [String] = [], python: FilePath, log: FilePath) throws {
         let (theirInput, ourInput) = try FileDescriptor.pipe()
         let (ourOutput, theirOutput) = try FileDescriptor.pipe()
-        for end in [ourInput, ourOutput] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
+        for end in [theirInput, ourInput, ourOutput, theirOutput] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
         let errors = try FileDescriptor.open(
             log, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
         let environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("AWS_") }
