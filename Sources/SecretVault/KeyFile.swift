@@ -88,7 +88,14 @@ enum KeyFile {
         defer { text.withUnsafeMutableBytes { if let start = $0.baseAddress { explicit_bzero(start, $0.count) } } }
         do throws(FilesError) {
             if makingDirectory { _ = try Directory.make(path.removingLastComponent(), mode: 0o700) }
-            try AtomicFile.write(text, to: path, mode: 0o600, synchronizing: true, replacing: false)
+            do throws(FilesError) {
+                try AtomicFile.write(text, to: path, mode: 0o600, synchronizing: true, replacing: false)
+            } catch {
+                guard error.underlying == .invalidArgument else { throw error }
+                // NFS and some others cannot refuse to replace (renameat2(2)). The store's lock is held, so only the first
+                // writer of another store with the same key could come between.
+                try AtomicFile.write(text, to: path, mode: 0o600, synchronizing: true)
+            }
         } catch {
             if error.underlying == .fileExists { return nil }
             throw .keyNotMade(path, error)
