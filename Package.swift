@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "CStart"),
         .target(name: "Wire"),
 
         // Floor 1 · words: values that travel between the floors.
@@ -101,7 +102,7 @@ let package = Package(
         // Floor 7 · programs. Fully static: no library is looked for at each start, and drydock-init runs in any root file
         // system.
         .executableTarget(
-            name: "drydock", dependencies: ["Commands"], exclude: ["Packaging"],
+            name: "drydock", dependencies: ["Commands", "CStart"], exclude: ["Packaging"],
             linkerSettings: [fastLinker, staticRelease]),
         .executableTarget(
             name: "drydock-init", dependencies: ["SandboxPlan", "CLinux", "Wire"],
