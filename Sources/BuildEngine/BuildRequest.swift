@@ -44,7 +44,6 @@ public struct BuildRequest: Sendable {
     public var encryptionKey: String?
     /// The image's name for `CODEBUILD_BUILD_IMAGE`; nil for what the build really runs in.
     public var imageName: String?
-    public var isolation = Isolation.namespaces
     public var image: SandboxSettings.Image = .host
     /// The stored image that `image` names, kept as long as this is; nil for any other.
     public var storedImage: StoredImage?

@@ -46,16 +46,29 @@ public protocol CommandRunnerMaking: AnyObject {
 /// Makes real sandboxes.
 public final class SandboxMaker: CommandRunnerMaking {
     private var pending: PendingSandbox?
+    private let canDoWithout: Bool
 
-    /// - Parameter pending: a sandbox that was begun before the build was planned, for the first one asked for.
-    public init(pending: PendingSandbox? = nil) { self.pending = pending }
+    /// - Parameters:
+    ///   - pending: a sandbox that was begun before the build was planned, for the first one asked for.
+    ///   - canDoWithout: whether to tell, where no sandbox can be made, that the build could be had without.
+    public init(pending: PendingSandbox? = nil, canDoWithout: Bool = false) {
+        self.pending = pending
+        self.canDoWithout = canDoWithout
+    }
 
     public func start(
         _ settings: SandboxSettings
     ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice]) {
         let prepared = try PreparedSandbox.prepare(settings, pending: pending)
         pending = nil
-        let sandbox = try Sandbox.start(prepared)
-        return (sandbox, prepared.notices + sandbox.notices)
+        do {
+            let sandbox = try Sandbox.start(prepared)
+            return (sandbox, prepared.notices + sandbox.notices)
+        } catch {
+            guard canDoWithout, error.code == .cannotIsolate else { throw error }
+            var error = error
+            error.hints.append("`--isolation none` builds without a sandbox: docs/isolation.md says what is lost")
+            throw error
+        }
     }
 }

@@ -15,26 +15,20 @@ struct BuildPlace {
 
     /// - Parameter pending: a sandbox begun beforehand, or nil.
     init(
-        _ request: BuildRequest, uuid: String, in store: BuildStore, pending: PendingSandbox?, stop: any StopSource
+        _ choice: IsolationChoice, uuid: String, in store: BuildStore, pending: PendingSandbox?, stop: any StopSource
     ) {
-        let refusal: SandboxError?
-        switch request.isolation {
-        case .namespaces, .none: refusal = nil
-        case .auto:
-            // What only a sandbox can do is not left out either: such a build fails with the reason.
-            refusal =
-                request.image == .host && request.network == .host
-                ? HostCapabilities.refusal(
-                    launcher: Caller.launcher, sandboxes: store.directory.appending("sandboxes")) : nil
-        }
-        if request.isolation == .none || refusal != nil {
-            let places = HostPlaces(
-                directory: Self.directory(in: store).appending(uuid), searchPath: Caller.variable("PATH"))
-            maker = DirectMaker(places: places, stop: stop, refusal: refusal)
+        if choice.isolation == .none {
+            let places = Self.hostPlaces(uuid, in: store)
+            maker = DirectMaker(places: places, stop: stop, refusal: choice.refusal)
             hostPlaces = places
         } else {
-            maker = SandboxMaker(pending: pending)
+            maker = SandboxMaker(pending: pending, canDoWithout: choice.canDoWithout)
         }
+    }
+
+    /// Where a build without a sandbox has its places.
+    static func hostPlaces(_ uuid: String, in store: BuildStore) -> HostPlaces {
+        HostPlaces(directory: directory(in: store).appending(uuid), searchPath: Caller.variable("PATH"))
     }
 
     /// Removes what builds without a sandbox left whose drydock was killed.

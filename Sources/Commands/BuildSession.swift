@@ -16,6 +16,7 @@ internal import SystemPackage
 /// One build from the command line: its place in the store, its faces, its signals, and what is said at the end.
 struct BuildSession {
     var request: BuildRequest
+    var isolation = IsolationChoice()
     /// Whether what a failed build leaves is kept.
     var keepsState = false
     var store: BuildStore
@@ -43,7 +44,7 @@ struct BuildSession {
             try store.prepare()
             // As early as can be, because ids are mapped while the build is planned. What goes wrong here goes wrong again,
             // and is told, when the build's sandbox is started.
-            pending = (request.isolation == .none ? nil : launcher).flatMap {
+            pending = (isolation.isolation == .none ? nil : launcher).flatMap {
                 try? PendingSandbox(scratchDirectory: store.sandboxDirectory(uuid), launcher: $0)
             }
             number = try store.nextBuildNumber(project: project) { terminal.warn($0) }
@@ -54,7 +55,7 @@ struct BuildSession {
         BuildPlace.clearLeftovers(in: store)
         let signals = watch?.signals ?? StopSignals(output: terminal.output)
         let stop: any StopSource = watch ?? signals
-        let place = BuildPlace(request, uuid: uuid, in: store, pending: pending, stop: stop)
+        let place = BuildPlace(isolation, uuid: uuid, in: store, pending: pending, stop: stop)
         var surroundings = BuildRunner.Surroundings(
             identifiers: BuildIdentifiers(project: project, uuid: uuid, number: number, start: clock.start),
             checkouts: store.checkoutDirectory(uuid), scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher,
@@ -149,13 +150,16 @@ struct BuildPreview {
     let plan: BuildPlan
     private let checkouts: FilePath
 
-    init(request: BuildRequest, store: BuildStore) throws {
+    /// - Parameter isolation: `none` for a plan with the places of a build without a sandbox.
+    init(request: BuildRequest, isolation: Isolation = .namespaces, store: BuildStore) throws {
         let uuid = "00000000-0000-0000-0000-000000000000"
         let identifiers = BuildIdentifiers(
             project: try request.projectName().description, uuid: uuid, number: 1, start: Caller.now)
         checkouts = store.checkoutDirectory("preview-\(Caller.processIdentifier)")
         do throws(EngineError) {
-            plan = try BuildPlanner(request: request, identifiers: identifiers, checkouts: checkouts).plan()
+            var planner = BuildPlanner(request: request, identifiers: identifiers, checkouts: checkouts)
+            if isolation == .none { planner.hostPlaces = BuildPlace.hostPlaces(uuid, in: store) }
+            plan = try planner.plan()
         } catch {
             Self.remove(checkouts)
             throw CommandFailure(error)

@@ -16,27 +16,32 @@ struct EnvironmentCommand: Action {
             name, abstract: "Show the variables a build starts with, and where they come from",
             discussion: "Values of secrets are shown as `***`.",
             groups: [
-                SourceOptions.group, OptionGroup("Sandbox", [ImageOption.option]),
+                SourceOptions.group, OptionGroup("Sandbox", [ImageOption.option, IsolationOptions.option]),
                 OptionGroup("Output", [OutputOptions.json]), StateOptions.group, OverrideOptions.group,
             ])
     }
 
     private let source: SourceOptions
     private let image: ImageOption
+    private let isolation: IsolationOptions
     private let state: StateOptions
     private let json: Bool
 
     init(_ words: ParsedWords) throws {
         source = try SourceOptions(words)
         image = ImageOption(words)
+        isolation = IsolationOptions(words)
         state = StateOptions(words)
         json = words[OutputOptions.json]
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         var request = try source.request()
+        try isolation.check()
         try image.apply(to: &request)
-        let preview = try BuildPreview(request: request, store: try state.store())
+        let store = try state.store()
+        let choice = try isolation.choice(for: request, in: store)
+        let preview = try BuildPreview(request: request, isolation: choice.isolation, store: store)
         defer { preview.remove() }
         let environment = preview.plan.environment
         preview.plan.advice.forEach(terminal.warn)

@@ -92,19 +92,25 @@ struct RunCommand: Action {
         let store = try state.store()
         if watches { try checkWatch() }
         if dryRun, printSandbox { throw CommandFailure.conflict("--dry-run", "--print-sandbox") }
-        if request.isolation != .namespaces {
-            if kept.resumes { throw CommandFailure.needsSandbox(kept.word, isolation: request.isolation) }
-            if debug.opensShell {
-                throw CommandFailure.needsSandbox("--shell-on-failure", isolation: request.isolation)
-            }
-        }
+        let isolation = try isolation.choice(for: request, needs: sandboxNeeds, in: store)
         try kept.apply(to: &request, store, terminal)
-        if dryRun || printSandbox { return try preview(request, store, terminal) }
+        if dryRun || printSandbox { return try preview(request, isolation, store, terminal) }
         let session = BuildSession(
-            request: request, keepsState: kept.keeps, store: store, progress: progress, debug: debug,
+            request: request, isolation: isolation, keepsState: kept.keeps, store: store, progress: progress,
+            debug: debug,
             terminal: terminal, stateDirectory: state.directory.map(Arguments.displayed), typed: typed,
             launcher: launcher)
         return try watches ? WatchSession(session: session).run() : session.run()
+    }
+
+    /// What was typed that only a sandbox has.
+    private var sandboxNeeds: [String] {
+        var needs: [String] = []
+        if printSandbox { needs.append("--print-sandbox") }
+        if kept.resumes { needs.append(kept.word) }
+        if debug.opensShell { needs.append("--shell-on-failure") }
+        if debug.pauses == true { needs.append("--debug-session") }
+        return needs
     }
 
     /// What has no meaning where one build follows another.
@@ -120,7 +126,6 @@ struct RunCommand: Action {
         var request = try source.request()
         try isolation.check()
         try sandbox.apply(to: &request)
-        try isolation.apply(to: &request)
         if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }
         request.artifactsDirectory = artifacts.map(Arguments.path)
         request.artifactsSource = artifactsSource
@@ -141,8 +146,10 @@ struct RunCommand: Action {
 
     // MARK: Preview
 
-    private func preview(_ request: BuildRequest, _ store: BuildStore, _ terminal: Terminal) throws -> ExitMeaning {
-        let preview = try BuildPreview(request: request, store: store)
+    private func preview(
+        _ request: BuildRequest, _ isolation: IsolationChoice, _ store: BuildStore, _ terminal: Terminal
+    ) throws -> ExitMeaning {
+        let preview = try BuildPreview(request: request, isolation: isolation.isolation, store: store)
         defer { preview.remove() }
         if dryRun {
             preview.plan.advice.forEach(terminal.warn)
@@ -155,7 +162,6 @@ struct RunCommand: Action {
             terminal.print(preview.plan.environment.makeMask().mask(preview.plan.description))
             return terminal.meaning()
         }
-        if request.isolation == .none { throw CommandFailure.needsSandbox("--print-sandbox") }
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
         do throws(SandboxError) {
             var settings = preview.plan.sandboxSettings(

@@ -81,6 +81,9 @@ public struct HostCapabilities: Sendable {
                 "user ids", .available, "a range of \((range?.count ?? 0)) ids from \(range?.outside ?? 0) on")
         case .single:
             let detail = "a single id: `run-as` and `chown` to another user cannot work"
+            if let remedy = IdentityChoice.capabilityRemedy {
+                return Finding("user ids", .limited, detail, remedy: remedy)
+            }
             if !IdentityChoice.mapperIsInstalled {
                 return Finding("user ids", .limited, detail, remedy: "sudo apt-get install uidmap")
             }
@@ -147,11 +150,17 @@ public struct HostCapabilities: Sendable {
         if let parent = table.parent(for: controller) {
             return Finding(name, .available, "cgroup version \(parent.isVersion2 ? 2 : 1) at `\(parent.directory)`")
         }
+        return Finding(name, .limited, "not enforced: \(table.refusal(controller))", remedy: limitRemedy(table))
+    }
+
+    private static func limitRemedy(_ table: ControlGroupTable) -> String? {
         // Version 1 cannot be delegated, and without a manager of the user's own nobody delegates.
-        let canDelegate = table.hasVersion2Only && access("/run/user/\(geteuid())/systemd/private", F_OK) == 0
-        return Finding(
-            name, .limited, "not enforced: \(table.refusal(controller))",
-            remedy: canDelegate ? "systemd-run --user --scope -p Delegate=yes drydock run" : "run drydock as root")
+        if geteuid() != 0, table.hasVersion2Only, access("/run/user/\(geteuid())/systemd/private", F_OK) == 0 {
+            return "systemd-run --user --scope -p Delegate=yes drydock run"
+        }
+        // Root of a container has no more of its control groups than another.
+        if let enclosure = Enclosure.detect() { return enclosure.limits }
+        return geteuid() == 0 ? nil : "run drydock as root"
     }
 
     private static func processLimit(_ table: ControlGroupTable) -> Finding {

@@ -106,6 +106,15 @@ enum IdentityChoice {
             method: .inherited)
     }
 
+    /// What gives root back the capabilities that handing on ids takes; nil for a user, and where none is missing.
+    static var capabilityRemedy: String? {
+        guard geteuid() == 0 else { return nil }
+        let held = linux_effective_capabilities()
+        let lacking = [("SETGID", 6), ("SETUID", 7), ("SETFCAP", 31)].filter { held >> UInt64($0.1) & 1 == 0 }
+        guard !lacking.isEmpty else { return nil }
+        return "start the container with " + lacking.map { "--cap-add \($0.0)" }.joined(separator: " ")
+    }
+
     /// The command that gives this user a range, above every range that is given out already.
     static var rangeRemedy: String {
         let name = userName(getuid()) ?? String(getuid())

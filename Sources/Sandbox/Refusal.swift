@@ -66,7 +66,6 @@ struct Refusal {
             error.message += ": " + cause.words
             error.hints = [cause.remedy]
         }
-        error.hints.append("`--isolation none` builds without a sandbox: docs/isolation.md says what is lost")
         return error
     }
 
@@ -173,6 +172,15 @@ enum Enclosure: String, Equatable {
         case .podman: "podman run --security-opt unmask=ALL"
         case .kubernetes: "in the pod's `securityContext`: `procMount: Unmasked`"
         case .docker, .container: "docker run --security-opt systempaths=unconfined"
+        }
+    }
+
+    /// What limits a build by limiting all of the container.
+    var limits: String {
+        switch self {
+        case .podman, .docker: "\(rawValue) run --memory 4g --cpus 2, which limits the container"
+        case .kubernetes: "in the container's `resources`: `limits: {memory: 4Gi, cpu: 2}`"
+        case .container: "limit the container itself"
         }
     }
 

@@ -140,6 +140,26 @@ import Testing
         }
     }
 
+    @Test("doctor's remedies are those of a container", arguments: [[], ["--cap-drop", "ALL"]])
+    func doctor(options: [String]) throws {
+        guard let podman = Self.podman else { return }
+        try TemporaryTree.with { tree in
+            let programs = Drydock.program.removingLastComponent().removingLastComponent()
+            let words =
+                ["-v", "\(programs):/media:ro"] + options
+                + ["--rootfs", "/:O", "/media/\(Drydock.program.bytesBelow(programs))", "doctor"]
+            let result = try runTool(podman.name, podman.arguments + words, in: tree.path)
+            #expect(result.status == (options.isEmpty ? 0 : 4), "\(result.output)\(result.errors)")
+            for wrong in ["run drydock as root", "uidmap", "usermod"] {
+                #expect(!result.output.contains(wrong), "\(result.output)")
+            }
+            #expect(result.output.contains("podman run --memory"), "\(result.output)")
+            if !options.isEmpty {
+                #expect(result.output.contains("--cap-add SETGID --cap-add SETUID --cap-add SETFCAP"))
+            }
+        }
+    }
+
     @Test("where a failed build's state cannot be kept that is said with what gives it back, to the quiet too")
     func notKept() throws {
         guard let podman = Self.podman else { return }

@@ -53,12 +53,18 @@ import Testing
     func refused() throws {
         try TemporaryTree.with { tree in
             let drydock = try prepare(tree)
-            for words in [["--network", "none"], ["--image", "dir:/"], ["--image", "nosuch"], ["--print-sandbox"]] {
+            let wanted = [
+                ["--network", "none"], ["--image", "dir:/"], ["--image", "nosuch"], ["--print-sandbox"],
+                ["--debug-session"], ["--shell-on-failure"], ["--resume"], ["--from", "build"],
+            ]
+            for words in wanted {
                 let result = try drydock.run(["run", "--isolation", "none"] + words)
                 #expect(result.status == 2)
                 #expect(result.errors.contains("needs a sandbox, and `--isolation none` has none"))
             }
             #expect(try drydock("run", "--isolation", "nnoe").status == 2)
+            let shell = try drydock("shell", "--isolation", "none", "-c", "true")
+            #expect(shell.status == 2 && shell.errors.contains("`drydock shell` opens a shell in a sandbox"))
         }
     }
 
@@ -150,6 +156,59 @@ import Testing
             #expect(auto.status == 0, "\(auto.output)\(auto.errors)")
             #expect(auto.output.contains("no sandbox can be made here (cannot create the namespaces"))
             #expect(try tree.listing("source") == ["buildspec.yml", "old"])
+            for words in [["--network", "none"], ["--resume"], ["--print-sandbox"], ["--debug-session"]] {
+                let needy = try run(drydock, below: script, ["run", "--isolation", "auto"] + words)
+                #expect(needy.status == 4)
+                #expect(needy.errors.contains("needs a sandbox, and none can be made here: "), "\(needy.errors)")
+                #expect(!needy.errors.contains("--isolation none"), "\(needy.errors)")
+            }
+            for words in [["run", "--network", "none"], ["shell", "-c", "true"]] {
+                let needy = try run(drydock, below: script, words)
+                #expect(needy.status == 4)
+                let text = needy.output + needy.errors
+                #expect(text.contains("max_user_namespaces") && !text.contains("--isolation none"), "\(text)")
+            }
+        }
+    }
+
+    @Test("`auto` lets what only a sandbox has be asked for where there is one")
+    func autoWithNeeds() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try prepare(tree)
+            #expect(try drydock("run", "--isolation", "auto", "--print-sandbox").status == 0)
+            #expect(try drydock("run", "--isolation", "auto", "--network", "none").status == 0)
+            let resumed = try drydock("run", "--isolation", "auto", "--resume")
+            #expect(resumed.status == 3 && resumed.errors.contains("no state of a failed build"), "\(resumed.errors)")
+        }
+    }
+
+    @Test("env and --dry-run show the places that a build without a sandbox would have")
+    func places() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try prepare(tree)
+            for words in [["env"], ["run", "--dry-run"]] {
+                let result = try drydock.run(words + ["--isolation", "none"])
+                #expect(result.status == 0, "\(result.errors)")
+                #expect(result.output.contains("\(tree.path("state/direct"))/"), "\(result.output)")
+                #expect(!result.output.contains("/codebuild/output"), "\(result.output)")
+            }
+        }
+    }
+
+    @Test("without /proc every command says so, and ends with 4", arguments: [["run"], ["--version"], ["lint"]])
+    func withoutProcesses(words: [String]) throws {
+        guard getuid() == 0 else { return skip("not root: nothing can be unmounted") }
+        try TemporaryTree.with { tree in
+            let result = try run(
+                try prepare(tree), below: "umount -l /proc || exit 99", unshare: ["-m"], words)
+            #expect(result.status == 4)
+            #expect(
+                result.errors == """
+                    error: /proc is not mounted, and drydock cannot do without it
+                    hint: mount -t proc proc /proc
+
+                    """)
         }
     }
 

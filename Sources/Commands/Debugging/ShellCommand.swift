@@ -26,18 +26,21 @@ struct ShellCommand: Action {
     private let source: SourceOptions
     private let sandbox: SandboxOptions
     private let shell: ShellOptions
+    private let isolation: IsolationOptions
     private let state: StateOptions
 
     init(_ words: ParsedWords) throws {
         source = try SourceOptions(words)
         sandbox = SandboxOptions(words)
         shell = try ShellOptions(words)
+        isolation = IsolationOptions(words)
         state = StateOptions(words)
     }
 
     func perform(_ terminal: Terminal, launcher: SandboxLauncher?) throws -> ExitMeaning {
         var request = try source.request()
         try sandbox.apply(to: &request)
+        try isolation.requireSandbox(for: "drydock shell")
         let session = ShellSession(
             request: request, options: shell, store: try state.store(), terminal: terminal, launcher: launcher)
         return try session.run()
@@ -46,7 +49,7 @@ struct ShellCommand: Action {
 
 /// What kind of shell, and for whom.
 struct ShellOptions {
-    static var group: OptionGroup { OptionGroup("Shell", [command, user, fresh]) }
+    static var group: OptionGroup { OptionGroup("Shell", [command, user, fresh, IsolationOptions.option]) }
 
     static let command = ValueOption(
         "command", short: "c", placeholder: "text", help: "Run this text, as a command of a buildspec would be.")
