@@ -70,7 +70,7 @@ let package = Package(
         .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
         .target(
             name: "DirectExecution", dependencies: ["CommandExecution", "Processes", "Files", "CLinux", systemPackage]),
-        .target(name: "Checkout", dependencies: ["Processes", "Files", systemPackage]),
+        .target(name: "Checkout", dependencies: ["Processes", "Files", "Secrets", systemPackage]),
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
         .target(

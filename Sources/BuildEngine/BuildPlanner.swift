@@ -80,7 +80,10 @@ public struct BuildPlanner {
         notices.append("Processing environment variables")
         var advice = request.warnings + found.warnings
         let phases = planPhases(buildspec, advice: &advice)
-        let environment = try resolveEnvironment(buildspec, sources: sources, text: found.text)
+        var environment = try resolveEnvironment(buildspec, sources: sources, text: found.text)
+        if buildspec.environment.gitCredentialHelper {
+            advice += try addGitCredentials(to: &environment, sources, isCancelled)
+        }
         let runtimes = try runtimes(for: buildspec, environment, source: found.text)
         return BuildPlan(
             identity: identifiers.identity(

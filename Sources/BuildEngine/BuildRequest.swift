@@ -29,6 +29,8 @@ public struct BuildRequest: Sendable {
     public var secretStores: [any SecretStore] = []
     /// Whether secrets are hidden in their usual disguises too.
     public var areDisguisesHidden = true
+    /// Whether a build whose buildspec asks for it gets what the caller's git knows of the sources' hosts.
+    public var offersGitCredentials = false
     /// Whether an artifact that holds a secret is not published; otherwise the user is warned.
     public var refusesSecretsInArtifacts = false
     public var environmentFileFormat = EnvironmentFile.Format.dotenv

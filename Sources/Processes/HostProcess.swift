@@ -15,14 +15,16 @@ public enum HostProcess {
         public var succeeded: Bool { status == .exited(0) }
     }
 
-    /// Runs `name` (a path, or searched on `searchPath`) with standard input at its end.
+    /// Runs `name` (a path, or searched on `searchPath`).
     /// - Parameters:
+    ///   - input: its standard input, at most what a pipe holds (64 KiB); at its end when empty.
     ///   - environment: all of the child's environment, `NAME=VALUE`.
     ///   - outputLimit: the most bytes kept of either stream; more is an error and the child is killed.
     ///   - isCancelled: asked ten times a second; once it says so the child and what it started are killed.
     public static func run(
         _ name: String, arguments: [String], environment: [String], searchPath: String = "/usr/local/bin:/usr/bin:/bin",
-        workingDirectory: FilePath? = nil, outputLimit: Int = 16 << 20, isCancelled: () -> Bool = { false }
+        workingDirectory: FilePath? = nil, input: [UInt8] = [], outputLimit: Int = 16 << 20,
+        isCancelled: () -> Bool = { false }
     ) throws(ProcessError) -> Result {
         guard let executable = find(name, searchPath: searchPath) else { throw .notFound(name) }
         let (output, outputEnd) = try pipe(name)
@@ -39,9 +41,14 @@ public enum HostProcess {
                 close(outputEnd)
                 close(complaintsEnd)
             }
+            var descriptors: [(FileDescriptor, Int32)] = [
+                (FileDescriptor(rawValue: outputEnd), 1), (FileDescriptor(rawValue: complaintsEnd), 2),
+            ]
+            let source = input.isEmpty ? nil : try filledPipe(input, name)
+            defer { if let source { close(source) } }
+            if let source { descriptors.append((FileDescriptor(rawValue: source), 0)) }
             child = try ChildProcess.spawn(
-                executable: executable, arguments: arguments, environment: environment,
-                descriptors: [(FileDescriptor(rawValue: outputEnd), 1), (FileDescriptor(rawValue: complaintsEnd), 2)],
+                executable: executable, arguments: arguments, environment: environment, descriptors: descriptors,
                 workingDirectory: workingDirectory)
         }
         var streams = [Stream(descriptor: output), Stream(descriptor: complaints)]
@@ -75,6 +82,18 @@ public enum HostProcess {
             throw ProcessError(code: .pipe, program: program, underlying: Errno(rawValue: errno))
         }
         return (ends[0], ends[1])
+    }
+
+    /// The reading end of a pipe that holds these bytes and nothing more.
+    private static func filledPipe(_ bytes: [UInt8], _ program: String) throws(ProcessError) -> Int32 {
+        let (readEnd, writeEnd) = try pipe(program)
+        let written = write(writeEnd, bytes, bytes.count)
+        close(writeEnd)
+        guard written == bytes.count else {
+            close(readEnd)
+            throw ProcessError(code: .pipe, program: program, underlying: Errno(rawValue: EMSGSIZE))
+        }
+        return readEnd
     }
 
     /// Reads both streams until their ends; otherwise why not.

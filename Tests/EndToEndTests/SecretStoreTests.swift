@@ -118,6 +118,48 @@ struct SecretStoreTests {
         }
     }
 
+    @Test("of git reach a build that asks for them, when the caller agrees, for its source's host alone")
+    func gitCredentials() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write(
+                "source/buildspec.yml",
+                """
+                version: 0.2
+                env:
+                  git-credential-helper: yes
+                phases:
+                  build:
+                    commands:
+                      - printf 'protocol=https\\nhost=git.example.org\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill | wc -c
+                      - printf 'protocol=https\\nhost=git.example.org\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill
+                      - printf 'protocol=https\\nhost=other.example.org\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill || echo none
+
+                """)
+            try tree.write(
+                "home/.git-credentials",
+                "https://me:hunter2-abc@git.example.org\nhttps://me:tok-abcdef@other.example.org\n", mode: 0o600)
+            try tree.write("home/.gitconfig", "[credential]\n\thelper = store\n[safe]\n\tdirectory = *\n")
+            for words in [
+                ["init", "-q"], ["remote", "add", "origin", "https://git.example.org/a/b.git"],
+                ["config", "credential.helper", "!touch \(tree.path("ran")); echo password=never"],
+            ] {
+                #expect(
+                    try runTool("git", ["-C", drydock.directory.string] + words, environment: drydock.environment)
+                        .status == 0)
+            }
+            let asked = try drydock("run", "--git-credentials")
+            #expect(asked.status == 0, "\(asked.output)\(asked.errors)")
+            #expect(
+                asked.output.contains("username=me\npassword=***\n") && asked.output.contains("\nnone\n"),
+                "\(asked.output)")
+            #expect(!asked.all.contains("hunter2-abc"))
+            #expect(access(tree.path("ran").string, F_OK) != 0, "the repository's own helper was run on this machine")
+            let unasked = try drydock("run")
+            #expect(unasked.status == 1 && unasked.output.contains("`--git-credentials` gives"), "\(unasked.output)")
+        }
+    }
+
     @Test("are found in artifacts, which a strict build does not publish")
     func artifacts() throws {
         try TemporaryTree.with { tree in

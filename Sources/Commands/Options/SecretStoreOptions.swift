@@ -26,17 +26,27 @@ struct SecretStoreOptions {
             its lines alone, as CodeBuild does.
             """)
 
+    static let gitCredentials = Flag(
+        "git-credentials",
+        help: """
+            Where a buildspec says `git-credential-helper: yes`, give the build what your git knows of the hosts that its \
+            sources come from.
+            """)
+
+    private let offersGitCredentials: Bool
     private let words: [SecretStoreWord]
     private let isExact: Bool
 
     init(_ words: ParsedWords) throws {
         self.words = try SecretStoreWord.list(words[Self.option])
         isExact = words[Self.masking] == "exact"
+        offersGitCredentials = words[Self.gitCredentials]
     }
 
     /// Where no store is named nothing is sent anywhere: the user's own is asked, if there is one.
     func apply(to request: inout BuildRequest) {
         request.areDisguisesHidden = !isExact
+        request.offersGitCredentials = offersGitCredentials
         request.secretStores = (words.isEmpty ? [.local] : words).compactMap(\.store)
     }
 }

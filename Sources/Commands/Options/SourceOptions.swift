@@ -16,7 +16,7 @@ struct SourceOptions {
             "Source",
             [
                 source, sourceVersion, buildspec, variables, secrets, SecretStoreOptions.option,
-                SecretStoreOptions.masking, environmentFiles,
+                SecretStoreOptions.masking, SecretStoreOptions.gitCredentials, environmentFiles,
                 environmentFileFormat, project, parameter, fetchesSource,
             ])
     }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Processes
+public import Secrets
+internal import SystemPackage
+
+/// What the user's own git knows of a host: what a credential helper of theirs gives, or a file it keeps.
+public struct GitCredential: Sendable, Equatable {
+    /// With port, as in the URL.
+    public var host: String
+    public var username: String
+    public var password: SecretText
+
+    /// The host of an `https` URL, which is what credentials are known by; nil for any other location.
+    public static func host(of url: String) -> String? {
+        guard url.lowercased().hasPrefix("https://") else { return nil }
+        let authority = url.dropFirst("https://".count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        // It becomes a line of git's credential protocol and a key of its configuration.
+        let isPlain = host.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || ".-_:[]".utf8.contains(byte)
+        }
+        return host.isEmpty || !isPlain ? nil : host.lowercased()
+    }
+
+    /// Asks git, which asks nobody: a prompt would hold the build up. Outside of any repository, so that no repository's
+    /// configuration names a helper to run.
+    /// - Returns: nil where git knows none. Source: git-credential(1).
+    public static func ask(
+        host: String, environment: [String: String], isCancelled: () -> Bool
+    ) throws(CheckoutError) -> GitCredential? {
+        var environment = environment
+        environment["GIT_TERMINAL_PROMPT"] = "0"
+        for name in ["GIT_ASKPASS", "SSH_ASKPASS", "GIT_DIR", "GIT_WORK_TREE"] { environment[name] = nil }
+        let result: HostProcess.Result
+        do throws(ProcessError) {
+            result = try HostProcess.run(
+                "git", arguments: ["-c", "core.askPass=", "credential", "fill"],
+                environment: environment.map { "\($0.key)=\($0.value)" },
+                searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", workingDirectory: "/",
+                input: Array("protocol=https\nhost=\(host)\n\n".utf8), outputLimit: 1 << 20, isCancelled: isCancelled)
+        } catch { throw .git(error) }
+        guard result.succeeded else { return nil }
+        var values: [Substring: Substring] = [:]
+        let text = String(decoding: result.standardOutput, as: UTF8.self)
+        for line in text.split(separator: "\n") {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            values[line[..<equals]] = line[line.index(after: equals)...]
+        }
+        guard let password = values["password"], !password.isEmpty else { return nil }
+        return GitCredential(
+            host: host, username: String(values["username"] ?? ""), password: SecretText(String(password)))
+    }
+
+    /// Variables by which git in the build has these credentials, each for its host alone: configuration of git-config(1)'s
+    /// `GIT_CONFIG_COUNT`, whose helper prints variables.
+    /// - Parameter first: how many such entries the build has already.
+    public static func variables(
+        _ credentials: [GitCredential], first: Int
+    ) -> [(name: String, value: SecretText, isSecret: Bool)] {
+        guard !credentials.isEmpty else { return [] }
+        var variables: [(name: String, value: SecretText, isSecret: Bool)] = [
+            ("GIT_CONFIG_COUNT", SecretText("\(first + credentials.count)"), false)
+        ]
+        for (index, credential) in credentials.enumerated() {
+            let number = first + index
+            let helper =
+                "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' "
+                + "\"$DRYDOCK_GIT_USERNAME_\(number)\" \"$DRYDOCK_GIT_PASSWORD_\(number)\"; }; f"
+            variables += [
+                ("GIT_CONFIG_KEY_\(number)", SecretText("credential.https://\(credential.host).helper"), false),
+                ("GIT_CONFIG_VALUE_\(number)", SecretText(helper), false),
+                ("DRYDOCK_GIT_USERNAME_\(number)", SecretText(credential.username), false),
+                ("DRYDOCK_GIT_PASSWORD_\(number)", credential.password, true),
+            ]
+        }
+        return variables
+    }
+}
