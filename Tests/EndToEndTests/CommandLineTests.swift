@@ -22,6 +22,22 @@ struct WrongUse: Sendable, CustomTestStringConvertible {
 
 @Suite("Command line")
 struct CommandLineTests {
+    @Test("a directory is one image, however it is written")
+    func imageDirectory() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands: [ls]\n")
+            try tree.link("source/link", to: "../root")
+            _ = try tree.directory("root/bin")
+            let drydock = try Drydock(in: tree)
+            func image(_ word: String) throws -> String? {
+                try drydock("run", "--dry-run", "--image", "dir:\(word)").lines.first { $0.hasPrefix("image ") }
+            }
+            let plain = try image(tree.path("root").string)
+            #expect(plain?.hasSuffix("/root") == true)
+            for word in ["../root", "./../source/../root/", "link"] { #expect(try image(word) == plain, "\(word)") }
+        }
+    }
+
     @Test(
         "says what is wrong, once",
         arguments: [
@@ -51,7 +67,7 @@ struct CommandLineTests {
                     + "hint: `drydock image ls` lists the images; an unpacked root file system is given as `dir:PATH`"),
             WrongUse(
                 "run --image ubuntu",
-                "error: there is no image `ubuntu`\nhint: an image is built from a recipe: `drydock image build images/",
+                "error: there is no image `ubuntu`\nhint: `drydock image ls` lists the images; `drydock image build DIR` makes",
                 status: 3),
             WrongUse("env --image ubuntu", "error: there is no image `ubuntu`", status: 3),
             WrongUse("image inspect ubuntu", "error: there is no image `ubuntu`", status: 3),
