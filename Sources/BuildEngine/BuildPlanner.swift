@@ -87,7 +87,8 @@ public struct BuildPlanner {
         let runtimes = try runtimes(for: buildspec, environment, source: found.text)
         return BuildPlan(
             identity: identifiers.identity(
-                region: request.region, source: primary.displayed, buildspecPath: found.text.path),
+                region: request.region, account: request.accountIdentifier, source: primary.displayed,
+                buildspecPath: found.text.path),
             buildspec: buildspec, buildspecText: found.text, buildspecLocation: found.location, sources: sources,
             phases: phases, environment: environment, shell: buildspec.environment.shell?.value ?? "sh",
             image: request.image, runtimes: runtimes, network: request.network, limits: limits,
@@ -135,7 +136,7 @@ public struct BuildPlanner {
         return BuildPlan.PlannedSource(
             identifier: source.identifier, hostPath: hostPath, path: path, displayed: directory.displayed,
             isCheckout: false, isWritable: isWritable, version: nil, resolvedVersion: git?.commit,
-            repositoryURL: git?.remoteURL)
+            repositoryURL: source.repositoryURL ?? git?.remoteURL)
     }
 
     private func planEmpty(
@@ -169,9 +170,11 @@ public struct BuildPlanner {
         }
         let result: GitSource.Result
         do {
-            let git = GitSource(
+            var git = GitSource(
                 location: try GitLocation(location),
-                version: try source.version.map { version throws(CheckoutError) in try GitVersion(version) })
+                version: try source.version.map { version throws(CheckoutError) in try GitVersion(version) },
+                depth: source.depth)
+            git.fetchesSubmodules = source.fetchesSubmodules
             result = try git.checkOut(
                 into: destination, environment: request.gitEnvironment, isCancelled: isCancelled)
         } catch {
@@ -251,10 +254,11 @@ public struct BuildPlanner {
                 resolvedVersion: source.resolvedVersion, repositoryURL: source.repositoryURL)
         }
         var builtIns = BuiltInVariables(
-            buildIdentifier: identifiers.buildIdentifier, buildARN: identifiers.arn(region: request.region),
+            buildIdentifier: identifiers.buildIdentifier,
+            buildARN: identifiers.arn(region: request.region, account: request.accountIdentifier),
             project: identifiers.project, buildNumber: identifiers.number,
             image: request.imageName ?? request.image.words,
-            region: request.region, initiator: request.initiator,
+            region: request.region, accountIdentifier: request.accountIdentifier, initiator: request.initiator,
             startTimeMilliseconds: Int((identifiers.start.seconds * 1000).rounded()), source: facts[0],
             secondarySources: Array(facts.dropFirst()))
         builtIns.encryptionKey = request.encryptionKey
@@ -316,14 +320,14 @@ public struct BuildIdentifiers: Sendable, Equatable {
     /// `<project>:<uuid>`.
     public var buildIdentifier: String { "\(project):\(uuid)" }
 
-    /// In the account of twelve zeros, which is nobody's.
-    public func arn(region: String) -> String {
-        "arn:aws:codebuild:\(region):000000000000:build/\(buildIdentifier)"
+    public func arn(region: String, account: String) -> String {
+        "arn:aws:codebuild:\(region):\(account):build/\(buildIdentifier)"
     }
 
-    func identity(region: String, source: String, buildspecPath: String) -> BuildIdentity {
+    func identity(region: String, account: String, source: String, buildspecPath: String) -> BuildIdentity {
         BuildIdentity(
-            id: buildIdentifier, arn: arn(region: region), number: number, project: project, source: source,
+            id: buildIdentifier, arn: arn(region: region, account: account), number: number, project: project,
+            source: source,
             buildspecPath: buildspecPath)
     }
 

@@ -40,8 +40,9 @@ public struct BuildRequest: Sendable {
     /// has to be one of its own there.
     public var artifactsSource: FilePath?
     public var packaging = ArtifactRequest.Packaging.zip
-    /// The primary artifact's name as the project has it; nil leaves it to the buildspec.
-    public var artifactName: String?
+    /// How artifacts of these identifiers are packed, where that is not `packaging`.
+    public var secondaryPackaging: [String: ArtifactRequest.Packaging] = [:]
+    public var artifactNaming = ArtifactNaming.buildspec
     /// The key of `CODEBUILD_KMS_KEY_ID`; nil for the account's own.
     public var encryptionKey: String?
     /// The image's name for `CODEBUILD_BUILD_IMAGE`; nil for what the build really runs in.
@@ -58,6 +59,8 @@ public struct BuildRequest: Sendable {
     /// Who started the build, for `CODEBUILD_INITIATOR`.
     public var initiator = "drydock"
     public var region = "us-east-1"
+    /// By default that of twelve zeros, which is nobody's.
+    public var accountIdentifier = "000000000000"
     /// Whether drydock runs as root: what a build may change of `--image host` depends on it.
     public var callerIsRoot = false
     /// What git is started with: it needs the caller's proxies, keys and agents.
@@ -73,6 +76,13 @@ public struct BuildRequest: Sendable {
     public var resumption: ResumedState?
 
     public init(source: SourceRequest) { self.source = source }
+}
+
+/// Who names the primary artifact.
+public enum ArtifactNaming: Sendable, Equatable {
+    case buildspec
+    /// The project; nil where it has no name for it.
+    case project(String?)
 }
 
 /// Variables that the caller sets.

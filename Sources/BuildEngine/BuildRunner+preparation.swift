@@ -23,7 +23,8 @@ extension BuildRunner {
     public static func newRecord(_ request: BuildRequest, _ surroundings: Surroundings) -> BuildRecord {
         let identifiers = surroundings.identifiers
         var record = BuildRecord(
-            id: identifiers.buildIdentifier, arn: identifiers.arn(region: request.region),
+            id: identifiers.buildIdentifier,
+            arn: identifiers.arn(region: request.region, account: request.accountIdentifier),
             buildNumber: identifiers.number, startTime: surroundings.clock.start, projectName: identifiers.project,
             source: request.source.record,
             environment: BuildRecord.EnvironmentRecord(
@@ -278,6 +279,7 @@ extension BuildPlanner {
     /// Who the build is, as far as it is known before the plan.
     var provisionalIdentity: BuildIdentity {
         identifiers.identity(
-            region: request.region, source: request.source.displayed, buildspecPath: request.displayedBuildspec)
+            region: request.region, account: request.accountIdentifier, source: request.source.displayed,
+            buildspecPath: request.displayedBuildspec)
     }
 }

@@ -51,7 +51,7 @@ extension BuildRunner {
         by artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ destination: FilePath
     ) -> String? {
         guard let identifier = artifact.identifier else { return nil }
-        let name = identifier + (plan.packaging == .zip ? ".zip" : "")
+        let name = identifier + (packaging(of: artifact, plan) == .zip ? ".zip" : "")
         let place = masked(destination.appending(name).displayed)
         let packed = [record.artifacts].compactMap { $0 } + record.secondaryArtifacts
         return packed.map(\.location).first {
@@ -63,13 +63,13 @@ extension BuildRunner {
         _ artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ collector: ArtifactCollector,
         into destination: FilePath
     ) -> PhaseMachine.End {
-        let name = artifact.definition.name?.value
-        let projectName = artifact.identifier == nil ? request.artifactName : nil
+        var name = artifact.definition.name.map { answer?.texts[$0.value] ?? $0.value }
+        if artifact.identifier == nil, case .project(let own) = request.artifactNaming { name = own }
         var request = ArtifactRequest(
             definition: artifact.definition, identifier: artifact.identifier,
             sourceDirectory: FilePath(plan.sources[0].path),
-            evaluatedName: projectName ?? name.map { answer?.texts[$0] ?? $0 }, variables: answer?.variables ?? [:],
-            packaging: plan.packaging, destination: destination, sourceDateEpoch: request.sourceDateEpoch)
+            evaluatedName: name, variables: answer?.variables ?? [:], packaging: packaging(of: artifact, plan),
+            destination: destination, sourceDateEpoch: request.sourceDateEpoch)
         request.openedDestination = artifactsDirectory
         request.inspection = secretInspection(plan)
         do throws(ArtifactsError) {
@@ -98,6 +98,10 @@ extension BuildRunner {
         return SecretInspection(
             search, isStrict: request.refusesSecretsInArtifacts, warn: { [unowned self] in warn($0) },
             isCancelled: { [unowned self] in interruption != nil })
+    }
+
+    private func packaging(of artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan) -> ArtifactRequest.Packaging {
+        artifact.identifier.flatMap { request.secondaryPackaging[$0] } ?? plan.packaging
     }
 
     private func judge(_ error: ArtifactsError) -> PhaseMachine.End {

@@ -10,6 +10,12 @@ public struct SourceRequest: Sendable, Equatable {
     public var location: Location
     /// A commit, branch, tag, `pr/<n>` or full reference; a directory with a version is checked out like a repository.
     public var version: String?
+    /// How many commits of history git fetches; nil for all.
+    public var depth: Int?
+    /// Whether git fetches submodules too.
+    public var fetchesSubmodules = false
+    /// What the build is told to be the repository's URL; nil for what the source itself says.
+    public var repositoryURL: String?
 
     public enum Location: Sendable, Equatable {
         case directory(FilePath)

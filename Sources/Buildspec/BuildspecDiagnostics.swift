@@ -35,9 +35,14 @@ extension Diagnostic {
     }
 
     static func missingVersion(_ root: Node, in source: SourceText) -> Diagnostic {
-        .spec(
+        let isTemplate = root["AWSTemplateFormatVersion"] != nil || root["Resources"]?.entries != nil
+        return .spec(
             .missingVersion, .error, "`version` is missing", at: firstKey(of: root, in: source),
-            hints: ["begin the file with `version: 0.2`"], verdict: noContainerTags)
+            hints: [
+                isTemplate
+                    ? "this is a CloudFormation template: `drydock run --dry-run --project FILE` checks a project of it"
+                    : "begin the file with `version: 0.2`"
+            ], verdict: noContainerTags)
     }
 
     static func unsupportedVersion(_ node: Node, in source: SourceText) -> Diagnostic {

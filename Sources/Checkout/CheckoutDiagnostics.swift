@@ -41,6 +41,12 @@ extension CheckoutError {
         CheckoutError(.destination, "could not check out commit \(commit): \(said)")
     }
 
+    static func submodulesFailed(_ said: String) -> CheckoutError {
+        CheckoutError(
+            .fetch, "could not fetch the submodules: \(said)",
+            hints: said.contains("not allowed") ? ["submodules are taken from https, ssh and git, not from files"] : [])
+    }
+
     static func noSuchVersion(_ version: String, _ location: GitLocation) -> CheckoutError {
         CheckoutError(
             .noSuchVersion, "`\(location)` has no commit, branch or tag `\(FilePath.displayed(Array(version.utf8)))`")

@@ -7,8 +7,9 @@ public import SystemPackage
 
 /// A git repository at a version, to be checked out with the host's git.
 ///
-/// The repository may be anybody's. Its hooks are not run, submodules are not fetched, helper transports and file system
-/// monitors are off, and nothing of its own configuration is used; git's own guards stay on.
+/// The repository may be anybody's. Its hooks are not run, helper transports and file system monitors are off, and nothing
+/// of its own configuration is used; git's own guards stay on. Submodules are fetched only when they are asked for, and
+/// never from the host's own files: the repository says where they are.
 public struct GitSource: Sendable {
     /// What was checked out.
     public struct Result: Sendable, Equatable {
@@ -23,6 +24,8 @@ public struct GitSource: Sendable {
     public var version: GitVersion?
     /// How many commits of history; nil, 0 and more than 25 mean all, as CodeBuild reads `gitCloneDepth`.
     public var depth: Int?
+    /// Whether submodules are checked out too, and theirs.
+    public var fetchesSubmodules = false
 
     public init(location: GitLocation, version: GitVersion? = nil, depth: Int? = nil) {
         self.location = location
@@ -57,6 +60,12 @@ public struct GitSource: Sendable {
         if let shallow = try fetchShallow(git) { commit = shallow } else { commit = try fetchAll(git) }
         let done = try git.run(["checkout", "--quiet", "--detach", "--no-recurse-submodules", commit, "--"])
         guard done.succeeded else { throw .checkoutFailed(commit, git.lastWords(done)) }
+        if fetchesSubmodules {
+            let updated = try git.run(
+                ["submodule", "--quiet", "update", "--init", "--recursive", "--checkout"],
+                protocols: "https:http:ssh:git")
+            guard updated.succeeded else { throw .submodulesFailed(git.lastWords(updated, hiding: location)) }
+        }
         return Result(commit: commit, location: location.withoutCredentials)
     }
 
@@ -127,9 +136,12 @@ private struct Git {
     let environment: [String: String]
     let isCancelled: () -> Bool
 
-    func run(_ arguments: [String]) throws(CheckoutError) -> HostProcess.Result {
+    func run(
+        _ arguments: [String], protocols: String = "https:http:ssh:git:file"
+    ) throws(CheckoutError) -> HostProcess.Result {
         var environment = environment
         for (name, value) in Self.guards { environment[name] = value }
+        environment["GIT_ALLOW_PROTOCOL"] = protocols
         // Set by a caller that runs in a hook: they would send git elsewhere.
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"] {
             environment[name] = nil
@@ -168,7 +180,7 @@ private struct Git {
     ].flatMap { ["-c", $0] }
 
     private static let guards = [
-        "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file", "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
     ]
 }

@@ -59,6 +59,7 @@ struct RunCommand: Action {
     private let artifactsSource: FilePath?
     private let packsDirectory: Bool
     private let refusesSecrets: Bool
+    private let overridesPackaging: Bool
     private let watches: Bool
     private let dryRun: Bool
     private let printSandbox: Bool
@@ -77,6 +78,11 @@ struct RunCommand: Action {
         artifactsSource = (words.companion as? Settings)?.sourceDirectory(naming: Self.artifacts.specification.name)
         packsDirectory = words[Self.packaging] == "directory"
         refusesSecrets = words[Self.strictSecrets]
+        if case .project = (words.companion as? Settings)?.origins[Self.packaging.specification.name]?.last {
+            overridesPackaging = false
+        } else {
+            overridesPackaging = words[Self.packaging] != nil
+        }
         watches = words[Self.watch]
         dryRun = words[Self.dryRun]
         printSandbox = words[Self.printSandbox]
@@ -131,6 +137,8 @@ struct RunCommand: Action {
         request.artifactsSource = artifactsSource
         request.packaging = packsDirectory ? .directory : .zip
         request.refusesSecretsInArtifacts = refusesSecrets
+        // Who packs otherwise than the project packs everything so.
+        if overridesPackaging { request.secondaryPackaging = [:] }
         // Source: https://reproducible-builds.org/specs/source-date-epoch/
         request.sourceDateEpoch = Caller.variable("SOURCE_DATE_EPOCH").flatMap { Int($0) }
         return request

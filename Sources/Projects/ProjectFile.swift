@@ -109,8 +109,10 @@ public struct ProjectFile {
     /// - Parameters:
     ///   - name: a project's name, or its logical id in a template.
     ///   - parameters: values for a template's parameters; of equal names the last counts.
+    ///   - fetchesSources: whether sources are fetched as the project says, rather than a checkout built.
     public func project(
-        _ name: String?, parameters: [ProjectParameter] = [], facts: StackFacts = StackFacts()
+        _ name: String?, parameters: [ProjectParameter] = [], facts: StackFacts = StackFacts(),
+        fetchesSources: Bool = false
     ) throws(ProjectsError) -> Selection {
         if !isTemplate, !parameters.isEmpty { throw .parameterWithoutTemplate }
         let candidate = try choose(name, parameters, facts)
@@ -118,14 +120,19 @@ public struct ProjectFile {
         for finding in readerFindings { findings.add(finding) }
         let evaluator = evaluator(parameters, facts, findings)
         let reader = ProjectReader(
-            path: source.path, spelling: isTemplate ? .cloudFormation : .api, evaluator: evaluator, findings: findings)
-        let definition = reader.project(candidate.definition)
+            path: source.path, spelling: isTemplate ? .cloudFormation : .api, evaluator: evaluator, findings: findings,
+            fetchesSources: fetchesSources)
+        var definition = reader.project(candidate.definition)
         if let evaluator, let condition = candidate.resource?["Condition"], let words = condition.scalar?.text,
             Self.isDeployed(candidate, evaluator) == false
         {
             findings.add(
                 .conditionDoesNotHold(candidate.identifier ?? "", words, at: condition.span(in: source.path)))
         }
+        // A stack's, where they were given: what is made up is no better than what the engine makes up.
+        definition.region = definition.region ?? parameters.last { $0.name == "AWS::Region" }?.value
+        definition.accountIdentifier =
+            definition.accountIdentifier ?? parameters.last { $0.name == "AWS::AccountId" }?.value
         if findings.isRejected { throw .invalid(findings.sorted, in: source) }
         if let evaluator { try checkNames(parameters, evaluator) }
         return Selection(

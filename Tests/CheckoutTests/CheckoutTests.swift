@@ -154,6 +154,53 @@ struct GitSourceTests {
         }
     }
 
+    @Test("submodules are fetched when that is asked for, but never from the host's own files")
+    func submodules() throws {
+        try TemporaryTree.with { tree in
+            _ = try makeRepository(tree)
+            try tree.directory("outer")
+            try git(tree, "outer", "init", "-q", "-b", "main")
+            try git(
+                tree, "outer", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add",
+                tree.path("repo").string, "sub")
+            try git(tree, "outer", "commit", "-qm", "outer")
+            var source = GitSource(location: try GitLocation(tree.path("outer").string))
+            _ = try source.checkOut(into: tree.path("without"), environment: gitEnvironment(tree))
+            #expect(try tree.listing("without/sub").isEmpty)
+            source.fetchesSubmodules = true
+            do {
+                _ = try source.checkOut(into: tree.path("refused"), environment: gitEnvironment(tree))
+                Issue.record("a file of the host was fetched")
+            } catch {
+                #expect("\(error)".hasPrefix("could not fetch the submodules: "), "\(error)")
+                #expect(!tree.exists("refused/sub/file"))
+            }
+            let port = Int.random(in: 20_000..<60_000)
+            _ = try runTool(
+                "git",
+                [
+                    "daemon", "--detach", "--reuseaddr", "--export-all", "--listen=127.0.0.1", "--port=\(port)",
+                    "--base-path=\(tree.path.string)", "--pid-file=\(tree.path("pid").string)",
+                ], environment: gitEnvironment(tree))
+            defer {
+                let text = (try? tree.text("pid")) ?? ""
+                if let process = Int32(text.filter(\.isNumber)) { kill(process, SIGTERM) }
+            }
+            let url = "git://127.0.0.1:\(port)/repo"
+            var isServed = false
+            for _ in 0..<50 where !isServed {
+                isServed = try runTool("git", ["ls-remote", url], environment: gitEnvironment(tree)).status == 0
+                if !isServed { usleep(100_000) }
+            }
+            // A machine may have git without its daemon.
+            guard isServed else { return }
+            try git(tree, "outer", "config", "-f", ".gitmodules", "submodule.sub.url", url)
+            try git(tree, "outer", "commit", "-qam", "url")
+            _ = try source.checkOut(into: tree.path("with"), environment: gitEnvironment(tree))
+            #expect(tree.exists("with/sub/file"))
+        }
+    }
+
     @Test("depth gives that much history, 0 and more than 25 give all of it")
     func depth() throws {
         try TemporaryTree.with { tree in

@@ -71,6 +71,8 @@ struct ConfigurationTests {
         try TemporaryTree.with { tree in
             var drydock = try Drydock(in: tree)
             try tree.write("source/drydock.yml", "env-file: .env\nsource: lib:lib\nartifacts: out\n")
+            try tree.write("source/.env")
+            try tree.directory("source/lib")
             drydock.directory = tree.path("")
             #expect(
                 try settings(drydock, "-s", "source") == [
@@ -194,7 +196,15 @@ struct ConfigurationTests {
             ("timeuot: 3", "there is no setting `timeuot`", "did you mean `timeout`?"),
             ("compute-type-override: x", "there is no setting", "it is called `compute` here"),
             ("dry-run: true", "`dry-run` belongs to one run", "`--dry-run`"),
-            ("timeout: soon", "`timeout` takes a number, not `soon`", "^^^^"),
+            ("timeout: soon", "`timeout` takes a number of minutes", "^^^^"),
+            ("timeout: 0", "`timeout` takes a number of minutes", "drydock.yml:1:10"),
+            ("memory: 0", "`memory` takes a size such as", "at least 1M, not `0`"),
+            ("pids: 0", "`pids` takes a number of processes from 1", "^"),
+            ("env: ['=x']", "`env` takes NAME=VALUE", "drydock.yml:1:7"),
+            ("secret: ['=hunter2']", "`secret` takes NAME=VALUE", "^"),
+            ("env-file: no.env", "`env-file` names `no.env`, which is not there", "drydock.yml:1:1"),
+            ("source: lib:lib", "`source` names `lib`, which is not there", "^^^^^^"),
+            ("project: no.json", "there is no project file `no.json`", "drydock.yml:1:1"),
             ("memory: 1X", "`memory` takes a size such as", "^^"),
             ("quiet: maybe", "`quiet` takes `true` or `false`", "^"),
             ("progress: loud", "`progress` takes `auto`, `tty`, `plain`", "not `loud`"),

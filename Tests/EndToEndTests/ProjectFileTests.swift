@@ -178,6 +178,72 @@ struct ProjectFileTests {
         }
     }
 
+    @Test("facts of a known project: its region, its account, its repository")
+    func facts() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/buildspec.yml", Self.buildspec)
+            try tree.write(
+                "source/p.json",
+                #"""
+                {"name": "pp", "arn": "arn:aws:codebuild:eu-north-1:123456789012:project/pp",
+                 "source": {"type": "GITHUB", "location": "https://example.org/o/r.git"}}
+                """#)
+            let result = try drydock("env", "--project", "p.json", "-e", "P=x")
+            let lines = result.output.split(separator: "\n").map {
+                $0.split(separator: " ").prefix(2).joined(separator: "=")
+            }
+            for line in [
+                "AWS_REGION=eu-north-1", "CODEBUILD_PROJECT_ARN=arn:aws:codebuild:eu-north-1:123456789012:project/pp",
+                "CODEBUILD_SOURCE_REPO_URL=https://example.org/o/r.git",
+            ] {
+                #expect(lines.contains(line), "\(result.output)\(result.errors)")
+            }
+        }
+    }
+
+    @Test("artifacts are named and packed as the project says, each for itself")
+    func artifacts() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write(
+                "source/buildspec.yml",
+                """
+                version: 0.2
+                phases: {build: {commands: ['echo x >made']}}
+                artifacts:
+                  files: made
+                  name: from-buildspec
+                  secondary-artifacts: {zipped: {files: made}, plain: {files: made}}
+                """)
+            try tree.write(
+                "source/p.json",
+                #"""
+                {"name": "pp", "source": {"type": "CODEPIPELINE"},
+                 "artifacts": {"type": "S3", "packaging": "NONE", "name": "/"},
+                 "secondaryArtifacts": [
+                   {"type": "S3", "artifactIdentifier": "zipped", "packaging": "ZIP", "name": "zipped"},
+                   {"type": "S3", "artifactIdentifier": "plain"}]}
+                """#)
+            let out = tree.path("artifacts").string
+            #expect(try drydock("run", "--project", "p.json", "--artifacts", out).status == 0)
+            #expect(try tree.listing("artifacts") == ["plain/", "plain/made", "pp/", "pp/made", "zipped.zip"])
+            let packed = try drydock("run", "--project", "p.json", "--artifacts", out + "2", "--packaging", "zip")
+            #expect(packed.status == 0)
+            #expect(try tree.listing("artifacts2") == ["plain.zip", "pp.zip", "zipped.zip"])
+        }
+    }
+
+    @Test("a build without a source says how it is given a buildspec")
+    func noSource() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            let result = try drydock("run", "--source-type-override", "NO_SOURCE")
+            #expect(result.status == 2 && result.errors.contains("`--buildspec-override`"), "\(result.errors)")
+        }
+    }
+
     @Test("sources are fetched only when that is asked for")
     func fetching() throws {
         guard hasTool("git") else { return }

@@ -105,6 +105,18 @@ struct OverrideTests {
         #expect(try apply("privileged-mode-override", "false", to: &definition) == [])
     }
 
+    @Test("history and submodules mean something where sources are fetched")
+    func fetching() throws {
+        var definition = ProjectDefinition()
+        for (name, word) in [
+            ("git-clone-depth-override", "1"), ("git-submodules-config-override", "fetchSubmodules=true"),
+        ] {
+            let override = StartBuildOverride.all.first { $0.name == name }
+            #expect(try override?.apply([word], to: &definition, fetchesSources: true) == [])
+        }
+        #expect(definition.source.cloneDepth == 1 && definition.source.fetchesSubmodules)
+    }
+
     @Test(
         "values that are wrong are refused under the option's name",
         arguments: [
@@ -116,6 +128,9 @@ struct OverrideTests {
             ("cache-override", "modes=[a", "`]` is missing"),
             ("environment-variables-override", "name='A", "text in quotes does not end"),
             ("environment-variables-override", "value=1", "a variable needs a `name`, which holds no `=`"),
+            ("environment-variables-override", "name=A", "a variable needs a `value`"),
+            ("image-pull-credentials-type-override", "FOO", "`imagePullCredentialsType` cannot be `FOO`"),
+            ("auto-retry-limit-override", "11", "`autoRetryLimit` is 11, but must be from 0 to 10"),
             ("git-clone-depth-override", "deep", "`gitCloneDepth` is `deep`, but must be a whole number"),
             ("queued-timeout-in-minutes-override", "1", "`queuedTimeoutInMinutes` is 1, but must be from 5 to 480"),
             ("cache-override", "a=" + String(repeating: "[", count: 5000), "it nests too deeply"),

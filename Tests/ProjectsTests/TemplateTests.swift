@@ -325,6 +325,24 @@ struct TemplateTests {
             ])
     }
 
+    @Test("BuildSpec has one spelling")
+    func buildspecSpelling() {
+        #expect(
+            Reading.findings(template("x").replacing("BuildSpec:", with: "Buildspec:"), as: "t.yml") == [
+                "20:30 warning `Source` has no member `Buildspec`"
+            ])
+    }
+
+    @Test("region and account are the stack's where they are given, and those of a known project's ARN")
+    func region() throws {
+        let given = try Reading.select(template("x"), as: "t.yml", parameters: ["AWS::Region=eu-west-1"]).definition
+        #expect(given.region == "eu-west-1" && given.accountIdentifier == nil)
+        let known = try Reading.select(
+            #"{"name": "pp", "arn": "arn:aws:codebuild:eu-north-1:123456789012:project/pp", "source": {}}"#
+        ).definition
+        #expect(known.region == "eu-north-1" && known.accountIdentifier == "123456789012")
+    }
+
     @Test("a name that is wrong adds no stand-in")
     func wrongName() {
         let text = template("!Ref Bucket").replacing("data-${Stage}", with: "data-${Bucket}")

@@ -63,43 +63,49 @@ struct SandboxOptions {
         }
         try image.apply(to: &request)
         request.network = network
-        request.limits.memoryBytes = try memory.map(Self.size)
-        request.limits.cpus = try cpus.map {
-            try Self.number($0, "--cpus", in: 0.01...10_000, expected: "a number of processors such as `2` or `0.5`")
+        for (name, word) in [("memory", memory), ("cpus", cpus), ("pids", pids), ("timeout", timeout)] {
+            guard let word, let expected = Self.expected(name, word) else { continue }
+            throw CommandFailure.wrongNumber("--\(name)", word, expected: expected)
         }
-        request.limits.processes = try pids.map(Self.processes)
+        request.limits.memoryBytes = memory.flatMap(Self.size)
+        request.limits.cpus = cpus.flatMap { Self.number($0, in: Self.processors) }
+        request.limits.processes = pids.flatMap(Self.processes)
         if let compute {
             guard let type = ComputeType(compute) else {
                 throw CommandFailure.unknownWord("--compute", compute, ComputeType.all.map(\.name))
             }
             request.computeType = type
         }
-        if let timeout {
-            request.timeoutMinutes = try Self.number(
-                timeout, "--timeout", in: 0.0001...525_600, expected: "a number of minutes such as `30` or `0.5`")
+        if let minutes = timeout.flatMap({ Self.number($0, in: Self.minutes) }) { request.timeoutMinutes = minutes }
+    }
+
+    /// What the value of a limit should be; nil when it is right, or no limit's.
+    static func expected(_ name: String, _ word: String) -> String? {
+        switch name {
+        case "memory": size(word) == nil ? "a size such as `512M` or `4G`, at least 1M" : nil
+        case "cpus": number(word, in: processors) == nil ? "a number of processors such as `2` or `0.5`" : nil
+        case "pids": processes(word) == nil ? "a number of processes from 1 to 4194304" : nil
+        case "timeout": number(word, in: minutes) == nil ? "a number of minutes such as `30` or `0.5`" : nil
+        default: nil
         }
     }
 
-    private static func number(
-        _ word: String, _ name: String, in range: ClosedRange<Double>, expected: String
-    ) throws -> Double {
-        guard let value = Double(word), range.contains(value), word.allSatisfy({ $0.isNumber || $0 == "." }) else {
-            throw CommandFailure.wrongNumber(name, word, expected: expected)
-        }
+    private static let processors = 0.01...10_000
+    private static let minutes = 0.0001...525_600
+
+    private static func number(_ word: String, in range: ClosedRange<Double>) -> Double? {
+        guard let value = Double(word), range.contains(value),
+            word.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") })
+        else { return nil }
         return value
     }
 
-    private static func processes(_ word: String) throws -> Int {
-        guard let value = Int(word), (1...4_194_304).contains(value) else {
-            throw CommandFailure.wrongNumber("--pids", word, expected: "a number of processes from 1 to 4194304")
-        }
-        return value
+    private static func processes(_ word: String) -> Int? {
+        Int(word).flatMap { (1...4_194_304).contains($0) ? $0 : nil }
     }
 
     /// `512M`, `4G`, `4GiB`, `1.5g`, or bytes. Units are powers of 1024, as the kernel counts memory.
-    private static func size(_ word: String) throws -> Int {
-        let failure = CommandFailure.wrongNumber(
-            "--memory", word, expected: "a size such as `512M` or `4G`, at least 1M")
+    private static func size(_ word: String) -> Int? {
         let digits = word.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let shifts: [String: Int] = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]
         var unit = word.dropFirst(digits.count).lowercased()
@@ -108,9 +114,9 @@ struct SandboxOptions {
         } else if unit.count == 2, unit.hasSuffix("b") {
             unit.removeLast()
         }
-        guard let number = Double(digits), let shift = shifts[unit] else { throw failure }
+        guard let number = Double(digits), let shift = shifts[unit] else { return nil }
         let bytes = number * Double(1 << shift)
-        guard bytes >= 1_048_576, bytes < 1e18 else { throw failure }
+        guard bytes >= 1_048_576, bytes < 1e18 else { return nil }
         return Int(bytes)
     }
 }

@@ -80,6 +80,8 @@ struct SourceOptions {
         stores.apply(to: &request)
         try applySources(to: &request)
         try applyVersions(to: &request)
+        chosen?.apply(to: &request.source)
+        for index in request.secondarySources.indices { chosen?.apply(to: &request.secondarySources[index]) }
         request.buildspec = try buildspecChoice()
         request.environmentFileFormat = environmentFileFormat
         request.variables = variables

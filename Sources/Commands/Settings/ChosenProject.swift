@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import Artifacts
 internal import BuildEngine
 internal import BuildEnvironment
 internal import BuildStore
@@ -21,7 +22,11 @@ struct ChosenProject: Sendable {
     private var variables: [ProjectVariable] = []
     private var imageName: String?
     private var encryptionKey: String?
-    private var artifactName: String?
+    private var artifactNaming = ArtifactNaming.buildspec
+    private var secondaryPackaging: [String: ArtifactRequest.Packaging] = [:]
+    private var sources: [ProjectDefinition.Source] = []
+    private var region: String?
+    private var accountIdentifier: String?
     private var hasNoSource = false
     private var notices: [String] = []
     private(set) var warnings: [Warning] = []
@@ -41,25 +46,34 @@ struct ChosenProject: Sendable {
             if words.has("parameter") { throw CommandFailure.parameterWithoutProject }
             return nil
         }
+        let isFetched =
+            words.has("fetch-source")
+            ? words[SourceOptions.fetchesSource] : user?["fetch-source"]?.values.last == "true"
         var chosen = ChosenProject()
         var definition = ProjectDefinition()
         do throws(ProjectsError) {
             if let reference {
                 var parameters: [ProjectParameter] = []
                 for raw in given { parameters.append(try ProjectParameter(raw)) }
-                let selection = try ProjectFile.load(reference.path).project(reference.name, parameters: parameters)
+                let selection = try ProjectFile.load(reference.path).project(
+                    reference.name, parameters: parameters, fetchesSources: isFetched)
                 definition = selection.definition
                 chosen.name = definition.name ?? selection.identifier
                 chosen.secretParameters = selection.secretParameters
                 chosen.warnings = selection.diagnostics.map(Warning.init)
             }
             for (override, values) in overrides {
-                chosen.warnings += try override.apply(values, to: &definition).map(Warning.init)
+                chosen.warnings += try override.apply(
+                    values, to: &definition, fetchesSources: isFetched
+                ).map(Warning.init)
             }
-        } catch { throw CommandFailure(error) }
-        let isFetched =
-            words.has("fetch-source")
-            ? words[SourceOptions.fetchesSource] : user?["fetch-source"]?.values.last == "true"
+        } catch {
+            let layer = words.has("project") ? nil : checkout?["project"] == nil ? user : checkout
+            if error.code == .unreadable, let text = layer?.text, let span = layer?["project"]?.origin.span {
+                throw CommandFailure.configuration([.noProjectFile(error, at: span)], in: text)
+            }
+            throw CommandFailure(error)
+        }
         let hasSource = ProjectSources.namesPrimary([words.values["source"], checkout?["source"]?.values])
         let sources = ProjectSources(
             definition: definition, file: reference?.path, isFetched: isFetched, hasPrimary: hasSource,
@@ -67,8 +81,12 @@ struct ChosenProject: Sendable {
                 words.values["source"], checkout?["source"]?.values, user?["source"]?.values,
             ]))
         try chosen.take(sources)
+        let hasBuildspec = words.has("buildspec") || checkout?["buildspec"] != nil
+        if !hasBuildspec, chosen.hasNoSource, definition.source.buildspec == nil {
+            throw CommandFailure.noSourceWithoutBuildspec
+        }
         try chosen.take(
-            definition, hasBuildspec: words.has("buildspec") || checkout?["buildspec"] != nil,
+            definition, hasBuildspec: hasBuildspec,
             hasImage: words.has("image") || checkout?["image"] != nil || user?["image"] != nil,
             stateDirectory: words.values["state-dir"]?.last ?? user?["state-dir"]?.values.last)
         return chosen
@@ -112,12 +130,19 @@ struct ChosenProject: Sendable {
                 // CodeBuild packs nothing by default.
                 set("packaging", "directory", type.span)
             }
-            if definition.artifacts.overridesName?.value != true, let name = definition.artifacts.name?.value,
-                name != "/"
-            {
-                artifactName = String(name.drop { $0 == "/" })
+            if definition.artifacts.overridesName?.value != true {
+                // Without a name of its own an artifact has the project's.
+                let own = String((definition.artifacts.name?.value ?? "").drop { $0 == "/" })
+                artifactNaming = .project(own.isEmpty ? definition.name?.value ?? name?.value : own)
             }
         }
+        for artifact in definition.secondaryArtifacts where artifact.type?.value == .s3 {
+            guard let identifier = artifact.identifier?.value else { continue }
+            secondaryPackaging[identifier] = artifact.isZip?.value == true ? .zip : .directory
+        }
+        sources = [definition.source] + definition.secondarySources
+        region = definition.region
+        accountIdentifier = definition.accountIdentifier
         variables = definition.environment.variables.map { variable in
             var result = ProjectVariable(
                 name: variable.name.value, value: variable.value.value,
@@ -158,9 +183,25 @@ struct ChosenProject: Sendable {
         request.hidden = hidden
         request.imageName = imageName
         request.encryptionKey = encryptionKey
-        request.artifactName = artifactName
+        request.artifactNaming = artifactNaming
+        request.secondaryPackaging = secondaryPackaging
+        request.region = region ?? request.region
+        request.accountIdentifier = accountIdentifier ?? request.accountIdentifier
         request.notices += notices
         request.warnings += warnings
         if hasNoSource { request.source = SourceRequest(location: .empty) }
+    }
+
+    /// What the project says of sources that are at hand: how much of each git fetches, and its URL.
+    func apply(to source: inout SourceRequest) {
+        let own = sources.first { $0.identifier?.value == source.identifier }
+        guard let own, own.type?.value.isGit == true, let location = own.location?.value else { return }
+        switch source.location {
+        case .repository(location):
+            source.depth = own.cloneDepth
+            source.fetchesSubmodules = own.fetchesSubmodules
+        case .directory: source.repositoryURL = (try? GitLocation(location))?.withoutCredentials
+        default: break
+        }
     }
 }

@@ -65,6 +65,7 @@ private struct ConfigurationReader {
     init(source: SourceText, checkout: FilePath?) {
         self.source = source
         self.checkout = checkout
+        layer.text = source
     }
 
     mutating func read(_ document: YAMLDocument) {
@@ -98,7 +99,8 @@ private struct ConfigurationReader {
         for (text, place) in self.values(of: entry.value, for: option) {
             let word = Arguments.encode(Array(text.utf8))
             if let problem = SettingKeys.problem(option, word) {
-                findings.append(.wrongSetting(key, text, problem, at: place))
+                // A variable's value may be a secret.
+                findings.append(.wrongSetting(key, SettingKeys.isMap(option) ? nil : text, problem, at: place))
             } else if let checkout {
                 switch CheckoutTrust(directory: checkout).judge(option.name, word) {
                 case .allowed(let word): values.append(word)

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import BuildEngine
+internal import BuildEnvironment
 internal import CommandSyntax
 
 /// The keys of a configuration file: the long names of `drydock run`'s options, but for those that mean one run.
@@ -27,8 +28,9 @@ enum SettingKeys {
 
     /// The form of values that are more than text, as a regular expression of JSON Schema.
     static let patterns = [
-        "timeout": "^[0-9]+(\\.[0-9]+)?$", "cpus": "^[0-9]+(\\.[0-9]+)?$", "pids": "^[0-9]+$",
-        "memory": "^[0-9]+(\\.[0-9]+)?([bB]|[kKmMgGtT]([iI]?[bB])?)?$",
+        "timeout": "^(?=.*[1-9])[0-9]+(\\.[0-9]+)?$", "cpus": "^(?=.*[1-9])[0-9]+(\\.[0-9]+)?$",
+        "pids": "^0*[1-9][0-9]*$",
+        "memory": "^(?=.*[1-9])[0-9]+(\\.[0-9]+)?([bB]|[kKmMgGtT]([iI]?[bB])?)?$",
     ]
 
     /// What a value should be, when it is something else; what the command itself checks is left to it.
@@ -38,24 +40,15 @@ enum SettingKeys {
             return option.words.map { "`\($0)`" }.joined(separator: ", ")
         }
         switch option.name {
-        case "timeout", "cpus": return Self.isNumber(word, fractions: true) ? nil : "a number"
-        case "pids": return Self.isNumber(word, fractions: false) ? nil : "a whole number"
-        case "memory":
-            let digits = word.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-            let units = ["", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib"]
-            let isSize =
-                Self.isNumber(String(digits), fractions: true)
-                && units.contains(word.dropFirst(digits.count).lowercased())
-            return isSize ? nil : "a size such as `512M` or `4G`"
+        case "timeout", "cpus", "pids", "memory": return SandboxOptions.expected(option.name, word)
+        case "env", "secret":
+            let name = String(word.prefix { $0 != "=" })
+            // The value is not looked at, and not repeated.
+            return (try? EnvironmentFlag(name + "=", caller: [:])) == nil
+                ? "NAME=VALUE, a name of letters, digits, `_`, `.` and `-`" : nil
         case "compute":
             return ComputeType(word) == nil ? ComputeType.all.map { "`\($0.name)`" }.joined(separator: ", ") : nil
         default: return nil
         }
-    }
-
-    private static func isNumber(_ word: String, fractions: Bool) -> Bool {
-        let parts = word.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count <= (fractions ? 2 : 1)
-            && parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.isNumber } }
     }
 }

@@ -63,6 +63,9 @@ enum SettingSchema {
         writer.array("type") { writer in
             for type in ["string", "number", "boolean"] { writer.element(type) }
         }
-        if let pattern = SettingKeys.patterns[option.name] { writer.member("pattern", pattern) }
+        if let pattern = SettingKeys.patterns[option.name] {
+            writer.member("pattern", pattern)
+            writer.member("exclusiveMinimum", 0)
+        }
     }
 }

@@ -49,6 +49,7 @@ struct Settings: Sendable {
         for option in syntax.options {
             settings.merge(option, words: words, layers: layers, user: user, into: &result)
         }
+        for layer in layers where takesProject { try layer.checkTargets(of: result) }
         if let origin = settings.project?.finish(&result) { settings.origins["project"] = [origin] }
         result.companion = settings
         return result

@@ -4,7 +4,9 @@
 internal import BuildEngine
 internal import CommandSyntax
 internal import Diagnostics
+internal import Files
 internal import Projects
+internal import SystemPackage
 
 // What is said of configuration files and of projects.
 
@@ -42,6 +44,14 @@ extension Diagnostic {
         return .setting("`\(name)` takes \(expected)\(what)", at: span)
     }
 
+    static func missingTarget(_ name: String, _ path: FilePath, at span: SourceSpan) -> Diagnostic {
+        .setting("`\(name)` names `\(path.displayed)`, which is not there", at: span)
+    }
+
+    static func noProjectFile(_ error: ProjectsError, at span: SourceSpan) -> Diagnostic {
+        .setting(error.message, at: span, hints: error.hints)
+    }
+
     static func refusedSetting(_ name: String, _ reason: String, at span: SourceSpan) -> Diagnostic {
         .setting(
             "`\(name)` cannot be set so by a file of the source directory: \(reason)", at: span,
@@ -72,6 +82,10 @@ extension CommandFailure {
             .inputUnavailable, "a source of type `\(type.value.rawValue)` cannot be fetched from here",
             hints: ["give a directory that holds it: `--source DIR`"])
     }
+
+    static let noSourceWithoutBuildspec = CommandFailure(
+        .wrongUse, "a build without a source has no buildspec of its own",
+        hints: ["give one: `--buildspec-override` with an absolute path, or with the document itself"])
 
     static func buildspecInBucket(_ buildspec: Placed<String>) -> CommandFailure {
         CommandFailure(

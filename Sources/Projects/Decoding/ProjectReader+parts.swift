@@ -48,12 +48,14 @@ extension ProjectReader {
         case "sourceIdentifier": source.identifier = identifier(member)
         case "gitCloneDepth":
             if let depth = integer(member, in: 0...Int.max), (1...25).contains(depth.value) {
-                ignore(member, in: section, "the checkout has the history that it has")
+                source.cloneDepth = depth.value
+                if !fetchesSources { ignore(member, in: section, "the checkout has the history that it has") }
             }
         case "gitSubmodulesConfig":
             for setting in members(of: member.value, in: written(member.name), known: ["fetchSubmodules"])
             where boolean(setting)?.value == true {
-                ignore(member, in: section, "submodules are as they lie in the checkout")
+                source.fetchesSubmodules = true
+                if !fetchesSources { ignore(member, in: section, "submodules are as they lie in the checkout") }
             }
         case "auth": ignore(member, in: section, "git uses your own keys and helpers")
         case "reportBuildStatus":
@@ -115,7 +117,11 @@ extension ProjectReader {
             case "name": artifacts.name = text(member)
             case "packaging":
                 artifacts.isZip = word(member, as: Packaging.self).map { Placed($0.value == .zip, $0.span) }
-            case "overrideArtifactName": artifacts.overridesName = boolean(member)
+            case "overrideArtifactName":
+                artifacts.overridesName = boolean(member)
+                if isSecondary, artifacts.overridesName?.value == true {
+                    ignore(member, in: section, "a secondary artifact is named by its identifier")
+                }
             case "artifactIdentifier": artifacts.identifier = identifier(member)
             case "location", "path", "namespaceType", "encryptionDisabled", "bucketOwnerAccess": places.append(member)
             default: break
@@ -126,6 +132,12 @@ extension ProjectReader {
                 reject(.missingIdentifier(written("artifactIdentifier"), "secondary artifact", at: firstLine(node)))
             }
             if let type = artifacts.type, type.value == .codePipeline { reject(.codePipelineArtifact(at: type.span)) }
+            if let name = artifacts.name, name.value != artifacts.identifier?.value {
+                warn(
+                    .noLocalMeaning(
+                        option ?? "\(section).\(written("name"))", "a secondary artifact is named by its identifier",
+                        at: name.span))
+            }
         }
         // The service ignores these itself unless artifacts go to a bucket.
         if artifacts.type?.value == .s3 {
@@ -190,7 +202,7 @@ extension ProjectReader {
                 ignore(member, in: section, "no docker daemon runs in the sandbox")
             }
         case "imagePullCredentialsType":
-            if member.value.scalar?.text == "SERVICE_ROLE" {
+            if word(member, as: PullCredentials.self)?.value == .serviceRole {
                 ignore(member, in: section, "images are not pulled from a registry")
             }
         default:
@@ -204,6 +216,11 @@ extension ProjectReader {
             ]
             if let reason = reasons[member.name] { ignore(member, in: section, reason) }
         }
+    }
+
+    private enum PullCredentials: String, CaseIterable, Sendable {
+        case codeBuild = "CODEBUILD"
+        case serviceRole = "SERVICE_ROLE"
     }
 
     static let computeTypes = ["SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE"].map { "BUILD_GENERAL1_" + $0 }
@@ -234,6 +251,10 @@ extension ProjectReader {
             }
             guard let name, !name.value.utf8.contains(UInt8(ascii: "=")), !name.value.utf8.contains(0) else {
                 reject(.variableWithoutName(written("name"), at: firstLine(item)))
+                continue
+            }
+            guard item[written("value")] != nil else {
+                reject(.missingIdentifier(written("value"), "variable", at: name.span))
                 continue
             }
             if kind == .plaintext, evaluator != nil, let placed = value {

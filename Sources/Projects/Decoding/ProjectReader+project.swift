@@ -62,6 +62,13 @@ extension ProjectReader {
         case "timeoutInMinutes": definition.timeoutMinutes = integer(member, in: 5...2160)
         case "encryptionKey": definition.encryptionKey = text(member)
         case "cache": cache(member)
+        case "arn":
+            // arn:aws:codebuild:REGION:ACCOUNT:project/NAME
+            let fields = (text(member)?.value ?? "").split(separator: ":", omittingEmptySubsequences: false)
+            if fields.count == 6, fields[2] == "codebuild", !fields[3].isEmpty, !fields[4].isEmpty {
+                definition.region = String(fields[3])
+                definition.accountIdentifier = String(fields[4])
+            }
         default: takeWithoutMeaning(member)
         }
     }
@@ -103,7 +110,7 @@ extension ProjectReader {
         let value = member.value
         if value.entries?.isEmpty == true || value.items?.isEmpty == true || value.scalar?.text == "" { return }
         switch member.name {
-        case "arn", "created", "lastModified", "publicProjectAlias": break
+        case "created", "lastModified", "publicProjectAlias": break
         case "serviceRole":
             ignore(member, "the build has no role, and no credentials but those you give it")
         case "queuedTimeoutInMinutes":
@@ -125,7 +132,9 @@ extension ProjectReader {
         case "buildBatchConfig": ignore(member, "builds run one by one")
         case "concurrentBuildLimit": ignore(member, "any number of builds may run at once")
         case "autoRetryLimit":
-            if value.scalar?.text != "0" { ignore(member, "a failed build is not tried again by itself") }
+            if let limit = integer(member, in: 0...10), limit.value != 0 {
+                ignore(member, "a failed build is not tried again by itself")
+            }
         case "triggers", "webhook": ignore(member, "a build starts when you start it")
         case "visibility", "projectVisibility":
             if value.scalar?.text != "PRIVATE" { ignore(member, "builds are kept on this machine alone") }

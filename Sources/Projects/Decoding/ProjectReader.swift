@@ -14,6 +14,8 @@ struct ProjectReader {
     let findings: Findings
     /// The option that is read instead of a file.
     var option: String?
+    /// Whether sources are fetched, rather than a checkout built.
+    var fetchesSources = false
 
     enum Spelling: Sendable {
         case api, cloudFormation
@@ -38,8 +40,8 @@ struct ProjectReader {
     private func named(_ key: String) -> String {
         guard spelling == .cloudFormation else { return key }
         if key == "BuildSpec" { return "buildspec" }
-        // Such as `buildspec`, which CloudFormation does not know.
-        guard key.first?.isUppercase == true else { return "\0" + key }
+        // Such as `buildspec` and `Buildspec`, which CloudFormation does not know.
+        guard key.first?.isUppercase == true, key != "Buildspec" else { return "\0" + key }
         return key.prefix(1).lowercased() + key.dropFirst()
     }
 

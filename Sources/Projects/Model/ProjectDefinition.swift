@@ -32,6 +32,10 @@ public struct ProjectDefinition: Sendable, Equatable {
     public var timeoutMinutes: Placed<Int>?
     /// A key's ARN, or `alias/…`.
     public var encryptionKey: Placed<String>?
+    /// Of the project's ARN, or of the stack; nil where nothing says it.
+    public var region: String?
+    /// Twelve digits, as `region`.
+    public var accountIdentifier: String?
 
     public init() {}
 
@@ -43,6 +47,10 @@ public struct ProjectDefinition: Sendable, Equatable {
         public var buildspec: Placed<String>?
         /// Nil for the primary source.
         public var identifier: Placed<String>?
+        /// `gitCloneDepth`; nil for all of the history.
+        public var cloneDepth: Int?
+        /// `gitSubmodulesConfig.fetchSubmodules`.
+        public var fetchesSubmodules = false
 
         public init() {}
     }

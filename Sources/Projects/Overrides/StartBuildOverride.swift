@@ -72,12 +72,17 @@ public struct StartBuildOverride: Sendable, Equatable {
 
     /// Changes a project by this override.
     ///
-    /// - Parameter words: the option's values; of a flag `true` or `false`.
+    /// - Parameters:
+    ///   - words: the option's values; of a flag `true` or `false`.
+    ///   - fetchesSources: whether sources are fetched as the project says, rather than a checkout built.
     /// - Returns: warnings, without places.
-    public func apply(_ words: [String], to definition: inout ProjectDefinition) throws(ProjectsError) -> [Diagnostic] {
+    public func apply(
+        _ words: [String], to definition: inout ProjectDefinition, fetchesSources: Bool = false
+    ) throws(ProjectsError) -> [Diagnostic] {
         let findings = Findings()
         let reader = ProjectReader(
-            path: "--\(name)", spelling: .api, evaluator: nil, findings: findings, option: "--\(name)")
+            path: "--\(name)", spelling: .api, evaluator: nil, findings: findings, option: "--\(name)",
+            fetchesSources: fetchesSources)
         guard let value = try node(words) else { return [] }
         let key: String
         switch target {
