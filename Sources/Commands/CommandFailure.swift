@@ -124,6 +124,16 @@ extension CommandFailure {
         CommandFailure(.wrongUse, "cannot write `\(path.displayed)`: \(reason.words)")
     }
 
+    /// A disk that is full or broken is this machine's matter, not the caller's.
+    static func cannotWrite(_ error: FilesError) -> CommandFailure {
+        let ofMachine: [Errno] = [.noSpace, .diskQuotaExceeded, .fileTooLarge, .ioError]
+        let isMachines = error.underlying.map(ofMachine.contains) ?? false
+        return CommandFailure(isMachines ? .machineUnable : .wrongUse, "\(error)")
+    }
+
+    static let secondStandardInput = CommandFailure(
+        .wrongUse, "standard input can be read only once, and `-` is given twice")
+
     static func cannotRead(_ error: FilesError) -> CommandFailure { CommandFailure(.wrongUse, "\(error)") }
 
     static func outputFailed(_ description: String) -> CommandFailure { CommandFailure(.machineUnable, description) }

@@ -41,6 +41,7 @@ struct FormatCommand: Action {
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
+        if files.count(where: { $0 == "-" }) > 1 { throw CommandFailure.secondStandardInput }
         var meaning = ExitMeaning.succeeded
         for file in files.isEmpty ? [LintCommand.standardFile] : files {
             // One file that cannot be formatted does not keep the others from it.
@@ -49,7 +50,9 @@ struct FormatCommand: Action {
                 if changes, checksOnly, meaning == .succeeded { meaning = .buildFailed }
             } catch {
                 terminal.show(error)
-                if meaning != .internalFault { meaning = error.meaning }
+                // The worst that happened: a fault of ours, then what the machine cannot do.
+                let worst: [ExitMeaning] = [.internalFault, .machineUnable]
+                if !worst.contains(meaning) || error.meaning == .internalFault { meaning = error.meaning }
             }
         }
         return terminal.meaning(meaning)
@@ -66,8 +69,7 @@ struct FormatCommand: Action {
         }
         let changes = formatted != source.bytes
         if showsDiff {
-            let diff = UnifiedDiff(
-                from: String(decoding: source.bytes, as: UTF8.self), to: String(decoding: formatted, as: UTF8.self))
+            let diff = UnifiedDiff(from: source.bytes, to: formatted)
             terminal.print(diff.text(name: source.text.path, style: terminal.outputStyle))
         } else if checksOnly {
             if changes { terminal.print("\(source.text.path)\n") }
@@ -92,27 +94,14 @@ struct FormatCommand: Action {
         } catch { throw .cannotRead(error) }
     }
 
-    /// Puts the new text in the place of the old in one step, with the same owner and mode; behind a link, in that of the
-    /// file that it leads to.
+    /// Behind a link it is the file that it leads to that gets the new text.
     private func replace(_ path: FilePath, with bytes: [UInt8]) throws(CommandFailure) {
         // A new file could take the place of one that may not be written; that is not what its mode asks for.
         if access(path.string, W_OK) != 0 { throw .cannotOpen(path, Errno(rawValue: errno)) }
         guard let resolved = realpath(path.string, nil) else { throw .cannotOpen(path, Errno(rawValue: errno)) }
         defer { free(resolved) }
-        let place = FilePath(platformString: resolved)
-        do throws(FilesError) {
-            let old = try Directory(place.removingLastComponent()).status(
-                place.lastComponent.map { FilePath(root: nil, [$0]) } ?? place)
-            let file = try AtomicFile(replacing: place, mode: 0o600)
-            var failure: FilesError?
-            bytes.withUnsafeBytes { buffer in
-                do throws(FilesError) { try file.write(buffer) } catch { failure = error }
-            }
-            if let failure { throw failure }
-            // The owner first: changing it takes the bits of setuid and setgid away.
-            _ = fchown(file.descriptor.rawValue, old.owner, old.group)
-            _ = fchmod(file.descriptor.rawValue, old.mode)
-            try file.commit()
-        } catch { throw CommandFailure(.wrongUse, "\(error)") }
+        do throws(FilesError) { try FileRewrite.write(bytes, to: FilePath(platformString: resolved)) } catch {
+            throw .cannotWrite(error)
+        }
     }
 }

@@ -25,7 +25,7 @@ public enum FileContents {
         if status.kind == .directory { throw FilesError(.read, path: path, underlying: .isDirectory) }
         if regularOnly {
             guard status.kind == .regular else { throw FilesError(.notRegular, path: path) }
-            if status.size > limit { throw FilesError(.tooLarge, path: path) }
+            if status.size > limit { throw FilesError(.tooLarge, path: path, limit: limit) }
         }
         // The size is a hint: files of /proc say 0, and a file may grow. One byte over the limit proves it too long.
         var content: [UInt8] = []
@@ -41,7 +41,7 @@ public enum FileContents {
                     }
                 })
             if let failure { throw FilesError(.read, path: path, underlying: failure) }
-            if content.count > limit { throw FilesError(.tooLarge, path: path) }
+            if content.count > limit { throw FilesError(.tooLarge, path: path, limit: limit) }
             if content.count == start { return content }
             room = min(max(64 * 1024, start), limit + 1 - content.count)
         }

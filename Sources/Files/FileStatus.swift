@@ -59,6 +59,8 @@ public struct FileStatus: Sendable, Equatable {
     public var allocatedSize: Int
     public var device: UInt64
     public var inode: UInt64
+    /// How many names it has.
+    public var linkCount: Int
     public var owner: UInt32
     public var group: UInt32
     /// When the content was last changed: seconds since 1970, and nanoseconds on top.
@@ -75,6 +77,7 @@ public struct FileStatus: Sendable, Equatable {
         allocatedSize = Int(raw.st_blocks) * 512
         device = UInt64(raw.st_dev)
         inode = UInt64(raw.st_ino)
+        linkCount = Int(raw.st_nlink)
         owner = raw.st_uid
         group = raw.st_gid
         modificationSeconds = raw.st_mtim.tv_sec

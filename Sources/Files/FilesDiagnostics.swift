@@ -13,10 +13,18 @@ extension FilesError: CustomStringConvertible {
 
     private var reason: String? {
         switch code {
-        case .tooLarge: "it is larger than what is read of such a file"
+        case .tooLarge: "it is larger than \(limit.map(Self.size) ?? "what is read of such a file")"
         case .notRegular: "it is not a regular file"
         default: underlying.map(\.words)
         }
+    }
+}
+
+extension FilesError {
+    private static func size(_ bytes: Int) -> String {
+        let units = [(1 << 20, "MiB"), (1 << 10, "KiB")]
+        guard let unit = units.first(where: { bytes >= $0.0 && bytes % $0.0 == 0 }) else { return "\(bytes) bytes" }
+        return "\(bytes / unit.0) \(unit.1)"
     }
 }
 

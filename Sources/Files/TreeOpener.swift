@@ -9,11 +9,14 @@ public struct FilesError: Error, Sendable, Equatable {
     /// The path as the caller named it; raw bytes, escaped when shown.
     public var path: FilePath
     public var underlying: Errno?
+    /// How many bytes were agreed, where there are more (`.tooLarge`).
+    public var limit: Int?
 
-    public init(_ code: Code, path: FilePath, underlying: Errno? = nil) {
+    public init(_ code: Code, path: FilePath, underlying: Errno? = nil, limit: Int? = nil) {
         self.code = code
         self.path = path
         self.underlying = underlying
+        self.limit = limit
     }
 
     /// The step that failed.

@@ -44,8 +44,8 @@ struct DirectoryTests {
         try TemporaryTree.with { tree in
             let path = try tree.write("file", String(repeating: "x", count: 5000))
             #expect(try FileContents.read(path, limit: 5000).count == 5000)
-            #expect(throws: FilesError(.tooLarge, path: path)) { try FileContents.read(path, limit: 4999) }
-            #expect(throws: FilesError(.tooLarge, path: "/dev/zero")) {
+            #expect(throws: FilesError(.tooLarge, path: path, limit: 4999)) { try FileContents.read(path, limit: 4999) }
+            #expect(throws: FilesError(.tooLarge, path: "/dev/zero", limit: 100_000)) {
                 try FileContents.read("/dev/zero", limit: 100_000, regularOnly: false)
             }
             // A file of /proc says it is empty.

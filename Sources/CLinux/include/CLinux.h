@@ -31,6 +31,8 @@ int linux_renameat2(int from, const char *old, int to, const char *new_, unsigne
 static const uint32_t LINUX_RENAME_NOREPLACE = 1, LINUX_RENAME_EXCHANGE = 2;
 // readdir allocates a stream for each directory and takes the descriptor away; a walk wants neither.
 long linux_getdents64(int directory, void *buffer, size_t size);
+// Room on the disk for that many bytes of a file, whose size stays.
+int linux_reserve(int descriptor, off_t size);
 // The Glibc module has neither.
 int linux_set_attribute(int descriptor, const char *name, const void *value, size_t size);
 ssize_t linux_get_attribute(int descriptor, const char *name, void *value, size_t size);

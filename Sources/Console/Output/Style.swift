@@ -20,18 +20,35 @@ public struct Style: Sendable, Equatable {
 
     /// What suits a descriptor.
     ///
-    /// `NO_COLOR` (https://no-color.org) forbids colour; `CLICOLOR_FORCE` (https://bixense.com/clicolors) and `FORCE_COLOR`
-    /// (https://force-color.org) ask for it wherever output goes; a `TERM` that is missing or `dumb` and `CLICOLOR=0` turn
-    /// it off. Signs need a UTF-8 locale, by the precedence of locale(7).
+    /// Where the user's variables say nothing, a terminal has colour unless `TERM` is missing or `dumb`. Signs need a UTF-8
+    /// locale, by the precedence of locale(7).
     public init(isTerminal: Bool, environment: (String) -> String?) {
-        func isSet(_ name: String) -> Bool { !["", "0", "false"].contains(environment(name) ?? "") }
         let terminal = environment("TERM") ?? ""
-        let forbids = !(environment("NO_COLOR") ?? "").isEmpty
-        let canColour = isTerminal && !terminal.isEmpty && terminal != "dumb" && environment("CLICOLOR") != "0"
-        hasColour = !forbids && (canColour || isSet("CLICOLOR_FORCE") || isSet("FORCE_COLOR"))
+        hasColour = Self.wishedColour(environment) ?? (isTerminal && !terminal.isEmpty && terminal != "dumb")
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environment).first { !$0.isEmpty } ?? ""
         let lower = locale.lowercased()
         hasUnicode = lower.contains("utf-8") || lower.contains("utf8")
+    }
+
+    /// The style of a log that a web page shows: all of them know colours and Unicode, whatever the job's locale says.
+    public init(ofLogIn environment: (String) -> String?) {
+        self.init(hasColour: Self.wishedColour(environment) ?? true, hasUnicode: true)
+    }
+
+    /// What the user's variables say about colour; nil when they say nothing.
+    ///
+    /// `NO_COLOR` (https://no-color.org) forbids it; `CLICOLOR_FORCE` (https://bixense.com/clicolors) and `FORCE_COLOR`
+    /// (https://force-color.org) ask for it wherever output goes; `FORCE_COLOR=0`, as node has it, and `CLICOLOR=0` turn it
+    /// off.
+    private static func wishedColour(_ environment: (String) -> String?) -> Bool? {
+        let refusals = ["0", "false"]
+        func asks(_ name: String) -> Bool {
+            let value = environment(name) ?? ""
+            return !value.isEmpty && !refusals.contains(value)
+        }
+        if !(environment("NO_COLOR") ?? "").isEmpty { return false }
+        if asks("CLICOLOR_FORCE") || asks("FORCE_COLOR") { return true }
+        return refusals.contains(environment("FORCE_COLOR") ?? "") || environment("CLICOLOR") == "0" ? false : nil
     }
 
     public func bold(_ text: String) -> String { wrap(text, "1") }
@@ -40,6 +57,14 @@ public struct Style: Sendable, Equatable {
     public func green(_ text: String) -> String { wrap(text, "32") }
     public func yellow(_ text: String) -> String { wrap(text, "33") }
     public func cyan(_ text: String) -> String { wrap(text, "36") }
+
+    /// The same for a line that need not be text.
+    func red(_ bytes: [UInt8]) -> [UInt8] { wrap(bytes, "31") }
+    func green(_ bytes: [UInt8]) -> [UInt8] { wrap(bytes, "32") }
+
+    private func wrap(_ bytes: [UInt8], _ code: String) -> [UInt8] {
+        hasColour && !bytes.isEmpty ? Array("\u{1B}[\(code)m".utf8) + bytes + Array("\u{1B}[0m".utf8) : bytes
+    }
 
     private func wrap(_ text: String, _ code: String) -> String {
         hasColour && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
@@ -70,9 +95,12 @@ public struct TerminalSize: Sendable, Equatable {
         return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row)).usable
     }
 
-    /// Zero means unknown; more than 500 columns help nobody.
+    /// More columns help nobody.
+    public static let widest = 500
+
+    /// Zero means unknown.
     var usable: TerminalSize {
-        TerminalSize(columns: columns <= 0 ? 80 : min(columns, 500), rows: rows <= 0 ? 24 : min(rows, 1000))
+        TerminalSize(columns: columns <= 0 ? 80 : min(columns, Self.widest), rows: rows <= 0 ? 24 : min(rows, 1000))
     }
 }
 
@@ -84,6 +112,9 @@ public enum ProgressForm: String, Sendable, CaseIterable {
     case json
     case github
     case gitlab
+
+    /// Whether it is made for the runner of a job, which obeys what it reads.
+    public var isOfJob: Bool { self == .github || self == .gitlab }
 
     /// The form that `auto` stands for: `tty` on a terminal that can move its cursor, that of the job's system where its
     /// runner reads the output, `plain` elsewhere.
