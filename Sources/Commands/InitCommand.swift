@@ -4,6 +4,7 @@
 internal import BuildEngine
 internal import CommandSyntax
 internal import Files
+internal import Processes
 internal import Scaffold
 internal import SystemPackage
 
@@ -15,7 +16,7 @@ struct InitCommand: Action {
             name, abstract: "Write a buildspec for what lies in a directory",
             discussion: """
                 Knows npm, yarn, pnpm, bun, pip, uv, poetry, pipenv, Maven, Gradle, Go, Cargo, Swift, Composer, Bundler, \
-                CMake and make by their files, several at once too.
+                CMake, autotools and make by their files, several at once too.
                 """,
             operands: Operands("directory", help: "The directory; by default this one.", completion: .directories),
             groups: [OptionGroup("Options", [force, print])])
@@ -38,11 +39,13 @@ struct InitCommand: Action {
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let path = Arguments.path(directory)
         let place: Directory
-        do throws(FilesError) { place = try Directory(path) } catch { throw CommandFailure.cannotRead(error) }
+        do throws(FilesError) { place = try Directory(path) } catch {
+            throw CommandFailure(.inputUnavailable, "\(error)")
+        }
         let shown = { (name: String) in self.directory == "." ? name : path.appending(name).displayed }
         if !replaces, !printsOnly {
             for name in ["buildspec.yml", "buildspec.yaml"] where (try? place.status(FilePath(name))) != nil {
-                throw CommandFailure.buildspecExists(shown(name))
+                throw CommandFailure.buildspecExists(shown(name), isRead: name == "buildspec.yml")
             }
         }
         let scan: ProjectScan
@@ -57,11 +60,13 @@ struct InitCommand: Action {
             return terminal.meaning()
         }
         do throws(FilesError) { try write(text, in: place) } catch {
-            if error.underlying == .fileExists { throw CommandFailure.buildspecExists(shown("buildspec.yml")) }
-            throw CommandFailure(.wrongUse, "\(error)")
+            if error.underlying == .fileExists {
+                throw CommandFailure.buildspecExists(shown("buildspec.yml"), isRead: true)
+            }
+            throw CommandFailure.cannotWrite(error)
         }
         terminal.print("\(shown("buildspec.yml")): \(found(scan))\n")
-        let words = directory == "." ? "drydock" : "drydock run -s \(path.displayed)"
+        let words = directory == "." ? "drydock" : "drydock run -s \(Self.typed(path))"
         terminal.print("next: look it over, then type `\(words)`\n")
         return terminal.meaning()
     }
@@ -76,7 +81,14 @@ struct InitCommand: Action {
         }
         let inner = directory == "." ? FilePath(below) : Arguments.path(directory).appending(below)
         return
-            "written as an outline; there is something to build in `\(inner.displayed)`: drydock init \(inner.displayed)"
+            "written as an outline; there is something to build in `\(inner.displayed)`: drydock init \(Self.typed(inner))"
+    }
+
+    /// As it is typed: `-v3` would be an option, and `v:3` a source with an identifier.
+    private static func typed(_ path: FilePath) -> String {
+        let word = path.displayed
+        let isPath = !word.hasPrefix("-") && !word.contains(":")
+        return ShellWord.typed(isPath || path.isAbsolute ? word : "./" + word)
     }
 
     /// In one step, and without --force never over a file that came in between.
@@ -92,9 +104,14 @@ struct InitCommand: Action {
 }
 
 extension CommandFailure {
-    static func buildspecExists(_ name: String) -> CommandFailure {
-        CommandFailure(
+    /// - Parameter isRead: false for the other spelling, which no build reads.
+    static func buildspecExists(_ name: String, isRead: Bool) -> CommandFailure {
+        let force =
+            isRead
+            ? "`--force` replaces it"
+            : "builds read `buildspec.yml` alone: rename it, or let `--force` write that beside it"
+        return CommandFailure(
             .wrongUse, "`\(name)` is there already",
-            hints: ["`--force` replaces it, `--print` only shows what would be written"])
+            hints: [force + (isRead ? ", " : "; ") + "`--print` only shows what would be written"])
     }
 }

@@ -122,6 +122,16 @@ public final class Directory {
         return try FileContents.read(file, path: self.path.appending(path.components), limit: limit)
     }
 
+    /// Opens a path below this directory for reading, links followed as long as they stay below it: one that leads out is
+    /// refused with `.improperLink`. Does not wait for the other end of a pipe.
+    public func openInside(_ path: FilePath) throws(FilesError) -> FileDescriptor {
+        do throws(FilesError) {
+            return try openBelow(
+                descriptor, path, flags: O_RDONLY | O_NONBLOCK,
+                resolve: LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_MAGICLINKS)
+        } catch { throw FilesError(.open, path: self.path.appending(path.components), underlying: error.underlying) }
+    }
+
     // MARK: Changing
 
     /// Removes a name that is not a directory.

@@ -3,10 +3,10 @@
 
 internal import YAML
 
-// Maven, Gradle, Go, Cargo, Swift, CMake, make.
+// Maven, Gradle, Go, Cargo, Swift, CMake, make, autotools.
 extension ProjectScan {
-    func maven() -> Recipe? {
-        guard let model = text("pom.xml") else { return nil }
+    func maven() throws(ScaffoldError) -> Recipe? {
+        guard let model = try manifest("pom.xml") else { return nil }
         let command = wrapper("mvnw") ?? "mvn"
         var recipe = Recipe("Maven", ["pom.xml", first("mvnw")])
         recipe.runtime = ("java", "corretto21")
@@ -20,7 +20,7 @@ extension ProjectScan {
         return recipe
     }
 
-    func gradle() -> Recipe? {
+    func gradle() throws(ScaffoldError) -> Recipe? {
         let files = [
             first("build.gradle", "build.gradle.kts"), first("settings.gradle", "settings.gradle.kts"),
             first("gradlew"),
@@ -29,7 +29,9 @@ extension ProjectScan {
         var recipe = Recipe("Gradle", files)
         recipe.runtime = ("java", "corretto21")
         recipe.build = [.init("\(wrapper("gradlew") ?? "gradle") --no-daemon build")]
-        let hasModules = files[1].flatMap { text($0) }?.contains("include") == true
+        if let build = files[0] { _ = try manifest(build) }
+        var hasModules = false
+        if let settings = files[1] { hasModules = try manifest(settings)?.contains("include") == true }
         let prefix = hasModules ? "**/" : ""
         recipe.artifacts = .init(files: ["\(prefix)build/libs/*.jar"])
         recipe.reports = [.init(name: "gradle", files: "\(prefix)build/test-results/test/*.xml")]
@@ -37,8 +39,8 @@ extension ProjectScan {
         return recipe
     }
 
-    func go() -> Recipe? {
-        guard let module = text("go.mod") else { return nil }
+    func go() throws(ScaffoldError) -> Recipe? {
+        guard let module = try manifest("go.mod") else { return nil }
         var recipe = Recipe("Go", ["go.mod", first("go.sum")])
         let line = module.split(whereSeparator: \.isNewline).first { $0.hasPrefix("go ") }
         recipe.runtime = ("golang", Self.version(line.map(String.init), parts: 2) ?? "1.24")
@@ -58,35 +60,38 @@ extension ProjectScan {
         return recipe
     }
 
-    func cargo() -> Recipe? {
-        guard let manifest = text("Cargo.toml") else { return nil }
+    func cargo() throws(ScaffoldError) -> Recipe? {
+        guard let manifest = try manifest("Cargo.toml") else { return nil }
         var recipe = Recipe("Cargo", ["Cargo.toml", first("Cargo.lock")])
         let locked = has("Cargo.lock") ? " --locked" : ""
         recipe.install = [
             .init("cargo fetch\(locked)", "CodeBuild's images have no Rust; https://rustup.rs installs it.")
         ]
         recipe.build = [.init("cargo build --release\(locked)"), .init("cargo test --release\(locked)")]
-        if text("src/main.rs") != nil, let name = Self.name(in: manifest), Self.isPlain(name) {
-            recipe.artifacts = .init(files: [name], directory: "target/release")
-        }
+        recipe.artifacts = cargoArtifacts(manifest)
         recipe.cache = ["/root/.cargo/registry/**/*", "/root/.cargo/git/**/*", "target/**/*"]
         return recipe
     }
 
-    /// `name = "…"` of `[package]`.
-    private static func name(in manifest: String) -> String? {
-        var isPackage = false
-        for line in manifest.split(whereSeparator: \.isNewline) {
-            if line.hasPrefix("[") { isPackage = line.hasPrefix("[package]") }
-            let parts = line.split(separator: "=", maxSplits: 1)
-            guard isPackage, parts.count == 2, parts[0].filter({ $0 != " " }) == "name" else { continue }
-            return parts[1].split(separator: "\"", omittingEmptySubsequences: false).dropFirst().first.map(String.init)
+    /// The programs that `cargo build` is sure to leave: those of `[[bin]]`, or the package's own.
+    ///
+    /// Source: The Cargo Book, "Cargo Targets". Which further programs are found by themselves depends on the edition.
+    private func cargoArtifacts(_ manifest: String) -> Recipe.Artifacts? {
+        let tables = TOMLTable.tables(of: manifest)
+        let programs = tables.filter { $0.name == "bin" }
+        var names: [String] = []
+        if !programs.isEmpty {
+            names = programs.filter { $0.values["required-features"] == nil }.compactMap { $0.values["name"] }
+        } else if text("src/main.rs") != nil, let package = tables.first(where: { $0.name == "package" }) {
+            names = [package.values["name"]].compactMap { $0 }
         }
-        return nil
+        if !names.isEmpty, names.allSatisfy(Self.isPlain) { return .init(files: names, directory: "target/release") }
+        let mayHave = !programs.isEmpty || tables.contains { $0.name == "workspace" }
+        return mayHave ? .init(files: ["**/*"], directory: "target/release", isCertain: false) : nil
     }
 
-    func swift() -> Recipe? {
-        guard let manifest = text("Package.swift") else { return nil }
+    func swift() throws(ScaffoldError) -> Recipe? {
+        guard let manifest = try manifest("Package.swift") else { return nil }
         var recipe = Recipe("Swift", ["Package.swift", first("Package.resolved")])
         recipe.install = [
             .init("swift package resolve", "CodeBuild's images have no Swift; https://www.swift.org/install has it.")
@@ -107,11 +112,15 @@ extension ProjectScan {
         return recipe
     }
 
-    func cmake() -> Recipe? {
-        guard let lists = text("CMakeLists.txt") else { return nil }
+    func cmake() throws(ScaffoldError) -> Recipe? {
+        guard let lists = try manifest("CMakeLists.txt") else { return nil }
         var recipe = Recipe("CMake", ["CMakeLists.txt", first("CMakePresets.json")])
         let presets = (try? json("CMakePresets.json")) ?? nil
-        let hasTests = lists.contains("enable_testing") || lists.contains("include(CTest)")
+        // Names of commands are the same in either case, and blanks count for nothing (cmake-language(7)).
+        let calls = lists.split(whereSeparator: \.isNewline).map { line in
+            line.prefix { $0 != "#" }.lowercased().filter { !$0.isWhitespace }
+        }
+        let hasTests = calls.contains { $0.contains("enable_testing(") || $0.contains("include(ctest") }
         // A preset may put what it builds anywhere; only those that say all three words are followed.
         if let configure = preset(presets, "configurePresets"), let build = preset(presets, "buildPresets") {
             recipe.build = [.init("cmake --preset \(configure)"), .init("cmake --build --preset \(build)")]
@@ -137,8 +146,17 @@ extension ProjectScan {
 
     var makefile: String? { first("GNUmakefile", "makefile", "Makefile") }
 
-    func make() -> Recipe? {
-        guard let file = makefile, let rules = text(file) else { return nil }
+    func make() throws(ScaffoldError) -> Recipe? {
+        guard let file = makefile, let rules = try manifest(file) else { return nil }
+        var recipe = Recipe("make", [file, first("configure")])
+        if let configure = wrapper("configure") { recipe.preBuild = [.init(configure)] }
+        recipe.build = [.init("make")]
+        if let test = Self.testTarget(rules) { recipe.build.append(.init("make \(test)")) }
+        recipe.artifacts = .init(files: ["**/*"], directory: nil, isCertain: false)
+        return recipe
+    }
+
+    private static func testTarget(_ rules: String) -> String? {
         let targets = Set(
             rules.split(whereSeparator: \.isNewline).flatMap { line -> [Substring] in
                 guard let first = line.first, first != "\t", first != "#", first != ".",
@@ -146,12 +164,32 @@ extension ProjectScan {
                 else { return [] }
                 return line[..<colon].split(separator: " ")
             })
-        var recipe = Recipe("make", [file, first("configure")])
-        if let configure = wrapper("configure") { recipe.preBuild = [.init(configure)] }
-        recipe.build = [.init("make")]
-        if let test = ["check", "test"].first(where: { targets.contains(Substring($0)) }) {
-            recipe.build.append(.init("make \(test)"))
+        return ["check", "test"].first { targets.contains(Substring($0)) }
+    }
+
+    /// A tree whose Makefile is made by `configure`, and that perhaps by autoconf.
+    func autotools() -> Recipe? {
+        let sources = first("configure.ac", "configure.in")
+        let configure = wrapper("configure")
+        guard sources != nil || configure != nil else { return nil }
+        var recipe = Recipe("autotools", [sources, first("Makefile.am"), first("configure")])
+        if let configure {
+            recipe.preBuild = [.init(configure)]
+        } else if let script = wrapper("autogen.sh") ?? wrapper("bootstrap") ?? wrapper("bootstrap.sh") {
+            recipe.preBuild = [
+                .init("NOCONFIGURE=1 \(script)", "Some such scripts call configure themselves, unless told not to."),
+                .init("./configure"),
+            ]
+        } else {
+            recipe.preBuild = [
+                .init("autoreconf --install", "Makes configure; autoconf, automake and libtool must be there."),
+                .init("./configure"),
+            ]
         }
+        recipe.build = [.init("make")]
+        // What automake makes always has it.
+        let test = has("Makefile.am") ? "check" : text("Makefile.in").flatMap(Self.testTarget)
+        if let test { recipe.build.append(.init("make \(test)")) }
         recipe.artifacts = .init(files: ["**/*"], directory: nil, isCertain: false)
         return recipe
     }

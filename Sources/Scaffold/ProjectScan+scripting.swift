@@ -7,20 +7,20 @@ internal import YAML
 extension ProjectScan {
     func node() throws(ScaffoldError) -> Recipe? {
         guard let package = try json("package.json") else { return nil }
-        let (tool, lock, install) = nodeTool(package)
+        let (tool, run, lock, install) = nodeTool(package)
         var recipe = Recipe(tool, ["package.json", lock])
-        let version = Self.version(
-            text(".nvmrc") ?? text(".node-version") ?? package["engines"]?["node"]?.scalar?.text, parts: 1)
+        let version = Self.nodeVersion(
+            text(".nvmrc") ?? text(".node-version") ?? package["engines"]?["node"]?.scalar?.text)
         recipe.runtime = ("nodejs", version ?? "22")
-        recipe.install = install
+        recipe.install = [install]
         let scripts = package["scripts"]
         func has(_ script: String) -> Bool { scripts?[script]?.scalar != nil }
-        if has("lint") { recipe.preBuild.append(.init("\(tool) run lint")) }
-        if has("build") { recipe.build.append(.init("\(tool) run build")) }
+        if has("lint") { recipe.preBuild.append(.init("\(run) run lint")) }
+        if has("build") { recipe.build.append(.init("\(run) run build")) }
         let test = scripts?["test"]?.scalar?.text ?? ""
         // What `npm init` writes fails on purpose.
         if !test.isEmpty, !test.contains("no test specified") {
-            recipe.build.append(.init(tool == "bun" ? "bun run test" : "\(tool) test"))
+            recipe.build.append(.init("\(run) \(tool == "bun" ? "run test" : "test")"))
         }
         if recipe.build.isEmpty {
             recipe.build.append(.init("node --version", "package.json has neither a build nor a test script."))
@@ -34,23 +34,40 @@ extension ProjectScan {
         return recipe
     }
 
-    private func nodeTool(_ package: Node) -> (tool: String, lock: String?, install: [Recipe.Step]) {
+    /// The tool, how it is called, its lock file, and what installs the packages.
+    ///
+    /// `corepack enable` and `npm install --global` write beside node itself, which only root may where node belongs to the
+    /// system; corepack and npx call a tool from the user's own directory.
+    private func nodeTool(_ package: Node) -> (tool: String, run: String, lock: String?, install: Recipe.Step) {
         if let lock = first("pnpm-lock.yaml") {
-            return ("pnpm", lock, [.init("corepack enable"), .init("pnpm install --frozen-lockfile")])
+            return ("pnpm", "corepack pnpm", lock, .init("corepack pnpm install --frozen-lockfile"))
         }
         if let lock = first("bun.lock", "bun.lockb") {
-            return ("bun", lock, [.init("npm install --global bun"), .init("bun install --frozen-lockfile")])
+            return ("bun", "npx --yes bun", lock, .init("npx --yes bun install --frozen-lockfile"))
         }
         if let lock = first("yarn.lock") {
             let wanted = package["packageManager"]?.scalar?.text ?? ""
             let isModern = has(".yarnrc.yml") || (wanted.hasPrefix("yarn@") && !wanted.hasPrefix("yarn@1"))
-            return (
-                "yarn", lock,
-                [.init("corepack enable"), .init("yarn install \(isModern ? "--immutable" : "--frozen-lockfile")")]
-            )
+            let how = isModern ? "--immutable" : "--frozen-lockfile"
+            return ("yarn", "corepack yarn", lock, .init("corepack yarn install \(how)"))
         }
-        if let lock = first("package-lock.json", "npm-shrinkwrap.json") { return ("npm", lock, [.init("npm ci")]) }
-        return ("npm", nil, [.init("npm install", "With a package-lock.json, `npm ci` installs the same each time.")])
+        if let lock = first("package-lock.json", "npm-shrinkwrap.json") { return ("npm", "npm", lock, .init("npm ci")) }
+        return (
+            "npm", "npm", nil,
+            .init("npm install", "With a package-lock.json, `npm ci` installs the same each time.")
+        )
+    }
+
+    /// A version in numbers, or the line of long-term support that a name stands for.
+    ///
+    /// Source: the codenames of github.com/nodejs/Release.
+    private static func nodeVersion(_ text: String?) -> String? {
+        let word = (text ?? "").split(whereSeparator: \.isNewline).first?.filter { !$0.isWhitespace }.lowercased() ?? ""
+        guard word.hasPrefix("lts/") else { return version(text, parts: 1) }
+        return [
+            "dubnium": "10", "erbium": "12", "fermium": "14", "gallium": "16", "hydrogen": "18", "iron": "20",
+            "jod": "22", "krypton": "24",
+        ][word.dropFirst(4)]
     }
 
     /// Where bundlers put what they build.
@@ -64,13 +81,13 @@ extension ProjectScan {
         return .init(files: ["**/*"], directory: "dist", isCertain: false)
     }
 
-    func python() -> Recipe? {
+    func python() throws(ScaffoldError) -> Recipe? {
         let files = [
             first("requirements.txt"), first("pyproject.toml"), first("setup.py"), first("Pipfile"), first("uv.lock"),
             first("poetry.lock"),
         ]
         guard files.contains(where: { $0 != nil }) else { return nil }
-        let project = text("pyproject.toml") ?? ""
+        let project = try manifest("pyproject.toml") ?? ""
         var recipe = Recipe("pip", files)
         var run = ""
         let virtual = [
@@ -179,8 +196,8 @@ extension ProjectScan {
         return recipe
     }
 
-    func bundler() -> Recipe? {
-        guard let gems = text("Gemfile") else { return nil }
+    func bundler() throws(ScaffoldError) -> Recipe? {
+        guard let gems = try manifest("Gemfile") else { return nil }
         var recipe = Recipe("Bundler", ["Gemfile", first("Gemfile.lock")])
         recipe.runtime = ("ruby", Self.version(text(".ruby-version"), parts: 2) ?? "3.4")
         recipe.install = [.init("bundle config set --local path vendor/bundle")]

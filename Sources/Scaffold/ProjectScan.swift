@@ -22,10 +22,12 @@ public struct ProjectScan {
         do throws(FilesError) {
             names = Set(try directory.entries().compactMap { String(validating: $0.name, as: UTF8.self) })
         } catch { throw .unreadable(error) }
-        recipes = [try node(), python(), maven(), gradle(), go(), cargo(), swift(), try composer(), bundler(), cmake()]
-            .compactMap { $0 }
+        recipes = [
+            try node(), try python(), try maven(), try gradle(), try go(), try cargo(), try swift(), try composer(),
+            try bundler(), try cmake(),
+        ].compactMap { $0 }
         // A Makefile beside another tool mostly calls that tool: then it is a choice, not a second build.
-        if recipes.isEmpty, let make = make() { recipes = [make] }
+        if recipes.isEmpty, let recipe = try make() ?? autotools() { recipes = [recipe] }
         if recipes.isEmpty { directoriesBelow = below() }
     }
 
@@ -35,7 +37,7 @@ public struct ProjectScan {
     private static let marks: Set = [
         "package.json", "requirements.txt", "pyproject.toml", "setup.py", "Pipfile", "pom.xml", "build.gradle",
         "build.gradle.kts", "go.mod", "Cargo.toml", "Package.swift", "composer.json", "Gemfile", "CMakeLists.txt",
-        "Makefile",
+        "GNUmakefile", "makefile", "Makefile", "configure", "configure.ac", "configure.in",
     ]
 
     private func below() -> [String] {
@@ -54,57 +56,60 @@ public struct ProjectScan {
     /// The first of several names that is there.
     func first(_ candidates: String...) -> String? { candidates.first { names.contains($0) } }
 
-    /// The text of a file, as far as it is one; nil when it cannot be read.
+    /// The text of a file that a recipe is made of; nil when it is not there.
+    ///
+    /// What is there and cannot be read is said: without it the draft would be of something else. Links are followed as
+    /// long as they stay in the directory, which is all that a build sees.
+    func manifest(_ name: String) throws(ScaffoldError) -> String? {
+        try bytes(name).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The text of a file that only decides a detail; nil when it cannot be read.
     func text(_ path: String) -> String? {
-        guard let name = path.split(separator: "/").first, names.contains(String(name)),
-            let bytes = try? directory.read(FilePath(path), limit: 1 << 20)
+        guard let name = path.split(separator: "/").first, has(String(name)),
+            let bytes = try? read(path)
         else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    func isDirectory(_ name: String) -> Bool {
-        (try? directory.status(FilePath(name)))?.kind == .directory
-    }
-
-    /// How a wrapper script is called: by itself, or by the shell where it may not be executed.
-    func wrapper(_ name: String) -> String? {
-        guard has(name), let status = try? directory.status(FilePath(name)) else { return nil }
-        return status.mode & 0o111 != 0 ? "./\(name)" : "sh \(name)"
-    }
-
-    /// A file of JSON, which is YAML as well; nil when it is not there.
+    /// A file of JSON; nil when it is not there.
     func json(_ name: String) throws(ScaffoldError) -> Node? {
-        guard has(name) else { return nil }
-        let bytes: [UInt8]
-        do throws(FilesError) { bytes = try directory.read(FilePath(name), limit: 1 << 20) } catch {
-            throw .unreadable(error)
-        }
-        let source = SourceText(path: name, bytes: Self.withoutSurrogates(bytes))
+        guard let bytes = try bytes(name) else { return nil }
+        let source = SourceText(path: name, bytes: bytes)
         let root: Node?
-        do throws(YAMLError) { root = try YAMLDocument(source).root } catch {
+        do throws(YAMLError) { root = try YAMLDocument(json: source).root } catch {
             throw .broken(name, error.diagnostic, source)
         }
         guard let root, root.entries != nil else { throw .notAnObject(name, source) }
         return root
     }
 
-    /// YAML knows no pairs of `\uD83D\uDE00`; nothing that is looked for here holds one.
-    private static func withoutSurrogates(_ bytes: [UInt8]) -> [UInt8] {
-        var bytes = bytes
-        var index = 0
-        while index + 5 < bytes.count {
-            guard bytes[index] == UInt8(ascii: "\\") else {
-                index += 1
-                continue
-            }
-            if bytes[index + 1] == UInt8(ascii: "u"), bytes[index + 2] | 0x20 == UInt8(ascii: "d"),
-                bytes[index + 3] >= UInt8(ascii: "8")
-            {
-                bytes.replaceSubrange((index + 2)..<(index + 6), with: Array("FFFD".utf8))
-            }
-            index += 2
+    private func bytes(_ name: String) throws(ScaffoldError) -> [UInt8]? {
+        guard has(name), !isDirectory(name) else { return nil }
+        do throws(FilesError) { return try read(name) } catch {
+            throw error.underlying == .improperLink ? .linkLeaves(name) : .unreadable(error)
         }
-        return bytes
+    }
+
+    private func read(_ path: String) throws(FilesError) -> [UInt8] {
+        let file = try directory.openInside(FilePath(path))
+        defer { try? file.close() }
+        return try FileContents.read(file, path: directory.path.appending(path), limit: 1 << 20)
+    }
+
+    func isDirectory(_ name: String) -> Bool { status(name)?.kind == .directory }
+
+    /// How a wrapper script is called: by itself, or by the shell where it may not be executed.
+    func wrapper(_ name: String) -> String? {
+        guard has(name), let status = status(name), status.kind == .regular else { return nil }
+        return status.mode & 0o111 != 0 ? "./\(name)" : "sh \(name)"
+    }
+
+    /// What a name is, links in the directory followed.
+    private func status(_ name: String) -> FileStatus? {
+        guard let file = try? directory.openInside(FilePath(name)) else { return nil }
+        defer { try? file.close() }
+        return try? FileStatus(of: file, path: FilePath(name))
     }
 
     /// The first version that a text holds, `prefix` cut off: `v20.11.1` gives `20`, with two parts `20.11`.

@@ -3,6 +3,7 @@
 
 public import Diagnostics
 internal import Files
+internal import YAML
 
 /// Why no buildspec can be drafted for a directory.
 public struct ScaffoldError: Error {
@@ -26,8 +27,9 @@ public struct ScaffoldError: Error {
 
     static func broken(_ name: String, _ finding: Diagnostic, _ source: SourceText) -> ScaffoldError {
         var finding = finding
-        finding.message = "`\(name)` is not JSON: \(finding.message)"
-        finding.hints = ["mend it first: the buildspec depends on what it says"]
+        // A text may be too large, or too deep, and JSON all the same.
+        if finding.rule == JSONRule.syntax { finding.message = "`\(name)` is not JSON: \(finding.message)" }
+        finding.hints.append(mendFirst)
         // CodeBuild does not read it.
         finding.codeBuild = nil
         return ScaffoldError(code: .broken, message: finding.message, diagnostic: finding, source: source)
@@ -36,6 +38,14 @@ public struct ScaffoldError: Error {
     static func notAnObject(_ name: String, _ source: SourceText) -> ScaffoldError {
         ScaffoldError(
             code: .broken, message: "`\(name)` does not hold a JSON object",
-            hints: ["mend it first: the buildspec depends on what it says"])
+            hints: [mendFirst])
     }
+
+    static func linkLeaves(_ name: String) -> ScaffoldError {
+        ScaffoldError(
+            code: .unreadable, message: "`\(name)` is a symbolic link that leaves the directory",
+            hints: ["a build sees nothing outside: put the file itself there, or draft above, where both are"])
+    }
+
+    private static let mendFirst = "mend it first: the buildspec depends on what it says"
 }

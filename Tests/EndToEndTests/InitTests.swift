@@ -40,12 +40,58 @@ struct InitTests {
     func wrongUse() throws {
         try TemporaryTree.with { tree in
             let drydock = try Drydock(in: tree)
-            #expect(try drydock("init", "nowhere").status == 2)
+            #expect(try drydock("init", "nowhere").status == 3)
             try tree.write("source/package.json", "{\n  \"scripts\": {\n")
             let result = try drydock("init")
             #expect(result.status == 2)
             #expect(result.errors.contains("`package.json` is not JSON"), "\(result.errors)")
             #expect(try tree.listing("source") == ["package.json"])
+        }
+    }
+
+    @Test("the command that it names can be typed", arguments: [("v 2", "'v 2'"), ("-v3", "./-v3"), ("a:b", "./a:b")])
+    func next(directory: String, word: String) throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.directory(FilePath("source/\(directory)"))
+            let result = try drydock("init", "--", directory)
+            #expect(result.output.hasSuffix("then type `drydock run -s \(word)`\n"), "\(result.output)")
+        }
+    }
+
+    @Test("beside buildspec.yaml it says what builds read, and --force writes that")
+    func otherSpelling() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/buildspec.yaml", "mine")
+            let result = try drydock("init")
+            #expect(result.status == 2)
+            #expect(
+                result.errors == "error: `buildspec.yaml` is there already\n"
+                    + "hint: builds read `buildspec.yml` alone: rename it, or let `--force` write that beside it; "
+                    + "`--print` only shows what would be written\n")
+            #expect(try drydock("init", "--force").status == 0)
+            #expect(try tree.listing("source") == ["buildspec.yaml", "buildspec.yml"])
+        }
+    }
+
+    @Test("a full disk is this machine's matter")
+    func fullDisk() throws {
+        guard getuid() == 0 else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            let text = "a:   1\n" + String(repeating: "# x\n", count: 4000)
+            func onFullDisk(_ setUp: String, _ arguments: String...) throws -> ToolResult {
+                try runTool(
+                    "unshare",
+                    ["-m", "sh", "-c", "mount -t tmpfs -o size=32k none . && cd \"$PWD\" && \(setUp); \"$@\"", "sh"]
+                        + [Drydock.program.string] + arguments,
+                    environment: drydock.environment, in: drydock.directory, input: Array(text.utf8))
+            }
+            let made = try onFullDisk("head -c 40000 /dev/zero > filler 2>/dev/null", "init")
+            #expect(made.status == 4 && made.errors.contains("no space left on device"), "\(made.errors)")
+            let formatted = try onFullDisk("cat > a.yml; head -c 40000 /dev/zero > filler 2>/dev/null", "fmt", "a.yml")
+            #expect(formatted.status == 4 && formatted.errors.contains("no space left"), "\(formatted.errors)")
         }
     }
 

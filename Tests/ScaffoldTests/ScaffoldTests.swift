@@ -80,6 +80,14 @@ struct ScaffoldTests {
         SmallTree("cargo", ["Cargo.toml": "[package]\nname = \"tool\"\n", "Cargo.lock": "", "src/main.rs": ""]),
         SmallTree("cargo-library", ["Cargo.toml": "[package]\nname = \"lib\"\n", "src/lib.rs": ""]),
         SmallTree(
+            "cargo-programs",
+            [
+                "Cargo.toml":
+                    "[ package ] # ours\nname = \"foo\"\n[[bin]]\nname = 'other'\n[[bin]]\n"
+                    + "name = \"extra\"\nrequired-features = [\"x\"]\n", "src/main.rs": "",
+            ]),
+        SmallTree("cargo-workspace", ["Cargo.toml": "[workspace]\nmembers = [\"a\"]\n"]),
+        SmallTree(
             "swift", ["Package.swift": "products: [.executable(name: \"tool\", targets: [])]", "Tests/a/a.swift": ""]),
         SmallTree(
             "composer",
@@ -93,9 +101,13 @@ struct ScaffoldTests {
             ["Gemfile": "gem 'rspec'\n", "Gemfile.lock": "rspec_junit_formatter (0.6)\n", ".ruby-version": "3.2.1\n"]),
         SmallTree("bundler-rake", ["Gemfile": "", "Rakefile": ""]),
         SmallTree("cmake", ["CMakeLists.txt": "project(x C)\nenable_testing()\n"]),
+        SmallTree("cmake-capitals", ["CMakeLists.txt": "PROJECT(x C)\n# include(x)\nENABLE_TESTING ( )\n"]),
         SmallTree("cmake-presets", ["CMakeLists.txt": "", "CMakePresets.json": presets]),
         SmallTree("make", ["Makefile": ".PHONY: all check\nCC := gcc\nall:\n\ttrue\ncheck: all\n\ttrue\n"]),
         SmallTree("make-configure", ["GNUmakefile": "all:\n", "configure": "#!/bin/sh\n"]),
+        SmallTree("autotools", ["configure.ac": "AC_INIT\n", "Makefile.am": ""]),
+        SmallTree("autotools-bootstrap", ["configure.ac": "AC_INIT\n", "autogen.sh": "#!/bin/sh\n"]),
+        SmallTree("configure", ["configure": "#!/bin/sh\n", "Makefile.in": "all:\ntest: all\n"]),
         SmallTree(
             "npm-and-pip",
             [
@@ -132,6 +144,54 @@ struct ScaffoldTests {
             #expect(error?.message.hasPrefix("`package.json` is not JSON: ") == true)
             let other = #expect(throws: ScaffoldError.self) { try scan(tree, ["package.json": "[]"]) }
             #expect(other?.message == "`package.json` does not hold a JSON object")
+        }
+    }
+
+    @Test(
+        "JSON is read as JSON",
+        arguments: [
+            ("{\"name\":", "`package.json` is not JSON: the file ends where a value is due"),
+            ("{name: x}", "`package.json` is not JSON: "),
+        ])
+    func brokenJSON(text: String, message: String) throws {
+        try TemporaryTree.with { tree in
+            let error = #expect(throws: ScaffoldError.self) { try scan(tree, ["package.json": text]) }
+            #expect(error?.message.hasPrefix(message) == true, "\(error?.message ?? "")")
+            #expect(error?.diagnostic?.rule == "json-syntax")
+        }
+        try TemporaryTree.with { tree in
+            let long = String(repeating: "k", count: 2000)
+            let found = try scan(tree, ["package.json": "{\"\(long)\": 1}"])
+            #expect(found.recipes.map(\.tool) == ["npm"])
+        }
+    }
+
+    @Test("links are followed in the directory, and one that leaves it is said")
+    func links() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/parts/real.json", "{}")
+            try tree.link("source/package.json", to: "parts/real.json")
+            let found = try scan(tree, [:])
+            #expect(found.recipes.map(\.tool) == ["npm"])
+        }
+        for name in ["package.json", "go.mod", "Makefile", "Cargo.toml", "pyproject.toml"] {
+            try TemporaryTree.with { tree in
+                try tree.write("outside", "{}")
+                try tree.directory("source")
+                try tree.link(FilePath("source/\(name)"), to: "../outside")
+                let error = #expect(throws: ScaffoldError.self) { try scan(tree, [:]) }
+                #expect(error?.message == "`\(name)` is a symbolic link that leaves the directory")
+            }
+        }
+    }
+
+    @Test(
+        "node's version is that of the line that a name stands for",
+        arguments: [("lts/iron\n", "20"), ("lts/*", "22"), ("lts/-1", "22"), ("v18.3", "18"), ("node", "22")])
+    func nodeVersion(text: String, version: String) throws {
+        try TemporaryTree.with { tree in
+            let draft = BuildspecDraft(try scan(tree, ["package.json": "{}", ".nvmrc": text])).text
+            #expect(draft.contains("nodejs: \(version)\n"), "\(draft)")
         }
     }
 
