@@ -67,16 +67,18 @@ extension Buildspec {
         public var diagnostic: Diagnostic
 
         static func missing(_ path: String) -> UnreadableFile {
-            UnreadableFile(
-                diagnostic: .spec(
-                    .fileMissing, .error, "there is no file `\(path)`", at: nil,
-                    hints: ["name the file, or create `buildspec.yml`"], verdict: "YAML file does not exist"))
+            var diagnostic = Diagnostic.spec(
+                .fileMissing, .error, "there is no file `\(path)`", at: nil,
+                hints: ["name the file, or create `buildspec.yml`"], verdict: "YAML file does not exist")
+            diagnostic.file = path
+            return UnreadableFile(diagnostic: diagnostic)
         }
 
         static func unreadable(_ path: String, _ reason: String) -> UnreadableFile {
             var diagnostic = Diagnostic.spec(
                 .fileUnreadable, .error, "cannot read `\(path)`: \(reason)", at: nil)
             diagnostic.codeBuild = nil
+            diagnostic.file = path
             return UnreadableFile(diagnostic: diagnostic)
         }
     }

@@ -42,6 +42,7 @@ struct LintCommand: Action {
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
+        if files.count(where: { $0 == "-" }) > 1 { throw CommandFailure.secondStandardInput }
         var sources: [SourceText] = []
         var diagnostics: [Diagnostic] = []
         for file in files.isEmpty ? [Self.standardFile] : files {
@@ -54,11 +55,12 @@ struct LintCommand: Action {
             }
         }
         let style = renderer == .text ? terminal.outputStyle : .plain
-        let workspace = renderer == .github ? try GitHubStep.workspace() : nil
+        let workspace = [.github, .sarif].contains(renderer) ? try GitHubStep.workspace() : nil
         if renderer != .text || !diagnostics.isEmpty {
             terminal.print(
                 renderer.render(
-                    diagnostics, in: sources, colour: style.hasColour, unicode: style.hasUnicode, workspace: workspace))
+                    diagnostics, in: sources, colour: style.hasColour, unicode: style.hasUnicode,
+                    columns: terminal.outputIsTerminal ? TerminalSize.of(1).columns : nil, workspace: workspace))
         }
         if renderer == .text, terminal.outputIsTerminal, !sources.isEmpty {
             let summary = DiagnosticRenderer.summary(of: diagnostics)

@@ -15,14 +15,15 @@ final class Terminal {
     var errorsAreTerminal: Bool { isatty(2) != 0 }
 
     /// The style of a log that a web page shows: all of them know colours and Unicode, whatever the job's locale says.
-    var logStyle: Style {
-        Style(hasColour: (Caller.variable("NO_COLOR") ?? "").isEmpty, hasUnicode: true)
-    }
+    var logStyle: Style { Style(ofLogIn: Caller.variable) }
 
     /// Whether output goes to a file.
-    var outputIsFile: Bool {
+    var outputIsFile: Bool { Self.isFile(1) }
+    var errorsAreFile: Bool { Self.isFile(2) }
+
+    private static func isFile(_ descriptor: Int32) -> Bool {
         var status = stat()
-        return fstat(1, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Whether output and messages go to the same place, as with `2>&1`.
@@ -53,7 +54,7 @@ final class Terminal {
         if failure.diagnostics.contains(where: { $0.severity == .error }) { return }
         let style = style(isTerminal: errorsAreTerminal)
         var text = "\(style.red("error:")) \(DisplayText.escaped(failure.message))\n"
-        for hint in failure.hints { text += "\(style.cyan("hint:")) \(DisplayText.escaped(hint))\n" }
+        for hint in failure.hints { text += hintLine(hint, style) }
         errors.write(text)
     }
 
@@ -66,14 +67,21 @@ final class Terminal {
         let style = style(isTerminal: errorsAreTerminal)
         errors.write(
             DiagnosticRenderer.text.render(
-                diagnostics, in: sources, colour: style.hasColour, unicode: style.hasUnicode))
+                diagnostics, in: sources, colour: style.hasColour, unicode: style.hasUnicode, columns: errorColumns))
     }
 
     func warn(_ message: String, hint: String? = nil) {
         let style = style(isTerminal: errorsAreTerminal)
         errors.write("\(style.yellow("warning:")) \(DisplayText.escaped(message))\n")
-        if let hint { errors.write("\(style.cyan("hint:")) \(DisplayText.escaped(hint))\n") }
+        if let hint { errors.write(hintLine(hint, style)) }
     }
+
+    private func hintLine(_ hint: String, _ style: Style) -> String {
+        "\(style.cyan("hint:")) \(DisplayText.wrapped(DisplayText.escaped(hint), indent: 6, columns: errorColumns))\n"
+    }
+
+    /// How wide lines of messages may be; nil where no terminal would wrap them.
+    private var errorColumns: Int? { errorsAreTerminal ? TerminalSize.of(2).columns : nil }
 
     func warn(_ warning: Warning) { warn(warning.message, hint: warning.hint) }
 

@@ -10,6 +10,8 @@ public struct Diagnostic: Sendable, Equatable {
     public var message: String
     /// The place, or nil when no place in a file can be named.
     public var span: SourceSpan?
+    /// The file that it speaks of as a whole, where no place in it can be named.
+    public var file: String?
     /// Advice, one sentence each.
     public var hints: [String]
     /// Other places that belong to the finding, such as the first of two equal keys.
@@ -29,6 +31,9 @@ public struct Diagnostic: Sendable, Equatable {
         self.related = related
         self.codeBuild = codeBuild
     }
+
+    /// The path of the file that it speaks of, if there is one.
+    public var path: String? { span?.path ?? file }
 
     /// The message for a phase's context: CodeBuild's own text where it is known, else ours.
     public var contextMessage: String {

@@ -26,9 +26,12 @@ public struct DiagnosticSnippet: Sendable, Equatable {
 
     /// The widest line drawn; longer ones are cut around the span.
     public static let maximumColumns = 160
+    /// In a narrower window a cut line would say nothing.
+    private static let minimumColumns = 8
 
     /// Draws at most four lines of a span.
-    public init(_ span: SourceSpan, in source: SourceText) {
+    /// - Parameter columns: how wide a line may be with its number and the gutter of three.
+    public init(_ span: SourceSpan, in source: SourceText, columns: Int? = nil) {
         location = "\(DisplayText.escaped(span.path)):\(span.start.line):\(span.start.column)"
         // A span that ends before the first character of a line does not reach that line.
         var last = span.end.line
@@ -36,6 +39,7 @@ public struct DiagnosticSnippet: Sendable, Equatable {
         while last > span.start.line, source.line(last).allSatisfy({ $0 == " " }) { last -= 1 }
         last = min(last, span.start.line + 3)
         let width = String(last).count
+        let room = columns.map { min(max($0 - width - 3, Self.minimumColumns), Self.maximumColumns) }
         lines = []
         for number in span.start.line...last {
             let digits = String(number)
@@ -43,7 +47,7 @@ public struct DiagnosticSnippet: Sendable, Equatable {
             let isFirst = number == span.start.line
             let range =
                 isFirst ? span.start.column..<(span.end.line == number ? span.end.column : Int.max) : nil
-            let (text, carets) = Self.draw(source.line(number), columns: range)
+            let (text, carets) = Self.draw(source.line(number), columns: range, room: room ?? Self.maximumColumns)
             lines.append(Line(number: padded, text: text, carets: carets))
         }
     }
@@ -60,7 +64,7 @@ public struct DiagnosticSnippet: Sendable, Equatable {
         return result
     }
 
-    private static func draw(_ line: String, columns: Range<Int>?) -> (text: String, carets: String) {
+    private static func draw(_ line: String, columns: Range<Int>?, room: Int) -> (text: String, carets: String) {
         var cells: [(text: String, width: Int, marked: Bool)] = []
         // Of a line as long as a file only the neighbourhood of the span is looked at.
         let skipped = max(0, (columns?.lowerBound ?? 1) - 2 * maximumColumns)
@@ -88,7 +92,7 @@ public struct DiagnosticSnippet: Sendable, Equatable {
             let index = min(place, cells.count)
             if index < cells.count { cells[index].marked = true } else { cells.append((" ", 1, true)) }
         }
-        cut(&cells)
+        cut(&cells, to: room)
         var text = ""
         var carets = ""
         for cell in cells {
@@ -99,13 +103,13 @@ public struct DiagnosticSnippet: Sendable, Equatable {
     }
 
     /// Keeps a window of the line that begins shortly before the first marked cell.
-    private static func cut(_ cells: inout [(text: String, width: Int, marked: Bool)]) {
-        guard cells.reduce(0, { $0 + $1.width }) > maximumColumns else { return }
+    private static func cut(_ cells: inout [(text: String, width: Int, marked: Bool)], to room: Int) {
+        guard cells.reduce(0, { $0 + $1.width }) > room else { return }
         let first = cells.firstIndex(where: \.marked) ?? 0
-        let start = first > maximumColumns / 2 ? first - 20 : 0
+        let start = first > room / 2 ? first - min(20, room / 4) : 0
         var end = start
         var width = 0
-        while end < cells.count, width + cells[end].width <= maximumColumns - 2 {
+        while end < cells.count, width + cells[end].width <= room - 2 {
             width += cells[end].width
             end += 1
         }

@@ -55,4 +55,27 @@ public enum DisplayText {
         default: 1
         }
     }
+
+    /// A text in lines that break between words; one longer than a line stays whole.
+    /// - Parameters:
+    ///   - indent: what stands before the text on its first line, and as blanks before the others.
+    ///   - columns: how wide a line may be; nil for any width.
+    public static func wrapped(_ text: String, indent: Int, columns: Int?) -> String {
+        guard let columns, indent + 10 < columns else { return text }
+        var result = ""
+        var used = indent
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            let width = word.unicodeScalars.reduce(0) { $0 + self.width(of: $1) }
+            if used > indent, used + 1 + width > columns {
+                result += "\n" + String(repeating: " ", count: indent)
+                used = indent
+            } else if !result.isEmpty {
+                result += " "
+                used += 1
+            }
+            result += word
+            used += width
+        }
+        return result
+    }
 }

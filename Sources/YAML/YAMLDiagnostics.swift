@@ -22,9 +22,11 @@ extension Diagnostic {
 
     static func fileTooLarge(_ path: String, limit: Int) -> Diagnostic {
         let size = limit % (1 << 20) == 0 ? "\(limit >> 20) MiB" : "\(limit) bytes"
-        return .limit(
+        var diagnostic = Diagnostic.limit(
             .fileTooLarge, "`\(path)` is larger than the limit of \(size)", at: nil,
             hints: ["a buildspec is a few kilobytes; is this the file you meant?"])
+        diagnostic.file = path
+        return diagnostic
     }
 
     /// A mistake in JSON, of which CodeBuild has no words: no buildspec is read as JSON alone.

@@ -158,6 +158,31 @@ struct TerminalProgressTests {
                 """)
     }
 
+    @Test("a line of the buildspec is cut to the window, so that the carets stand below it", arguments: [40, 80, 100])
+    func longCommand(columns: Int) {
+        let command = "./publish.sh " + String(repeating: "word ", count: 40)
+        let place = SourceSpan(
+            path: "b.yml", start: SourcePosition(line: 1, column: 3),
+            end: SourcePosition(line: 1, column: 3 + command.utf8.count))
+        let failure = BuildOutcome.Failure(
+            phase: .build, context: PhaseContext(statusCode: "COMMAND_EXECUTION_ERROR", message: "Error"),
+            command: CommandReference(
+                phase: .build, index: 0, text: command,
+                location: .init(
+                    path: "b.yml", line: 1, column: 3, endLine: 1, endColumn: 3 + command.utf8.count)),
+            end: .exited(1), directory: nil, hints: [String(repeating: "advice ", count: 30)])
+        let source = SourceText(path: "b.yml", text: "- \(command)\n")
+        let report = BuildReport(style: .plain, columns: columns, source: source).text(failure, tail: nil)
+        let drawn = DiagnosticRenderer.text.render(
+            [Diagnostic(rule: "r", severity: .error, message: "m", span: place, hints: failure.hints)], in: [source],
+            columns: columns)
+        for line in (report + drawn).split(separator: "\n") { #expect(line.count <= columns, "\(line)") }
+        for text in [report, drawn] {
+            #expect(text.contains("1 | - ./publish.sh") || text.contains("1 │ - ./publish.sh"), "\(text)")
+            #expect(!text.contains("advi\n") && text.split(separator: "advice").count >= 30)
+        }
+    }
+
     @Test("what the build prints cannot steer the terminal")
     func hostileOutput() {
         let stage = Stage()
@@ -240,6 +265,11 @@ struct StyleTests {
             #expect(style([name: "1"], isTerminal: false).hasColour)
             #expect(!style([name: "0"], isTerminal: false).hasColour)
             #expect(!style([name: "1", "NO_COLOR": "1"], isTerminal: false).hasColour)
+        }
+        #expect(!style(["TERM": "xterm", "FORCE_COLOR": "0"]).hasColour)
+        #expect(Style(ofLogIn: { _ in nil }).hasColour)
+        for (name, value) in [("NO_COLOR", "1"), ("FORCE_COLOR", "0"), ("FORCE_COLOR", "false"), ("CLICOLOR", "0")] {
+            #expect(!Style(ofLogIn: { $0 == name ? value : nil }).hasColour, "\(name)")
         }
     }
 

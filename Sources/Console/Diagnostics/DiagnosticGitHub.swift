@@ -34,6 +34,8 @@ enum DiagnosticGitHub {
                 ("file", workspace?.path(span.path) ?? span.path), ("line", "\(span.start.line)"),
                 ("col", "\(span.start.column)"), ("endLine", "\(span.end.line)"),
             ]
+        } else if let path = diagnostic.path {
+            properties = [("file", workspace?.path(path) ?? path)]
         }
         properties.append(("title", diagnostic.rule))
         return GitHubCommand.line(name, properties, message(diagnostic))

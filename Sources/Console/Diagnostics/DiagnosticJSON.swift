@@ -23,6 +23,7 @@ enum DiagnosticJSON {
             ("rule", .string(diagnostic.rule)),
             ("severity", .string(diagnostic.severity.rawValue)),
             ("message", .string(DisplayText.escaped(diagnostic.message))),
+            ("path", diagnostic.path.map { .string($0) }),
             ("place", diagnostic.span.map(value)),
             ("hints", .array(diagnostic.hints.map { .string(DisplayText.escaped($0)) })),
             (

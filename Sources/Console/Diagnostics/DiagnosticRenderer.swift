@@ -22,15 +22,17 @@ public enum DiagnosticRenderer: String, Sendable, CaseIterable {
     ///   - sources: the files that the findings speak of; a finding of another file is drawn without its line.
     ///   - colour: whether `text` may use ANSI colours.
     ///   - unicode: whether `text` may draw with characters outside ASCII; the user's own text stays as it is.
-    ///   - workspace: for `github`: the repository that its paths are to begin at.
+    ///   - columns: for `text`: of the terminal; nil where lines may be of any width.
+    ///   - workspace: for `github` and `sarif`: the repository that its paths are to begin at.
     public func render(
         _ diagnostics: [Diagnostic], in sources: [SourceText], colour: Bool = false, unicode: Bool = true,
-        workspace: GitHubWorkspace? = nil
+        columns: Int? = nil, workspace: GitHubWorkspace? = nil
     ) -> String {
         switch self {
-        case .text: DiagnosticText(sources: sources, colour: colour, unicode: unicode).render(diagnostics)
+        case .text:
+            DiagnosticText(sources: sources, colour: colour, unicode: unicode, columns: columns).render(diagnostics)
         case .json: DiagnosticJSON.render(diagnostics)
-        case .sarif: DiagnosticSARIF.render(diagnostics)
+        case .sarif: DiagnosticSARIF.render(diagnostics, workspace: workspace)
         case .github: DiagnosticGitHub.render(diagnostics, workspace: workspace)
         }
     }

@@ -5,7 +5,7 @@ import Diagnostics
 
 /// Findings as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), which code scanning services read.
 enum DiagnosticSARIF {
-    static func render(_ diagnostics: [Diagnostic]) -> String {
+    static func render(_ diagnostics: [Diagnostic], workspace: GitHubWorkspace? = nil) -> String {
         var indexes: [String: Int] = [:]
         var rules: [DiagnosticJSONValue] = []
         for diagnostic in diagnostics where indexes[diagnostic.rule] == nil {
@@ -17,7 +17,7 @@ enum DiagnosticSARIF {
                 ]))
         }
         let driver = DiagnosticJSONValue.object([("name", .string("drydock")), ("rules", .array(rules))])
-        let results = diagnostics.map { result($0, ruleIndex: indexes[$0.rule] ?? 0) }
+        let results = diagnostics.map { result($0, ruleIndex: indexes[$0.rule] ?? 0, workspace) }
         let document = DiagnosticJSONValue.object([
             ("$schema", .string("https://json.schemastore.org/sarif-2.1.0.json")),
             ("version", .string("2.1.0")),
@@ -34,13 +34,15 @@ enum DiagnosticSARIF {
         return document.text() + "\n"
     }
 
-    private static func result(_ diagnostic: Diagnostic, ruleIndex: Int) -> DiagnosticJSONValue {
+    private static func result(
+        _ diagnostic: Diagnostic, ruleIndex: Int, _ workspace: GitHubWorkspace?
+    ) -> DiagnosticJSONValue {
         .object([
             ("ruleId", .string(diagnostic.rule)),
             ("ruleIndex", .number(ruleIndex)),
             ("level", .string(diagnostic.severity.rawValue)),
             ("message", .object([("text", .string(DiagnosticGitHub.message(diagnostic)))])),
-            ("locations", diagnostic.span.map { .array([.object(location($0))]) }),
+            ("locations", diagnostic.path.map { .array([.object(location($0, diagnostic.span, workspace))]) }),
             (
                 "relatedLocations",
                 diagnostic.related.isEmpty
@@ -48,7 +50,7 @@ enum DiagnosticSARIF {
                     : .array(
                         diagnostic.related.enumerated().map { index, related in
                             .object(
-                                [("id", .number(index + 1))] + location(related.span) + [
+                                [("id", .number(index + 1))] + location(related.span.path, related.span, workspace) + [
                                     ("message", .object([("text", .string(DisplayText.escaped(related.message)))]))
                                 ])
                         })
@@ -56,12 +58,18 @@ enum DiagnosticSARIF {
         ])
     }
 
-    private static func location(_ span: SourceSpan) -> [(String, DiagnosticJSONValue?)] {
-        let region = DiagnosticJSONValue.object([
-            ("startLine", .number(span.start.line)), ("startColumn", .number(span.start.column)),
-            ("endLine", .number(span.end.line)), ("endColumn", .number(span.end.column)),
-        ])
-        let artifact = DiagnosticJSONValue.object([("uri", .string(uri(span.path)))])
+    /// A place in a file, or the file alone.
+    private static func location(
+        _ path: String, _ span: SourceSpan?, _ workspace: GitHubWorkspace?
+    ) -> [(String, DiagnosticJSONValue?)] {
+        let region = span.map { span in
+            DiagnosticJSONValue.object([
+                ("startLine", .number(span.start.line)), ("startColumn", .number(span.start.column)),
+                ("endLine", .number(span.end.line)), ("endColumn", .number(span.end.column)),
+            ])
+        }
+        let name = uri(workspace?.reference(path) ?? path)
+        let artifact = DiagnosticJSONValue.object([("uri", .string(name))])
         return [("physicalLocation", .object([("artifactLocation", artifact), ("region", region)]))]
     }
 

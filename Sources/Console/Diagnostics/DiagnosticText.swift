@@ -17,8 +17,11 @@ struct DiagnosticText {
     private let sources: [String: SourceText]
     private let colour: Bool
     private let bar: String
+    private let columns: Int?
 
-    init(sources: [SourceText], colour: Bool, unicode: Bool = true) {
+    /// - Parameter columns: of the terminal; nil where lines may be of any width.
+    init(sources: [SourceText], colour: Bool, unicode: Bool = true, columns: Int? = nil) {
+        self.columns = columns
         bar = unicode ? "│" : "|"
         self.sources = Dictionary(sources.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         self.colour = colour
@@ -43,7 +46,10 @@ struct DiagnosticText {
             lines.append("  \(paint("note:", .note)) \(DisplayText.escaped(related.message))")
             lines += draw(related.span, .note)
         }
-        lines += diagnostic.hints.map { "  \(paint("hint:", .hint)) \(DisplayText.escaped($0))" }
+        lines += diagnostic.hints.map {
+            "  \(paint("hint:", .hint)) "
+                + DisplayText.wrapped(DisplayText.escaped($0), indent: 8, columns: columns)
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -51,7 +57,7 @@ struct DiagnosticText {
         guard let source = sources[span.path] else {
             return ["  \(DisplayText.escaped(span.path)):\(span.start.line):\(span.start.column)"]
         }
-        let snippet = DiagnosticSnippet(span, in: source)
+        let snippet = DiagnosticSnippet(span, in: source, columns: columns.map { $0 - 2 })
         var lines = ["  " + paint(snippet.location, .location)]
         for line in snippet.lines {
             lines.append("  " + paint("\(line.number) \(bar)", .dim) + (line.text.isEmpty ? "" : " \(line.text)"))

@@ -50,6 +50,14 @@ public struct GitHubWorkspace: Sendable, Equatable {
             ? absolute.dropFirst(top.count).joined(separator: "/") : path
     }
 
+    /// A path from the top of the repository, or from the root where it lies outside; never one with `..`, which nobody
+    /// else could follow.
+    public func reference(_ path: String) -> String {
+        let below = self.path(path)
+        guard below.hasPrefix("../") || below == ".." else { return below }
+        return "/" + Self.normal(directory + "/" + path).joined(separator: "/")
+    }
+
     /// The names of a path, without `.` and with `..` taken back.
     private static func normal(_ path: String) -> [Substring] {
         path.split(separator: "/").reduce(into: []) { names, name in

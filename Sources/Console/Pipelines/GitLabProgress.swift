@@ -43,7 +43,8 @@ public final class GitLabProgress: BuildObserver {
             retries += 1
         case .buildEnded(let outcome):
             let report = BuildReport(
-                style: style, columns: 120, source: source, nextCommands: nextCommands(outcome), retries: retries,
+                style: style, columns: BuildReport.logColumns, source: source, nextCommands: nextCommands(outcome),
+                retries: retries,
                 isExplainedElsewhere: isExplainedElsewhere)
             write(report.text(outcome, build: build, tail: failedTail))
             return

@@ -17,6 +17,8 @@ struct BuildReport {
     /// Whether the reason is drawn by somebody else, with its place in the user's file.
     var isExplainedElsewhere = false
 
+    /// For a log that no terminal wraps.
+    static let logColumns = TerminalSize.widest
     /// More would push the phases out of a window.
     static let tailLines = 50
 
@@ -77,7 +79,10 @@ struct BuildReport {
         let end = failure.end.map(\.words)
         let message = failure.message ?? (failure.command == nil || end == nil ? contextText(failure.context) : nil)
         if let message {
-            let safe = message.split(separator: "\n").map { SafeText.line($0.utf8, unicode: style.hasUnicode) }
+            let safe = message.split(separator: "\n").map { line in
+                DisplayText.wrapped(
+                    SafeText.line(line.utf8, unicode: style.hasUnicode), indent: 9, columns: columns)
+            }
             text += "  \(style.red("error:")) \(safe.joined(separator: "\n         "))\n"
         }
         if let command = failure.command { text += place(of: command, label: end) }
@@ -85,7 +90,8 @@ struct BuildReport {
             text += "  \(style.dim("cwd:")) \(SafeText.line(directory.utf8, unicode: style.hasUnicode))\n"
         }
         for hint in failure.hints {
-            text += "  \(style.cyan("hint:")) \(SafeText.line(hint.utf8, unicode: style.hasUnicode))\n"
+            let safe = SafeText.line(hint.utf8, unicode: style.hasUnicode)
+            text += "  \(style.cyan("hint:")) \(DisplayText.wrapped(safe, indent: 8, columns: columns))\n"
         }
         return text
     }
@@ -104,7 +110,7 @@ struct BuildReport {
         let span = SourceSpan(
             path: location.path, start: SourcePosition(line: location.line, column: location.column),
             end: SourcePosition(line: location.endLine, column: location.endColumn))
-        let snippet = DiagnosticSnippet(span, in: source)
+        let snippet = DiagnosticSnippet(span, in: source, columns: columns - 2)
         var text = "  \(style.bold(snippet.location))\n"
         let blank = String(repeating: " ", count: snippet.lines.first?.number.count ?? 1)
         var isLabelled = false
