@@ -3,6 +3,7 @@
 
 internal import BuildEngine
 internal import BuildModel
+internal import Buildspec
 internal import CommandSyntax
 internal import Console
 internal import Files
@@ -62,7 +63,10 @@ struct NextCommands {
     }
 
     private var lint: [NextCommand] {
-        guard let buildspec else { return [] }
+        // A file that is not there, and what only an image lacks, are no findings of lint.
+        guard let buildspec, case .success(let source) = Buildspec.load(buildspec),
+            !Buildspec.read(source, lint: true).diagnostics.isEmpty
+        else { return [] }
         let name = buildspec == "buildspec.yml" ? "" : " " + ShellWord.typed(buildspec)
         return [NextCommand("drydock lint\(name)", "all that is wrong with the buildspec")]
     }
