@@ -52,6 +52,7 @@ public struct CommandSyntaxError: Error, Equatable {
 
     /// A command that only holds others was given without one, or with a word that names none.
     public static func unknownCommand(_ word: String?, of command: String, known: [String]) -> CommandSyntaxError {
+        if let word, known.isEmpty { return extraOperand(word) }
         let list = known.map { "`\($0)`" }.joined(separator: ", ")
         guard let word else { return wrong("`\(command)` needs a command", hints: ["there are \(list)"]) }
         let near = suggestion(for: word, among: known)

@@ -9,33 +9,45 @@ struct FishCompletion {
     var script: String {
         let program = root.name
         let names = root.subcommands.map(\.name)
-        let none = "not __fish_seen_subcommand_from \((names + ["help"]).joined(separator: " "))"
-        var lines = ["# fish completion for \(program)", "complete -c \(program) -f"]
-        for subcommand in root.subcommands {
-            lines.append(
-                "complete -c \(program) -n '__fish_use_subcommand' -a \(subcommand.name) -d \(Self.quoted(subcommand.abstract))"
-            )
-        }
-        lines.append("complete -c \(program) -n '__fish_use_subcommand' -a help -d 'Show what there is'")
-        lines.append(
-            "complete -c \(program) -n '__fish_seen_subcommand_from help' -a '\(names.joined(separator: " "))'")
-        for (path, syntax) in root.flattened() where path.count > 1 {
-            var conditions = path.dropFirst().map { "__fish_seen_subcommand_from \($0)" }
-            if !syntax.subcommands.isEmpty {
-                let inner = syntax.subcommands.map(\.name).joined(separator: " ")
-                for subcommand in syntax.subcommands {
-                    let condition = (conditions + ["not __fish_seen_subcommand_from \(inner)"]).joined(
-                        separator: "; and ")
-                    lines.append(
-                        "complete -c \(program) -n '\(condition)' -a \(subcommand.name) -d \(Self.quoted(subcommand.abstract))"
-                    )
-                }
+        // Only the first words are verbs; a value may be spelt like one.
+        var lines = [
+            "# fish completion for \(program)", "complete -c \(program) -f",
+            """
+            function __\(program)_begins
+                set -l typed (commandline -opc)
+                set -e typed[1]
+                for word in $argv
+                    test "$typed[1]" = "$word"; or return 1
+                    set -e typed[1]
+                end
+            end
+            function __\(program)_is
+                set -l typed (commandline -opc)
+                set -e typed[1]
+                test "$typed" = "$argv"
+            end
+            function __\(program)_has_no_verb
+                set -l typed (commandline -opc)
+                not contains -- "$typed[2]" \((names + ["help"]).joined(separator: " "))
+            end
+            """,
+        ]
+        for (path, syntax) in root.flattened() {
+            let own = path.dropFirst().joined(separator: " ")
+            for subcommand in syntax.subcommands {
+                lines.append(
+                    "complete -c \(program) -n '__\(program)_is \(own)' -a \(subcommand.name) -d \(Self.quoted(subcommand.abstract))"
+                )
             }
-            lines += self.lines(syntax, condition: conditions.joined(separator: "; and "))
+            if path.count > 1 { lines += self.lines(syntax, condition: "__\(program)_begins \(own)") }
             if path.count == 2, syntax.name == fallback {
-                conditions = [none]
-                lines += self.lines(syntax, condition: none)
+                lines += self.lines(syntax, condition: "__\(program)_has_no_verb")
             }
+        }
+        lines.append("complete -c \(program) -n '__\(program)_is' -a help -d 'Show what there is'")
+        lines.append("complete -c \(program) -n '__\(program)_is help' -a '\(names.joined(separator: " "))'")
+        for option in root.options {
+            lines.append("complete -c \(program) -n '__\(program)_is' -l \(option.name) -d \(Self.quoted(option.help))")
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -49,22 +61,24 @@ struct FishCompletion {
             for name in option.longNames { line += " -l \(name)" }
             if option.takesValue {
                 line += " -x"
-                if let words = Self.candidates(option.words, option.completion) { line += " -a \(words)" }
+                if let words = candidates(option.words, option.completion) { line += " -a \(words)" }
             }
             lines.append(line + " -d \(Self.quoted(option.help))")
         }
-        if let operands = syntax.operands, let words = Self.candidates(operands.words, operands.completion) {
+        if let operands = syntax.operands, let words = candidates(operands.words, operands.completion) {
             lines.append(start + " -a \(words)")
         }
         return lines
     }
 
-    private static func candidates(_ words: [String], _ completion: Completion) -> String? {
+    private func candidates(_ words: [String], _ completion: Completion) -> String? {
         if !words.isEmpty { return "'\(words.joined(separator: " "))'" }
         return switch completion {
         case .nothing: nil
         case .files: "'(__fish_complete_path)'"
-        case .directories: "'(__fish_complete_directories)'"
+        case .directories, .identifiedDirectories: "'(__fish_complete_directories)'"
+        case .answers(let question, let others):
+            "'\((others + ["(\(root.name) \(question) 2>/dev/null)"]).joined(separator: " "))'"
         }
     }
 

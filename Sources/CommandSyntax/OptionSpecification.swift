@@ -27,6 +27,10 @@ public enum Completion: Sendable, Equatable {
     case nothing
     case files
     case directories
+    /// A directory, or `IDENTIFIER:` and a directory.
+    case identifiedDirectories
+    /// The lines that the program itself prints when it is called with these words, and some words beside them.
+    case answers(to: String, beside: [String])
 }
 
 /// A key by which a command asks for what was given.

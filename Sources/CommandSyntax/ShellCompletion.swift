@@ -43,17 +43,18 @@ struct BashCompletion {
         var text = """
             # bash completion for \(program)
             _\(program)() {
-                local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word index
+                local current=${COMP_WORDS[COMP_CWORD]} previous command='' index
                 COMPREPLY=()
-                # readline takes `--name=value` for three words.
-                if [[ $current == = ]]; then
-                    current=''
-                elif [[ $previous == = ]]; then
-                    previous=${COMP_WORDS[COMP_CWORD-2]}
-                fi
+                # readline takes `--name=value` and `name:value` for several words; the option stands before them all.
+                for ((index = COMP_CWORD; index > 1; index--)); do
+                    [[ ${COMP_WORDS[index]} == [=:]* || ${COMP_WORDS[index-1]} == [=:]* ]] || break
+                done
+                previous=${COMP_WORDS[index-1]}
+                if ((index < COMP_CWORD)) && [[ ${COMP_WORDS[index]} == -* ]]; then previous=${COMP_WORDS[index]}; fi
+                if [[ $current == [=:]* ]]; then current=''; fi
+                # Only the first words are verbs; a value may be spelt like one.
                 for ((index = 1; index < COMP_CWORD; index++)); do
-                    word=${COMP_WORDS[index]}
-                    case "$command $word" in
+                    case "$command ${COMP_WORDS[index]}" in
 
             """
         for (path, _) in root.flattened() where path.count > 1 {
@@ -63,6 +64,7 @@ struct BashCompletion {
         }
         text += """
                         ' help') command=help ;;
+                        *) break ;;
                     esac
                 done
                 case "$command" in
@@ -94,7 +96,8 @@ struct BashCompletion {
             }
             text += indent + "esac\n"
         }
-        let options = (meant.options + [.help]).flatMap { $0.longNames.map { "--\($0)" } }.joined(separator: " ")
+        let own = isRoot ? root.options : []
+        let options = (meant.options + own + [.help]).flatMap { $0.longNames.map { "--\($0)" } }.joined(separator: " ")
         text +=
             indent
             + "if [[ $current == -* ]]; then COMPREPLY=($(compgen -W '\(options)' -- \"$current\")); return; fi\n"
@@ -111,10 +114,13 @@ struct BashCompletion {
         switch completion {
         case .nothing: break
         case .files: sources.append("-f")
-        case .directories: sources.append("-d")
+        case .directories, .identifiedDirectories: sources.append("-d")
+        case .answers(let question, let others):
+            let words = (others + ["$(\"${COMP_WORDS[0]}\" \(question) 2>/dev/null)"]).joined(separator: " ")
+            sources.append("-W \"\(words)\"")
         }
         // Names with spaces are one word each, which readline quotes.
-        let names = completion == .nothing ? "" : "compopt -o filenames 2>/dev/null; "
+        let names = sources.contains("-f") || sources.contains("-d") ? "compopt -o filenames 2>/dev/null; " : ""
         return sources.isEmpty
             ? ":" : names + "mapfile -t COMPREPLY < <(compgen \(sources.joined(separator: " ")) -- \"$current\")"
     }

@@ -8,14 +8,25 @@ struct ZshCompletion {
 
     var script: String {
         var text = "#compdef \(root.name)\n\n"
+        text += """
+            _\(root.name)_place() {
+                compset -P '[[:alnum:]_]##:'
+                _files -/
+            }
+
+            """ + "\n"
         for (path, syntax) in root.flattened() { text += function(path, syntax) + "\n" }
+        if var bare = root.subcommands.first(where: { $0.name == fallback }) {
+            bare.groups += root.groups
+            text += function([root.name, ""], bare) + "\n"
+        }
         return text + "_\(root.name) \"$@\"\n"
     }
 
     private func function(_ path: [String], _ syntax: CommandSyntax) -> String {
         let name = "_" + path.joined(separator: "_")
         guard !syntax.subcommands.isEmpty else {
-            return "\(name)() {\n    _arguments -s -S \(Self.arguments(syntax))\n}\n"
+            return "\(name)() {\n    _arguments -s -S \(arguments(syntax))\n}\n"
         }
         let isRoot = path.count == 1
         let meant = isRoot ? root.subcommands.first { $0.name == fallback } : nil
@@ -37,7 +48,7 @@ struct ZshCompletion {
             text += "        \(subcommand.name)) shift words; (( CURRENT-- )); \(name)_\(subcommand.name) ;;\n"
         }
         if isRoot { text += "        help) _describe command commands ;;\n" }
-        text += "        *) \(meant.map { "\(name)_\($0.name)" } ?? ":") ;;\n    esac\n}\n"
+        text += "        *) \(meant == nil ? ":" : "\(name)_") ;;\n    esac\n}\n"
         return text
     }
 
@@ -46,29 +57,33 @@ struct ZshCompletion {
         return "        compadd -- \(operands.words.joined(separator: " "))"
     }
 
-    private static func arguments(_ syntax: CommandSyntax) -> String {
+    private func arguments(_ syntax: CommandSyntax) -> String {
         var words: [String] = []
         for option in syntax.options + [.help] {
-            let value = option.placeholder.map { ":\(quoted($0)):\(action(option.words, option.completion))" } ?? ""
+            let value =
+                option.placeholder.map { ":\(Self.quoted($0)):\(action(option.words, option.completion))" } ?? ""
             let times = option.isRepeatable ? "*" : "(\(option.spellings.joined(separator: " ")))"
             for spelling in option.spellings {
                 let joined = option.takesValue ? (spelling.hasPrefix("--") ? "=" : "+") : ""
-                words.append("'\(times)\(spelling)\(joined)[\(quoted(option.help))]\(value)'")
+                words.append("'\(times)\(spelling)\(joined)[\(Self.quoted(option.help))]\(value)'")
             }
         }
         if let operands = syntax.operands {
             let times = operands.count.upperBound > 1 ? "*" : ""
-            words.append("'\(times):\(quoted(operands.name)):\(action(operands.words, operands.completion))'")
+            words.append("'\(times):\(Self.quoted(operands.name)):\(action(operands.words, operands.completion))'")
         }
         return words.joined(separator: " \\\n        ")
     }
 
-    private static func action(_ words: [String], _ completion: Completion) -> String {
+    private func action(_ words: [String], _ completion: Completion) -> String {
         if !words.isEmpty { return "(\(words.joined(separator: " ")))" }
         return switch completion {
         case .nothing: " "
         case .files: "_files"
         case .directories: "_files -/"
+        case .identifiedDirectories: "_\(root.name)_place"
+        case .answers(let question, let others):
+            "{compadd -- \(others.joined(separator: " ")) ${(f)\"$(\(root.name) \(question) 2>/dev/null)\"}}"
         }
     }
 

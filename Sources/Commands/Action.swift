@@ -79,18 +79,29 @@ extension Program {
                 if let action = Program.actions.first(where: { $0.name == first }) {
                     self = try Self.read(arguments.dropFirst(), as: action, path: ["drydock", first])
                 } else {
-                    self = try Self.read(arguments[...], as: RunCommand.self, path: ["drydock", "run"])
+                    self = try Self.readWithoutVerb(arguments)
                 }
             }
         }
 
+        /// `drydock` alone is `drydock run`, and has an option of its own.
+        private static func readWithoutVerb(_ words: [String]) throws -> Request {
+            // Before options are read, which are another's where a verb was misspelt; help too.
+            if let first = words.first, !first.hasPrefix("-") { _ = try RunCommand.phase(first) }
+            var syntax = RunCommand.syntax
+            syntax.groups.append(OptionGroup("", [versionFlag]))
+            if let parsed = try? syntax.read(words), parsed[versionFlag] { return .text(Program.version + "\n") }
+            return try read(words[...], as: RunCommand.self, known: syntax, path: ["drydock", "run"])
+        }
+
+        /// - Parameter known: the action's syntax and what may be given beside it, where that is more.
         private static func read(
-            _ words: ArraySlice<String>, as action: any Action.Type, path: [String]
+            _ words: ArraySlice<String>, as action: any Action.Type, known: CommandSyntax? = nil, path: [String]
         ) throws -> Request {
             if !action.actions.isEmpty { return try readBelow(words, action, path: path) }
             let parsed: ParsedWords
             let syntax = action.syntax
-            do throws(CommandSyntaxError) { parsed = try syntax.read(Array(words)) } catch {
+            do throws(CommandSyntaxError) { parsed = try (known ?? syntax).read(Array(words)) } catch {
                 if error.code == .helpRequested {
                     return .text(HelpText(syntax, path: path.joined(separator: " ")).description)
                 }
@@ -116,7 +127,7 @@ extension Program {
         private static func help(_ words: ArraySlice<String>) throws -> Request {
             var syntax = Program.syntax
             var path = ["drydock"]
-            for word in words {
+            for word in words where word != "-h" && word != "--help" {
                 guard let next = syntax.subcommands.first(where: { $0.name == word }) else {
                     let command = path.joined(separator: " ")
                     throw failure(

@@ -14,14 +14,20 @@ struct HistoryCommand: Action {
     static var syntax: CommandSyntax {
         CommandSyntax(
             name, abstract: "List builds, the newest first",
-            groups: [OptionGroup("Options", [limit, project, OutputOptions.json]), StateOptions.group])
+            groups: [OptionGroup("Options", [limit, project, onlyNumbers, OutputOptions.json]), StateOptions.group])
     }
 
     private static let limit = ValueOption(
         "limit", short: "l", placeholder: "number", help: "At most so many; 0 for all (default: 20).")
     private static let project = ValueOption("project", placeholder: "name", help: "Only builds of this project.")
 
+    private static let onlyNumbers = Flag("numbers", help: "Show only the numbers.")
+
+    /// What a shell offers where a build is named.
+    static let numbers = Completion.answers(to: "history --numbers", beside: ["latest"])
+
     private let limit: Int
+    private let onlyNumbers: Bool
     private let project: String?
     private let json: Bool
     private let state: StateOptions
@@ -33,7 +39,9 @@ struct HistoryCommand: Action {
         }
         limit = number
         project = words[Self.project]
+        onlyNumbers = words[Self.onlyNumbers]
         json = words[OutputOptions.json]
+        if onlyNumbers, json { throw CommandFailure.conflict("--numbers", "--json") }
         state = StateOptions(words)
     }
 
@@ -41,7 +49,9 @@ struct HistoryCommand: Action {
         let listing = try state.store().recent(limit: limit == 0 ? nil : limit, project: project)
         for warning in listing.warnings { terminal.warn(warning) }
         let records = listing.builds.map(\.record)
-        if json {
+        if onlyNumbers {
+            terminal.print(records.map { "\($0.buildNumber)\n" }.joined())
+        } else if json {
             terminal.print(HistoryTable.json(records))
         } else {
             terminal.print(HistoryTable.text(records, now: Caller.now, style: terminal.outputStyle))
@@ -53,7 +63,8 @@ struct HistoryCommand: Action {
 /// Which stored build is meant.
 struct BuildSelector {
     static let operands = Operands(
-        "build", help: "A build: its number, the beginning of its id, or `latest` (the default).")
+        "build", help: "A build: its number, the beginning of its id, or `latest` (the default).",
+        completion: HistoryCommand.numbers)
     static let project = ValueOption(
         "project", placeholder: "name",
         help: "The project whose build is meant (default: the current directory's, then any).")

@@ -30,14 +30,22 @@ struct ImageListCommand: Action {
     static var syntax: CommandSyntax {
         CommandSyntax(
             name, abstract: "List the images",
-            groups: [OptionGroup("Options", [OutputOptions.json]), StateOptions.group])
+            groups: [OptionGroup("Options", [onlyNames, OutputOptions.json]), StateOptions.group])
     }
 
+    private static let onlyNames = Flag("names", help: "Show only the names.")
+
+    /// What a shell offers where an image is named.
+    static func names(beside words: [String] = []) -> Completion { .answers(to: "image ls --names", beside: words) }
+
+    private let onlyNames: Bool
     private let json: Bool
     private let state: StateOptions
 
-    init(_ words: ParsedWords) {
+    init(_ words: ParsedWords) throws {
+        onlyNames = words[Self.onlyNames]
         json = words[OutputOptions.json]
+        if onlyNames, json { throw CommandFailure.conflict("--names", "--json") }
         state = StateOptions(words)
     }
 
@@ -59,6 +67,10 @@ struct ImageListCommand: Action {
             }
             writer.newline()
             terminal.print(writer.bytes)
+            return terminal.meaning()
+        }
+        if onlyNames {
+            terminal.print(listing.map { $0.name + "\n" }.joined())
             return terminal.meaning()
         }
         guard !listing.isEmpty else {
@@ -92,7 +104,7 @@ struct ImageInspectCommand: Action {
     static var syntax: CommandSyntax {
         CommandSyntax(
             name, abstract: "Show what an image holds: packages, users, environment, runtimes",
-            operands: Operands("name", help: "The image.", count: 1...1),
+            operands: Operands("name", help: "The image.", count: 1...1, completion: ImageListCommand.names()),
             groups: [OptionGroup("Options", [OutputOptions.json]), StateOptions.group])
     }
 
@@ -179,7 +191,9 @@ struct ImageRemoveCommand: Action {
     static var syntax: CommandSyntax {
         CommandSyntax(
             name, abstract: "Remove images", discussion: "An image that a running build uses stays.",
-            operands: Operands("name", help: "The images.", count: 1...Int.max), groups: [StateOptions.group])
+            operands: Operands(
+                "name", help: "The images.", count: 1...Int.max, completion: ImageListCommand.names()),
+            groups: [StateOptions.group])
     }
 
     private let names: [String]

@@ -144,7 +144,7 @@ struct RunCommand: Action {
         return request
     }
 
-    private static func phase(_ word: String) throws -> PhaseType {
+    static func phase(_ word: String) throws -> PhaseType {
         let wanted = word.lowercased()
         for phase in PhaseType.commandPhases where phase.buildspecName == wanted { return phase }
         throw CommandFailure.unknownPhase(

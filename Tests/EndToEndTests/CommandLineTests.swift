@@ -51,6 +51,17 @@ struct CommandLineTests {
             WrongUse("help nothing", "error: `drydock` has no command `nothing`"),
             WrongUse("lnt", "error: `lnt` is neither a command of drydock nor a phase\nhint: did you mean `lint`?"),
             WrongUse(
+                "buidl --help",
+                "error: `buidl` is neither a command of drydock nor a phase\nhint: did you mean `build`?"),
+            WrongUse(
+                "completions --help",
+                "error: `completions` is neither a command of drydock nor a phase\nhint: did you mean `completion`?"),
+            WrongUse("--versoin", "error: there is no option `--versoin`\nhint: did you mean `--version`?"),
+            WrongUse(
+                "help run extra", "error: `extra` is a word too many\nhint: `drydock run --help` shows what there is"),
+            WrongUse("lint - -", "error: standard input can be read only once, and `-` is given twice"),
+            WrongUse("fmt - -", "error: standard input can be read only once, and `-` is given twice"),
+            WrongUse(
                 "run buid", "error: `buid` is neither a command of drydock nor a phase\nhint: did you mean `build`?"),
             WrongUse("run --memory 5x", "error: `--memory` takes a size such as `512M` or `4G`, at least 1M, not `5x`"),
             WrongUse("run --memory ''", "error: `--memory` needs a value that is not empty"),
@@ -143,6 +154,52 @@ struct CommandLineTests {
             let result = try Drydock(in: tree)("lint", "nowhere.yml", "--format", format)
             #expect(result.status == 2)
             #expect(result.output.contains("file-missing") && result.errors.isEmpty, "\(result.output)\(result.errors)")
+            let path = [
+                "json": "\"path\": \"nowhere.yml\"", "sarif": "\"uri\": \"nowhere.yml\"", "github": "file=nowhere.yml,",
+            ]
+            #expect(result.output.contains(path[format] ?? "`nowhere.yml`"), "\(result.output)")
+        }
+    }
+
+    @Test("paths in SARIF begin at the repository, and those outside it at the root")
+    func sarifPaths() throws {
+        try TemporaryTree.with { tree in
+            for path: FilePath in ["source/sub/a.yml", "source/b.yml", "c.yml"] { try tree.write(path, "version: 9\n") }
+            var drydock = try Drydock(in: tree)
+            drydock.directory = drydock.directory.appending("sub")
+            drydock.environment["GITHUB_WORKSPACE"] = tree.path("source").string
+            func places() throws -> [String] {
+                let found = try drydock("lint", "--format", "sarif", "a.yml", "../b.yml", "../../c.yml").output
+                return Set(found.matches(of: /"uri": "(.*)"/).map { String($0.1) }).sorted()
+            }
+            let outside = "file://" + tree.path("c.yml").string
+            #expect(try places() == ["b.yml", outside, "sub/a.yml"])
+            drydock.environment["GITHUB_WORKSPACE"] = nil
+            #expect(try places() == ["a.yml", "file://" + tree.path("source/b.yml").string, outside].sorted())
+        }
+    }
+
+    @Test("lint is offered after a failure where it finds something")
+    func offersLint() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            for words in [["run", "-q"], ["run", "-q", "-b", "nope.yml"]] {
+                let result = try drydock.run(words)
+                #expect(result.status == 2 && !result.output.contains("next:"), "\(result.output)")
+            }
+            try tree.write("source/buildspec.yml", "version: 0.2\nphases:\n  build:\n    commands: [{a: b}]\n")
+            let result = try drydock("run", "-q")
+            #expect(result.status == 2 && result.output.contains("next: drydock lint"), "\(result.output)")
+        }
+    }
+
+    @Test("the version is shown wherever a build's options may stand")
+    func version() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            let version = try drydock("--version").output
+            #expect(!version.isEmpty)
+            #expect(try drydock("-q", "--version").output == version)
         }
     }
 

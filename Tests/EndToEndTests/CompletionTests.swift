@@ -24,6 +24,12 @@ struct CompletionTests {
         ("drydock pre\\t", "<pre_build>"),
         ("drydock completion z\\t", "<completion><zsh>"),
         ("drydock run --nothing\\t", "<run><--nothing>"),
+        ("drydock --vers\\t", "<--version>"),
+        ("drydock -s lint --mount\\t", "<-s><lint><--mount-source>"),
+        ("drydock image rm deb\\t", "<image><rm><debian>"),
+        ("drydock run --image ho\\t", "<run><--image><host>"),
+        ("drydock run --image deb\\t", "<run><--image><debian>"),
+        ("drydock show 4\\t", "<show><42>"),
     ]
 
     /// Types lines into an interactive shell on a terminal of its own and prints the words that arrive.
@@ -53,9 +59,25 @@ struct CompletionTests {
             place = wait(prompt, place)
         """
 
+    /// What answers where a shell asks drydock itself.
+    private static let program = """
+        #!/bin/sh
+        case "$*" in
+            'image ls --names') echo debian ;;
+            'history --numbers') echo 42 ;;
+        esac
+
+        """
+
     private static let start = """
         PS1='READY> '
-        drydock() { printf '<%s>' "$@"; echo ' .THAT-WAS-IT.'; }
+        drydock() {
+            case "$*" in
+                'image ls --names') echo debian ;;
+                'history --numbers') echo 42 ;;
+                *) printf '<%s>' "$@"; echo ' .THAT-WAS-IT.' ;;
+            esac
+        }
 
         """
 
@@ -116,7 +138,7 @@ struct CompletionTests {
     func fish() throws {
         try Self.tree("fish", "share/fish/vendor_completions.d/drydock.fish") { tree in
             // It completes only what can be run.
-            try tree.write("tools/drydock", "#!/bin/sh\n", mode: 0o755)
+            try tree.write("tools/drydock", Self.program, mode: 0o755)
             let lines = Self.typed.filter { $0.line.hasSuffix("\\t") }
             let script = lines.map { line in
                 "echo '>' (complete -C '\(line.line.dropLast(2))' | string split -f 1 \\t)\n"

@@ -12,7 +12,7 @@ internal import SystemPackage
 /// `--image`: what the build's `/` is.
 struct ImageOption {
     static let option = ValueOption(
-        "image", placeholder: "image",
+        "image", placeholder: "image", completion: ImageListCommand.names(beside: ["host"]),
         help:
             "The root file system: `host` (the default), the name of an image that `drydock image build` has made, or "
             + "`dir:PATH` for an unpacked one.")

@@ -22,7 +22,7 @@ struct SourceOptions {
     }
 
     private static let source = ListOption(
-        "source", short: "s", placeholder: "source", completion: .directories,
+        "source", short: "s", placeholder: "source", completion: .identifiedDirectories,
         help: "A directory or git URL; `IDENTIFIER:PATH` adds a secondary source (repeatable).")
     private static let sourceVersion = ListOption(
         "source-version", placeholder: "version",
