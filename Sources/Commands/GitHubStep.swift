@@ -25,10 +25,12 @@ struct GitHubStep {
             root: Caller.variable("GITHUB_WORKSPACE"), directory: try Caller.currentDirectory().displayed)
     }
 
-    func view(_ nextCommands: @escaping (BuildOutcome) -> [NextCommand]) -> BuildView {
+    func view(
+        _ nextCommands: @escaping (BuildOutcome) -> [NextCommand], verbosity: Verbosity
+    ) -> BuildView {
         let progress = GitHubProgress(
             writer: terminal.output, style: terminal.logStyle, workspace: workspace,
-            token: "drydock-" + BuildStore.makeUUID())
+            token: "drydock-" + BuildStore.makeUUID(), verbosity: verbosity)
         progress.nextCommands = nextCommands
         // In a file nobody would take the values out again.
         let hide: (([String]) -> Void)? = terminal.outputIsFile ? nil : { progress.mask($0) }
@@ -42,6 +44,20 @@ struct GitHubStep {
                     Self.append(Self.outputs(record), to: "GITHUB_OUTPUT"),
                 ].compactMap { $0 }
             })
+    }
+
+    /// In a job, has an error that ended drydock before a build marked as one; it is on standard error, because standard
+    /// output may be somebody's data. A file nobody reads for such lines.
+    static func annotate(_ failure: CommandFailure, _ terminal: Terminal) {
+        guard Caller.variable("GITHUB_ACTIONS") == "true", !terminal.errorsAreTerminal, !terminal.errorsAreFile,
+            let workspace = try? workspace()
+        else { return }
+        var findings = failure.diagnostics
+        if !findings.contains(where: { $0.severity == .error }) {
+            findings.append(
+                Diagnostic(rule: "drydock", severity: .error, message: failure.message, hints: failure.hints))
+        }
+        terminal.errors.write(DiagnosticRenderer.github.render(findings, in: [], workspace: workspace))
     }
 
     /// Exported variables as outputs of the step. The end of a value is a line that no value can hold.
@@ -59,9 +75,17 @@ struct GitHubStep {
         guard !text.isEmpty, let path = Caller.variable(name), !path.isEmpty else { return nil }
         do {
             let file = try FileDescriptor.open(
-                FilePath(path), .writeOnly, options: [.append, .create, .closeOnExec, .nonBlocking],
+                FilePath(path), .readWrite, options: [.append, .create, .closeOnExec, .nonBlocking],
                 permissions: .ownerReadWrite)
-            try file.closeAfter { _ = try file.writeAll(text.utf8) }
+            try file.closeAfter {
+                // What an earlier command wrote may lack its line end: ours would be more of that line.
+                var last: UInt8 = UInt8(ascii: "\n")
+                let size = try file.seek(offset: 0, from: .end)
+                if size > 0 {
+                    _ = try withUnsafeMutableBytes(of: &last) { try file.read(fromAbsoluteOffset: size - 1, into: $0) }
+                }
+                _ = try file.writeAll(((last == UInt8(ascii: "\n") ? "" : "\n") + text).utf8)
+            }
             return nil
         } catch {
             return "cannot write the file that \(name) names: \((error as? Errno)?.words ?? "\(error)")"

@@ -43,7 +43,7 @@ struct ManualCommand: Action {
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let page = ManualPage(
             Program.syntax, version: Program.version, date: Program.versionDate,
-            sections: [Self.exitStatus, Self.files])
+            sections: [Self.exitStatus, Self.environment, Self.files])
         terminal.print(page.description)
         return terminal.meaning()
     }
@@ -55,6 +55,20 @@ struct ManualCommand: Action {
             ("3", "A source, image or secret could not be had."),
             ("4", "This machine cannot run it; see drydock doctor."),
             ("124", "The build timed out."), ("125", "A fault of drydock."), ("130, 143", "Interrupted."),
+        ])
+    private static let environment = ManualPage.Section(
+        "ENVIRONMENT",
+        [
+            ("NO_COLOR", "No colours, whatever its value."),
+            ("FORCE_COLOR, CLICOLOR_FORCE", "Colours wherever output goes; `FORCE_COLOR=0` means none."),
+            ("CLICOLOR", "`0` means no colours."),
+            ("XDG_CONFIG_HOME", "Where drydock/config.yml is looked for, instead of ~/.config."),
+            ("XDG_STATE_HOME", "Where a user's builds are kept, instead of ~/.local/state."),
+            (
+                "GITHUB_ACTIONS, GITLAB_CI",
+                "`true` in a job, whose form output then has; see `--progress` of `drydock run`."
+            ),
+            ("SOURCE_DATE_EPOCH", "The time that files in artifacts get."),
         ])
     private static let files = ManualPage.Section(
         "FILES",

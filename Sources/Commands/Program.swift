@@ -39,6 +39,7 @@ public enum Program {
             }
         } catch let failure as CommandFailure {
             terminal.show(failure)
+            GitHubStep.annotate(failure, terminal)
             return failure.meaning
         } catch {
             terminal.show(CommandFailure(.internalFault, "\(error)"))

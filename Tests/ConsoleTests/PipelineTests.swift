@@ -52,10 +52,13 @@ struct PipelineTests {
                     status: fails ? .failed : .succeeded, milliseconds: 2000, failure: fails ? failure : nil)))
     }
 
-    private func github(output: String = "out\n", fails: Bool = true, mask: [String] = []) -> (String, GitHubProgress) {
+    private func github(
+        output: String = "out\n", fails: Bool = true, mask: [String] = [], verbosity: Verbosity = .normal
+    ) -> (String, GitHubProgress) {
         let pipe = TestPipe()
         let writer = DescriptorWriter(descriptor: pipe.writer, name: "standard output")
-        let progress = GitHubProgress(writer: writer, style: .plain, workspace: workspace, token: "T0")
+        let progress = GitHubProgress(
+            writer: writer, style: .plain, workspace: workspace, token: "T0", verbosity: verbosity)
         if !mask.isEmpty { progress.mask(mask) }
         play(progress, output: output, fails: fails)
         return (pipe.text, progress)
@@ -95,6 +98,20 @@ struct PipelineTests {
         #expect(text.hasPrefix("::add-mask::hush\n"))
         #expect(text.contains("\nno end\n::T0::\n::warning"))
         #expect(text.contains("build 12 failed after 2.0s"))
+    }
+
+    @Test("GitHub: quiet leaves out the log, and tells the runner all the same")
+    func githubQuiet() {
+        let (text, progress) = github(output: "::error::evil\nno end", mask: ["hush"], verbosity: .quiet)
+        #expect(
+            obeyed(text) == [
+                "::add-mask::hush", "::warning title=drydock::50%25 of%0Ait%0Ahint: do",
+                "::error file=svc/buildspec.yml,line=5,col=9,endLine=5,"
+                    + "title=BUILD failed%3A command exited with 2::Error: make%0Ahint: see `x`",
+            ], "\(text)")
+        #expect(!text.contains("[Container]") && text.contains("| ::error::evil\n") && !progress.summary.isEmpty)
+        let (succeeded, _) = github(fails: false, verbosity: .quiet)
+        #expect(!succeeded.contains("out") && succeeded.contains("build 12 succeeded"), "\(succeeded)")
     }
 
     @Test("GitHub: the summary has the phases, the failing command and its output, and Markdown in them means nothing")

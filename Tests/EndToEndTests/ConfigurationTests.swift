@@ -104,7 +104,8 @@ struct ConfigurationTests {
             "source: ../lib", "source: x:../lib", "source: x:/etc", "source: https://example.org/r",
             "source: x:ssh://example.org/r", "events: e.jsonl", "state-dir: state", "env: [HOME]", "env: HOME",
             "secret: [AWS_SECRET_ACCESS_KEY]", "buildspec: /etc/passwd", "project: ../p.json",
-            "project: link/p.json#x", "fetch-source: true", "source-version: main",
+            "project: link/p.json#x", "progress: github", "progress: gitlab", "fetch-source: true",
+            "source-version: main",
         ])
     func refused(text: String) throws {
         try TemporaryTree.with { tree in

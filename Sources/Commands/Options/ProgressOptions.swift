@@ -28,12 +28,16 @@ struct ProgressOptions {
         help: "Also write the build's events to a file, as JSON Lines.")
 
     private let form: ProgressForm
+    /// Whether `drydock.yml` of a checkout has chosen the form.
+    private let isCheckoutsChoice: Bool
     private let quiet: Bool
     private let verbose: Bool
     private let events: String?
 
     init(_ words: ParsedWords) throws {
         form = words[Self.progress].flatMap(ProgressForm.init) ?? .auto
+        let origins = (words.companion as? Settings)?.origins["progress"] ?? []
+        isCheckoutsChoice = origins.contains { if case .checkout = $0 { true } else { false } }
         quiet = words[Self.quiet]
         verbose = words[Self.verbose]
         events = words[Self.events]
@@ -45,23 +49,25 @@ struct ProgressOptions {
         _ terminal: Terminal, nextCommands: @escaping (BuildOutcome) -> [NextCommand],
         lastTimes: @escaping (BuildIdentity) -> BuildDurations?
     ) throws -> BuildView {
-        let form = form.resolved(
-            isTerminal: terminal.outputIsTerminal, isFile: terminal.outputIsFile, environment: Caller.variable)
+        let form = resolvedForm(terminal)
         let verbosity: Verbosity = quiet ? .quiet : verbose ? .verbose : .normal
         let style = terminal.outputStyle
         switch form {
         case .json:
             return BuildView(observer: JSONProgress(writer: terminal.output) { Caller.now })
-        case .github where !quiet: return try GitHubStep(terminal).view(nextCommands)
+        case .github: return try GitHubStep(terminal).view(nextCommands, verbosity: verbosity)
         case .gitlab where !quiet:
             let progress = GitLabProgress(writer: terminal.output, style: terminal.logStyle)
             progress.nextCommands = nextCommands
             return BuildView(
                 observer: progress, hasShownFailure: true, take: { progress.source = $0 },
                 leaveReason: { progress.isExplainedElsewhere = true })
-        case .auto, .plain, .tty, .github, .gitlab:
+        case .auto, .plain, .tty, .gitlab:
             if quiet {
-                let quiet = QuietProgress(writer: terminal.output, style: style) { TerminalSize.of(1) }
+                let isTerminal = terminal.outputIsTerminal
+                let quiet = QuietProgress(writer: terminal.output, style: style) {
+                    isTerminal ? TerminalSize.of(1) : TerminalSize(columns: TerminalSize.widest, rows: 24)
+                }
                 quiet.nextCommands = nextCommands
                 return BuildView(
                     observer: quiet, hasShownFailure: true, take: { quiet.source = $0 },
@@ -79,6 +85,19 @@ struct ProgressOptions {
                 observer: progress, hasShownFailure: true, take: { progress.source = $0 },
                 leaveReason: { progress.isExplainedElsewhere = true })
         }
+    }
+
+    /// The form to show; never `auto`.
+    ///
+    /// In a job it is the runner that reads: what its form keeps from it (a build's own workflow commands) and tells it
+    /// (secrets to hide) is not a checkout's to turn off.
+    private func resolvedForm(_ terminal: Terminal) -> ProgressForm {
+        func resolved(_ form: ProgressForm) -> ProgressForm {
+            form.resolved(
+                isTerminal: terminal.outputIsTerminal, isFile: terminal.outputIsFile, environment: Caller.variable)
+        }
+        let usual = resolved(.auto)
+        return isCheckoutsChoice && usual.isOfJob ? usual : resolved(form)
     }
 
     /// A log that goes where messages go too says everything once.

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import BuildEngine
+internal import Console
 internal import Files
 internal import Glibc
 internal import SystemPackage
@@ -19,12 +20,13 @@ struct CheckoutTrust {
 
     /// Options that give a build nothing it would not have anyway.
     static let harmless: Set = [
-        "env-file-format", "memory", "cpus", "pids", "compute", "timeout", "packaging", "progress", "quiet",
-        "verbose", "parameter",
+        "env-file-format", "memory", "cpus", "pids", "compute", "timeout", "packaging", "quiet", "verbose",
+        "parameter",
     ]
     /// Options whose value decides.
     static let judged: Set = [
         "buildspec", "env", "secret", "env-file", "project", "source", "artifacts", "network", "image",
+        "progress",
     ]
 
     func judge(_ name: String, _ word: String) -> Judgement {
@@ -32,6 +34,10 @@ struct CheckoutTrust {
         switch name {
         case "env", "secret":
             return word.contains("=") ? .allowed(word) : .refused("it would take the variable from your environment")
+        case "progress":
+            // Outside a job it would print secrets, for a runner that is not there.
+            return ProgressForm(rawValue: word)?.isOfJob == true
+                ? .refused("a job's form is the job's to ask for") : .allowed(word)
         case "network": return word == "none" ? .allowed(word) : .refused("only `none` can be asked for there")
         case "image":
             return word.hasPrefix("dir:") ? .refused("a directory of this machine is yours to name") : .allowed(word)

@@ -23,6 +23,7 @@ public final class GitHubProgress: BuildObserver {
     private let style: Style
     private let workspace: GitHubWorkspace
     private let token: String
+    private let verbosity: Verbosity
     private var build: BuildIdentity?
     private var phases: [PhaseRecord] = []
     private var artifacts: [ArtifactRecord] = []
@@ -35,8 +36,14 @@ public final class GitHubProgress: BuildObserver {
     private var failedTail: OutputTail?
     private var retries = 0
 
-    /// - Parameter token: unknown to the build, and no word that a line of a log may be.
-    public init(writer: DescriptorWriter, style: Style, workspace: GitHubWorkspace, token: String) {
+    /// - Parameters:
+    ///   - token: unknown to the build, and no word that a line of a log may be.
+    ///   - verbosity: `quiet` leaves out the log; what the runner reads stays.
+    public init(
+        writer: DescriptorWriter, style: Style, workspace: GitHubWorkspace, token: String,
+        verbosity: Verbosity = .normal
+    ) {
+        self.verbosity = verbosity
         self.writer = writer
         self.style = style
         self.workspace = workspace
@@ -71,7 +78,7 @@ public final class GitHubProgress: BuildObserver {
             return
         default: break
         }
-        content(CodeBuildLog.text(of: event))
+        if verbosity != .quiet || event.event.isPause { content(CodeBuildLog.text(of: event)) }
         if case .phaseEnded(let record) = event.event {
             if record.phaseStatus != nil { phases.append(record) }
             phase = nil
@@ -85,6 +92,7 @@ public final class GitHubProgress: BuildObserver {
     public func output(_ bytes: UnsafeRawBufferPointer) {
         guard let last = bytes.last else { return }
         tail.append(bytes)
+        guard verbosity != .quiet else { return }
         openGroup()
         stop()
         endsInNewline = last == UInt8(ascii: "\n")
@@ -96,7 +104,8 @@ public final class GitHubProgress: BuildObserver {
 
     private func end(_ outcome: BuildOutcome) {
         let report = BuildReport(
-            style: style, columns: 120, source: source, nextCommands: nextCommands(outcome), retries: retries,
+            style: style, columns: BuildReport.logColumns, source: source, nextCommands: nextCommands(outcome),
+            retries: retries,
             isExplainedElsewhere: isExplainedElsewhere)
         content(report.text(outcome, build: build, tail: failedTail))
         if let failure = outcome.failure, !isExplainedElsewhere { annotate(failure) }
@@ -158,6 +167,11 @@ public final class GitHubProgress: BuildObserver {
         writer.write((endsInNewline ? "" : "\n") + GitHubCommand.line("stop-commands", [], token))
         endsInNewline = true
     }
+}
+
+extension BuildEvent {
+    /// Whether the build waits for somebody, who has to be told.
+    fileprivate var isPause: Bool { if case .paused = self { true } else { false } }
 }
 
 extension DisplayText {
