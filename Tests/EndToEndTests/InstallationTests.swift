@@ -62,6 +62,11 @@ struct InstallationTests {
                 #expect(files.contains(prefix + file), "\(file)")
             }
             #expect(files.contains("man/man1/drydock.1") && files.contains("man/man1/codebuild_build.sh.1"))
+            let documentation = prefix + "share/doc/drydock/"
+            let page = try tree.text(FilePath("a root/\(documentation)README.md"))
+            for link in page.matches(of: /\]\(([^):#]+)\)/) {
+                #expect(files.contains(documentation + link.1), "README.md links \(link.1)")
+            }
             let program = tree.path("a root").appending(prefix + "bin/drydock").string
             #expect(try runTool(program, ["doctor", "--state-dir", tree.path("state").string]).status != 125)
             #expect(

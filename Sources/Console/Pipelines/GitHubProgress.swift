@@ -105,8 +105,7 @@ public final class GitHubProgress: BuildObserver {
     private func end(_ outcome: BuildOutcome) {
         let report = BuildReport(
             style: style, columns: BuildReport.logColumns, source: source, nextCommands: nextCommands(outcome),
-            retries: retries,
-            isExplainedElsewhere: isExplainedElsewhere)
+            retries: retries, isExplainedElsewhere: isExplainedElsewhere)
         content(report.text(outcome, build: build, tail: failedTail))
         if let failure = outcome.failure, !isExplainedElsewhere { annotate(failure) }
         command("")
