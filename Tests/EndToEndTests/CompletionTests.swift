@@ -30,6 +30,9 @@ struct CompletionTests {
         ("drydock run --image ho\\t", "<run><--image><host>"),
         ("drydock run --image deb\\t", "<run><--image><debian>"),
         ("drydock show 4\\t", "<show><42>"),
+        ("drydock -e FOO=\\t", "<-e><FOO=>"),
+        ("drydock -s lib:su\\t", "<-s><lib:sub dir/>"),
+        ("drydock -s lib:./su\\t", "<-s><lib:./sub dir/>"),
     ]
 
     /// Types lines into an interactive shell on a terminal of its own and prints the words that arrive.
@@ -139,7 +142,10 @@ struct CompletionTests {
         try Self.tree("fish", "share/fish/vendor_completions.d/drydock.fish") { tree in
             // It completes only what can be run.
             try tree.write("tools/drydock", Self.program, mode: 0o755)
-            let lines = Self.typed.filter { $0.line.hasSuffix("\\t") }
+            // It offers whole words alone, so that what stands behind a colon or an unknown name is not completed.
+            let lines = Self.typed.filter { typed in
+                typed.line.hasSuffix("\\t") && !["lib:", "FOO="].contains { typed.line.contains($0) }
+            }
             let script = lines.map { line in
                 "echo '>' (complete -C '\(line.line.dropLast(2))' | string split -f 1 \\t)\n"
             }.joined()
