@@ -93,9 +93,11 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec", "CLinux",
+                "AWS", "Artifacts", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore", "Buildspec",
+                "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
-                "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "SecretVault", "Secrets",
+                "HTTP", "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "SecretVault",
+                "Secrets",
                 "Watch", "Wire", "YAML", systemPackage,
             ]),
 

@@ -46,6 +46,9 @@ public struct ResolvedEnvironment: Sendable {
         }
     }
 
+    /// Whether there is anything that nobody else may see.
+    public var holdsSecrets: Bool { !secrets.isEmpty }
+
     /// A mask for every secret of the build.
     public func makeMask() -> SecretMask {
         SecretMask(secrets: secrets, areDisguisesHidden: areDisguisesHidden)

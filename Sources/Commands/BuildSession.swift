@@ -87,6 +87,7 @@ struct BuildSession {
         // Without a sandbox the next build could not find things where this one left them.
         surroundings.keptDirectory = keepsState && place.hostPlaces == nil ? keptDirectory : nil
         surroundings.didPlan = { plan in
+            if plan.environment.holdsSecrets { Caller.guardMemory() }
             view.hide?(plan.environment.valuesToHide)
             view.take(plan.buildspecText)
         }

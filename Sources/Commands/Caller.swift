@@ -23,6 +23,10 @@ enum Caller {
         return table
     }
 
+    /// From now on no core dump holds this process's memory, and no other process of the same user reads it. Source:
+    /// prctl(2), PR_SET_DUMPABLE.
+    static func guardMemory() { _ = linux_prctl(LINUX_PR_SET_DUMPABLE, 0) }
+
     static var isRoot: Bool { geteuid() == 0 }
     static var userIdentifier: UInt32 { geteuid() }
 
@@ -75,10 +79,15 @@ enum Caller {
     static var recipes: FilePath { programDirectory.removingLastComponent().appending("share/drydock/images") }
 
     /// The program that becomes a sandbox: beside this one, or where `make install` puts it.
-    static var launcher: FilePath {
-        let beside = programDirectory.appending("drydock-init")
+    static var launcher: FilePath { ownProgram("drydock-init") }
+
+    /// The program that speaks to servers.
+    static var httpProgram: FilePath { ownProgram("drydock-http") }
+
+    private static func ownProgram(_ name: FilePath.Component) -> FilePath {
+        let beside = programDirectory.appending(name)
         if access(beside.string, X_OK) == 0 { return beside }
-        let installed = programDirectory.removingLastComponent().appending("libexec/drydock/drydock-init")
+        let installed = programDirectory.removingLastComponent().appending("libexec/drydock").appending(name)
         return access(installed.string, X_OK) == 0 ? installed : beside
     }
 

@@ -33,6 +33,9 @@ public struct AWSConfiguration: Sendable {
         self.retryPolicy = retryPolicy
     }
 
+    /// The region that requests would go to; nil where nobody says one, or the files cannot be read.
+    public var knownRegion: String? { try? settings().region() }
+
     /// Reads the shared files.
     func settings() throws(AWSFailure) -> AWSSettings { try AWSSettings(self) }
 }

@@ -45,6 +45,7 @@ struct ShellSession {
         request.resumption = failed
         let plan = try makePlan(request, project: project, uuid: uuid, checkouts: checkouts, stop: stop)
         plan.advice.forEach(terminal.warn)
+        if plan.environment.holdsSecrets { Caller.guardMemory() }
         for warning in plan.environment.warnings { terminal.show([warning], in: [plan.buildspecText]) }
         guard let sandbox = try start(plan, uuid: uuid, pending: pending, failed) else {
             throw CommandFailure.noShellHere

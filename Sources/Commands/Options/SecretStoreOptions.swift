@@ -16,7 +16,7 @@ struct SecretStoreOptions {
         "secrets", placeholder: "stores",
         help: """
             The stores to ask for parameters and secrets, in order: `local` (the default), `file:PATH`, `dir:PATH`, `env` or `env:NAME`, \
-            `command:TEXT`; several with commas between, or repeated.
+            `command:TEXT`, `aws`; several with commas between, or repeated.
             """)
 
     static let masking = ValueOption(
@@ -35,11 +35,13 @@ struct SecretStoreOptions {
 
     private let offersGitCredentials: Bool
     private let words: [SecretStoreWord]
+    private let aws: AWSOptions
     private let isExact: Bool
 
     init(_ words: ParsedWords) throws {
         self.words = try SecretStoreWord.list(words[Self.option])
         isExact = words[Self.masking] == "exact"
+        aws = AWSOptions(words)
         offersGitCredentials = words[Self.gitCredentials]
     }
 
@@ -47,7 +49,7 @@ struct SecretStoreOptions {
     func apply(to request: inout BuildRequest) {
         request.areDisguisesHidden = !isExact
         request.offersGitCredentials = offersGitCredentials
-        request.secretStores = (words.isEmpty ? [.local] : words).compactMap(\.store)
+        request.secretStores = (words.isEmpty ? [.local] : words).compactMap { $0.store(aws) }
     }
 }
 
@@ -58,6 +60,7 @@ enum SecretStoreWord: Equatable {
     case directory(FilePath)
     case environment(only: String?)
     case command(String)
+    case aws
 
     /// - Parameter values: each names one store, or several with commas between.
     static func list(_ values: [String]) throws -> [SecretStoreWord] {
@@ -82,13 +85,14 @@ enum SecretStoreWord: Equatable {
         return words
     }
 
-    private static let names = ["local", "file", "dir", "env", "command"]
+    private static let names = ["local", "file", "dir", "env", "command", "aws"]
 
     private init(_ word: String) throws {
         let name = String(word.prefix { $0 != ":" })
         let rest = name == word ? nil : String(word.dropFirst(name.count + 1))
         switch (name, rest) {
         case ("local", nil): self = .local
+        case ("aws", nil): self = .aws
         case ("file", let path?) where !path.isEmpty: self = .file(Arguments.path(path))
         case ("dir", let path?) where !path.isEmpty: self = .directory(Arguments.path(path))
         case ("env", nil): self = .environment(only: nil)
@@ -103,8 +107,9 @@ enum SecretStoreWord: Equatable {
     }
 
     /// Nil for the local store of a caller who has no place for one.
-    var store: (any SecretStore)? {
+    func store(_ aws: AWSOptions) -> (any SecretStore)? {
         switch self {
+        case .aws: aws.store
         case .local: SecretVaultPlaces.find().map { LocalSecretStore(SecretVault($0)) }
         case .file(let path): FileSecretStore(path: path, user: Caller.userIdentifier)
         case .directory(let path): DirectorySecretStore(path: path)
@@ -125,6 +130,8 @@ extension CommandFailure {
         let nearest = Suggestion.nearest(to: name, among: known).map { ["did you mean `\($0)`?"] } ?? []
         return CommandFailure(
             .wrongUse, "`--secrets` knows no store `\(word)`",
-            hints: nearest + ["stores are `local`, `file:PATH`, `dir:PATH`, `env`, `env:NAME` and `command:TEXT`"])
+            hints: nearest + [
+                "stores are `local`, `file:PATH`, `dir:PATH`, `env`, `env:NAME`, `command:TEXT` and `aws`"
+            ])
     }
 }

@@ -16,7 +16,8 @@ struct SourceOptions {
             "Source",
             [
                 source, sourceVersion, buildspec, variables, secrets, SecretStoreOptions.option,
-                SecretStoreOptions.masking, SecretStoreOptions.gitCredentials, environmentFiles,
+                SecretStoreOptions.masking, SecretStoreOptions.gitCredentials, AWSOptions.handsOver, AWSOptions.profile,
+                environmentFiles,
                 environmentFileFormat, project, parameter, fetchesSource,
             ])
     }
@@ -59,6 +60,7 @@ struct SourceOptions {
     private let variables: [GivenVariables]
     private let environmentFileFormat: EnvironmentFile.Format
     private let stores: SecretStoreOptions
+    private let aws: AWSOptions
     private let project: String?
     private let chosen: ChosenProject?
 
@@ -69,6 +71,7 @@ struct SourceOptions {
         variables = try Self.given(words)
         environmentFileFormat = words[Self.environmentFileFormat].flatMap(EnvironmentFile.Format.init) ?? .dotenv
         stores = try SecretStoreOptions(words)
+        aws = AWSOptions(words)
         project = words[Self.project]
         chosen = (words.companion as? Settings)?.project
     }
@@ -85,6 +88,7 @@ struct SourceOptions {
         request.buildspec = try buildspecChoice()
         request.environmentFileFormat = environmentFileFormat
         request.variables = variables
+        try aws.apply(to: &request)
         if let project {
             guard let name = ProjectName(project) else { throw CommandFailure.projectName(project) }
             request.project = name

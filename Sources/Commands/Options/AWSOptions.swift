@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import AWS
+internal import BuildEngine
+internal import BuildEnvironment
+internal import CommandSyntax
+internal import Files
+internal import HTTP
+internal import Secrets
+internal import SystemPackage
+
+/// Whose AWS credentials are used: to ask the store `aws`, and by the build where that is asked for.
+struct AWSOptions {
+    static let handsOver = Flag(
+        "aws", help: "Give the build your AWS credentials and region, as the AWS CLI would find them.")
+    static let profile = ValueOption(
+        "aws-profile", placeholder: "profile",
+        help: "The profile of your AWS configuration, for `--aws` and for the store `aws`.")
+
+    private let handsOver: Bool
+    private let profile: String?
+
+    init(_ words: ParsedWords) {
+        handsOver = words[Self.handsOver]
+        profile = words[Self.profile]
+    }
+
+    /// Nothing is read, and no program started, before the store is asked.
+    var store: any SecretStore { AWSSecretStore(configuration: configuration, client: client) }
+
+    /// Puts credentials and region before what else is given, so that `-e` counts more.
+    func apply(to request: inout BuildRequest) throws {
+        guard handsOver else { return }
+        let credentials: AWSCredentials
+        switch AWSCredentialChain(configuration: configuration, client: client).resolve() {
+        case .success(let found): credentials = found
+        case .failure(let failure):
+            throw CommandFailure(.inputUnavailable, failure.message, hints: failure.hints)
+        }
+        // CodeBuild hides ids of keys too. Source: AWS CodeBuild User Guide, "Build specification reference", `env`.
+        var variables = [
+            ("AWS_ACCESS_KEY_ID", credentials.accessKeyID, true),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secretAccessKey.exposed(), true),
+        ]
+        if let token = credentials.sessionToken { variables.append(("AWS_SESSION_TOKEN", token.exposed(), true)) }
+        if let region = configuration.knownRegion {
+            variables += [("AWS_REGION", region, false), ("AWS_DEFAULT_REGION", region, false)]
+        }
+        let given = try variables.map { name, value, isSecret in
+            var flag = try EnvironmentFlag("\(name)=\(value)", caller: [:], isSecret: isSecret)
+            flag.place = "--aws, \(credentials.source)"
+            return GivenVariables.flag(flag)
+        }
+        request.variables = given + request.variables
+    }
+
+    private var configuration: AWSConfiguration {
+        AWSConfiguration(
+            environment: Caller.environment, home: Caller.variable("HOME").map { FilePath($0) }, profile: profile,
+            now: { Caller.now })
+    }
+
+    private var client: HTTPClient { HTTPClient(program: Caller.httpProgram, proxies: Caller.proxies) }
+}
