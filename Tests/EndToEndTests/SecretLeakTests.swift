@@ -104,12 +104,12 @@ struct SecretLeakTests {
             // It was kept, and goes on, and is looked at in every way there is.
             try tree.write("shown", running.text + running.errors)
             for words in [
-                ["show"], ["show", "--json"], ["logs"], ["history", "--json"], ["env", "--secrets", stores, "--json"],
-                ["run", "--dry-run", "--secrets", stores], ["secrets", "list", "--json"], ["gc", "--dry-run"],
+                ["show"], ["show", "--json"], ["logs"], ["history", "--json"], ["env", "--secrets", stores, "--aws-profile", "leak", "--json"],
+                ["run", "--dry-run", "--secrets", stores, "--aws", "--aws-profile", "leak"], ["secrets", "list", "--json"], ["gc", "--dry-run"],
             ] {
                 let shown = try caller.run(words)
                 #expect(shown.status == 0, "\(words): \(shown.errors)")
-                try tree.write("shown-\(words.joined())", shown.output + shown.errors)
+                try tree.write(FilePath("shown-\(words.joined())"), shown.output + shown.errors)
             }
             #expect(running.text.contains("***"))
             try expectClean(Array(values.values) + Self.keys, tree, except: ["secrets", "home/.aws", "moto.log"])
