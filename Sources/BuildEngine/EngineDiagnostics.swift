@@ -76,8 +76,13 @@ extension EngineError {
 
     static func buildspecRejected(_ diagnostics: [Diagnostic], source: SourceText) -> EngineError {
         let reason = diagnostics.first { $0.severity == .error } ?? diagnostics.first
+        // A reference that leads nowhere is a secret that is not to be had; the rest of the file is as it should be.
+        let onlySecrets = diagnostics.allSatisfy {
+            $0.severity != .error || $0.rule == BuildspecRule.invalidSecretReference.rawValue
+        }
         return EngineError(
-            .wrongUse, "the buildspec `\(DisplayText.escaped(source.path))` is not valid",
+            onlySecrets ? .inputUnavailable : .wrongUse,
+            "the buildspec `\(DisplayText.escaped(source.path))` is not valid",
             context: PhaseContext(
                 statusCode: reason?.codeBuild?.statusCode ?? "YAML_FILE_ERROR",
                 message: reason?.contextMessage ?? "invalid buildspec"),

@@ -199,6 +199,22 @@ extension Diagnostic {
             span: request.span, hints: failure.hints, codeBuild: failure.codeBuild)
     }
 
+    static func malformed(_ request: SecretRequest, _ reason: String) -> Diagnostic {
+        let isParameter = request.kind == .parameter
+        return Diagnostic(
+            rule: "unresolved-variable", severity: .error,
+            message: "`\(request.variable)` comes from \(request.kind.rawValue) "
+                + "`\(DisplayText.escaped(request.reference))`, which is no reference: \(reason)",
+            span: request.span,
+            hints: [
+                isParameter
+                    ? "write `name`, or `name:version` or `name:label`"
+                    : "write `secret-id:json-key:version-stage:version-id`, all but the first as needed"
+            ],
+            codeBuild: CodeBuildVerdict(
+                statusCode: isParameter ? "Decrypted Variables Error" : "Secrets Manager Error", message: reason))
+    }
+
     /// - Parameter asked: the stores that do not know it, in their order.
     static func unresolved(_ request: SecretRequest, asked: [String]) -> Diagnostic {
         let verdict =

@@ -22,6 +22,9 @@ struct SecretLookup {
     func values(for requests: [SecretRequest]) throws(EnvironmentError) -> [FoundSecret] {
         var found: [FoundSecret?] = requests.map { given[$0.variable] }
         var failures: [Int: Diagnostic] = [:]
+        for index in requests.indices where found[index] == nil {
+            if let reason = requests[index].malformation { failures[index] = .malformed(requests[index], reason) }
+        }
         var asked: [Int: [String]] = [:]
         for store in stores {
             let open = requests.indices.filter { found[$0] == nil && failures[$0] == nil }

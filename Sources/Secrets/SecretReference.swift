@@ -71,6 +71,17 @@ public struct ParameterReference: Sendable, Equatable {
 }
 
 extension SecretRequest {
+    /// Why the reference is none; nil for a good one.
+    public var malformation: String? {
+        do throws(SecretsError) {
+            switch kind {
+            case .parameter: _ = try ParameterReference(reference)
+            case .secret: _ = try SecretReference(reference)
+            }
+            return nil
+        } catch { return error.message }
+    }
+
     /// The name that stores without versions know it by; nil where another version than the current one is asked for.
     public var currentName: String? {
         switch kind {

@@ -185,6 +185,27 @@ struct EnvironmentResolverTests {
         }
     }
 
+    @Test("a reference that is none is an error in every shape, and no store is asked")
+    func malformed() throws {
+        struct Store: SecretStore {
+            let name = "store"
+            func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+                requests.map { _ in .value("hunter2", from: "store") }
+            }
+        }
+        var resolver = try resolver("", [])
+        resolver.stores = [Store()]
+        for (reference, words) in [
+            ("name:", "is empty"), (":3", "name is empty"), ("a:1:2", "`2` follows"),
+            ("arn:aws:s3:::b", "not one of a parameter"),
+        ] {
+            let error = try #require(throws: EnvironmentError.self) {
+                try resolver.resolve(specification(parameters: [("P", reference)]))
+            }
+            #expect(error.message.contains(words) && error.codeBuild?.statusCode == "Decrypted Variables Error")
+        }
+    }
+
     @Test("an environment that no program can be given is refused by name and size")
     func sizes() throws {
         let long = String(repeating: "a", count: 140_000)

@@ -104,8 +104,10 @@ struct SecretLeakTests {
             // It was kept, and goes on, and is looked at in every way there is.
             try tree.write("shown", running.text + running.errors)
             for words in [
-                ["show"], ["show", "--json"], ["logs"], ["history", "--json"], ["env", "--secrets", stores, "--aws-profile", "leak", "--json"],
-                ["run", "--dry-run", "--secrets", stores, "--aws", "--aws-profile", "leak"], ["secrets", "list", "--json"], ["gc", "--dry-run"],
+                ["show"], ["show", "--json"], ["logs"], ["history", "--json"], ["gc", "--dry-run"],
+                ["env", "--secrets", stores, "--aws-profile", "leak", "--json"],
+                ["run", "--dry-run", "--secrets", stores, "--aws", "--aws-profile", "leak"],
+                ["secrets", "list", "--json"],
             ] {
                 let shown = try caller.run(words)
                 #expect(shown.status == 0, "\(words): \(shown.errors)")
