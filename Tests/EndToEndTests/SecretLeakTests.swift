@@ -164,7 +164,7 @@ struct SecretLeakTests {
                 "$0" run --state-dir "$1" --secret FLAG >out 2>&1 &
                 while ! grep -q ^up out; do sleep 0.05; done
                 stat -c %u /proc/$!/mem
-                kill -SEGV $!
+                kill -SYS $!
                 wait $!
                 ls | grep core
                 """
