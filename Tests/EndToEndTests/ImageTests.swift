@@ -222,13 +222,23 @@ struct ImageTests {
         }
     }
 
-    @Test("a directory without a recipe hides none that is installed")
+    @Test("a directory without a recipe hides none that is installed", .timeLimit(.minutes(15)))
     func directoryOfTheName() throws {
+        guard Drydock.requireSandbox(TestUser()), Self.requireBootstrap() else { return }
         try TemporaryTree.with { tree in
-            try tree.write("source/debian/control", "Source: x\n")
-            let result = try Drydock(in: tree)("image", "build", "debian")
+            try tree.write("source/nosuch/control", "Source: x\n")
+            let result = try Drydock(in: tree)("image", "build", "nosuch")
             let hint = "`drydock image build DIR` takes a directory that holds an image.yml"
             #expect(result.status == 2 && result.errors.contains(hint), "\(result.errors)")
+            // Beside the program of a build directory there are no recipes.
+            let installed = Drydock.program.removingLastComponent().removingLastComponent()
+                .appending("share/drydock/images/debian/image.yml")
+            guard access(installed.string, F_OK) == 0 else { return }
+            let drydock = try withImage(tree)
+            #expect(try runTool("rm", ["-r", tree.path("source/debian").string]).status == 0)
+            try tree.write("source/debian/control", "Source: x\n")
+            let found = try drydock("image", "build", "debian")
+            #expect(found.output == "image `debian` is up to date\n", "\(found.output)\(found.errors)")
         }
     }
 
