@@ -21,26 +21,31 @@ public enum BackgroundWork {
 
     /// To be called before drydock ends: waits for the launchers where nobody else would.
     public static func settle() {
-        var limit: MonotonicTime?
-        if getpid() != 1 {
-            limit = .now() + (firstProcessIsInit ? 0 : patience)
-        }
-        while true {
-            launchers.removeAll { waitpid($0.identifier, nil, WNOHANG) != 0 }
-            if launchers.isEmpty { return }
-            if let limit, .now() >= limit { return }
+        // Most have ended by now, and a build's end is on the user's time.
+        if takeEnded() { return }
+        let limit = getpid() == 1 ? nil : MonotonicTime.now() + (firstProcessIsInit ? 0 : patience)
+        while limit.map({ .now() < $0 }) ?? true {
+            if takeEnded() { return }
             usleep(500)
         }
+    }
+
+    /// - Returns: whether none is left.
+    private static func takeEnded() -> Bool {
+        launchers.removeAll { waitpid($0.identifier, nil, WNOHANG) != 0 }
+        return launchers.isEmpty
     }
 
     /// Whether the first process minds its children: it takes, ignores or waits for their signal.
     private static var firstProcessIsInit: Bool {
         // Whoever hides it from us is no container's `tail`.
         guard let status = SmallFile.read("/proc/1/status") else { return true }
-        return status.split(separator: "\n").contains { line in
-            let words = line.split(whereSeparator: { $0 == ":" || $0.isWhitespace })
-            guard words.count == 2, ["SigBlk", "SigIgn", "SigCgt"].contains(words[0]) else { return false }
-            return (UInt64(words[1], radix: 16) ?? 0) >> UInt64(SIGCHLD - 1) & 1 == 1
+        // Bytes: taken apart as text it would cost a third of a millisecond at each end.
+        return Array(status.utf8).split(separator: UInt8(ascii: "\n")).contains { line in
+            let names = ["SigBlk:", "SigIgn:", "SigCgt:"]
+            guard names.contains(where: { line.starts(with: $0.utf8) }) else { return false }
+            let mask = String(decoding: line.suffix(16), as: UTF8.self)
+            return (UInt64(mask, radix: 16) ?? 0) >> UInt64(SIGCHLD - 1) & 1 == 1
         }
     }
 }
