@@ -36,12 +36,14 @@ public enum BackgroundWork {
         return launchers.isEmpty
     }
 
-    /// Whether the first process minds its children: it takes, ignores or waits for their signal.
+    /// Whether the first process minds its children: it takes, ignores or waits for their signal, or has threads, of which one
+    /// may wait for them. What somebody put there to keep a container up has neither.
     private static var firstProcessIsInit: Bool {
         // Whoever hides it from us is no container's `tail`.
         guard let status = SmallFile.read("/proc/1/status") else { return true }
         // Bytes: taken apart as text it would cost a third of a millisecond at each end.
         return Array(status.utf8).split(separator: UInt8(ascii: "\n")).contains { line in
+            if line.starts(with: "Threads:".utf8) { return !line.elementsEqual("Threads:\t1".utf8) }
             let names = ["SigBlk:", "SigIgn:", "SigCgt:"]
             guard names.contains(where: { line.starts(with: $0.utf8) }) else { return false }
             let mask = String(decoding: line.suffix(16), as: UTF8.self)
