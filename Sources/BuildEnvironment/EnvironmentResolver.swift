@@ -76,7 +76,7 @@ public struct EnvironmentResolver {
         for case .file(let file) in given { table.warnings += file.diagnostics.filter { $0.severity != .error } }
         try table.checkSizes()
         let result = ResolvedEnvironment(variables: table.variables, hidden: hidden, warnings: table.warnings)
-        let unmaskable = result.makeMask().unmaskableNames.map(Diagnostic.unmaskable)
+        let unmaskable = result.secrets.filter { !SecretForms.canHide($0.value) }.map { Diagnostic.unmaskable($0.name) }
         return ResolvedEnvironment(
             variables: result.variables, hidden: hidden, warnings: result.warnings + unmaskable)
     }

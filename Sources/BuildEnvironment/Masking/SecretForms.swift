@@ -23,6 +23,9 @@ struct SecretForms {
 
     init(areDisguisesHidden: Bool) { self.areDisguisesHidden = areDisguisesHidden }
 
+    /// Whether a value is long enough to be hidden, blanks apart.
+    static func canHide(_ value: String) -> Bool { trim(Array(value.utf8)[...]).count >= minimumLength }
+
     /// Adds every form of a value.
     /// - Returns: false when the value is too short or blank to be hidden.
     mutating func add(_ value: String) -> Bool {
