@@ -71,8 +71,8 @@ define run-tests
 	python=$$(.ci/prepare-aws-tests "$(DRYDOCK_TEST_CACHE)"); \
 	DRYDOCK_TEST_PYTHON="$$python" DRYDOCK_TEST_USERS="$$users" DRYDOCK_PROGRAM="$$programs/bin/drydock" \
 	DRYDOCK_THIRD_PARTY="$(DRYDOCK_TEST_CACHE)/cases" DRYDOCK_TEST_CACHE="$(DRYDOCK_TEST_CACHE)" \
-	$(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))',--skip $(ALONE)); \
-	$(if $(or $(FILTER),$(1)),,$(SWIFT) test --skip-build --disable-xctest --filter $(ALONE))
+	.ci/show-failures $(SWIFT) test --disable-xctest $(if $(or $(FILTER),$(1)),--filter '$(or $(FILTER),$(1))',--skip $(ALONE)); \
+	$(if $(or $(FILTER),$(1)),,.ci/show-failures $(SWIFT) test --skip-build --disable-xctest --filter $(ALONE))
 endef
 
 third-party:
