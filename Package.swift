@@ -109,6 +109,9 @@ let package = Package(
         .executableTarget(
             name: "drydock-init", dependencies: ["SandboxPlan", "CLinux", "Wire"],
             linkerSettings: [fastLinker, staticProgram]),
+        .executableTarget(
+            name: "codebuild-hash-files", dependencies: ["Archives", "Files", systemPackage],
+            linkerSettings: [fastLinker, staticProgram]),
         // Not static: libcurl wants the system's TLS, certificates and name service. It is started only by who needs it.
         .executableTarget(
             name: "drydock-http", dependencies: ["CCurl", "CLinux", "HTTP"], linkerSettings: [fastLinker]),
@@ -153,6 +156,7 @@ let package = Package(
             ]),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
+        .testTarget(name: "HashFilesTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "Processes", "TestSupport", systemPackage]),
         .testTarget(
             name: "ImageStoreTests",

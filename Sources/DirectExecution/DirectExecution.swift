@@ -74,7 +74,9 @@ public final class DirectExecution {
         _ settings: Settings, timing: StopTiming = StopTiming(), shouldGoOn: @escaping () -> Bool = { true }
     ) throws(DirectExecutionError) -> (execution: DirectExecution, notices: [String]) {
         let place: WorkingPlace
-        do { place = try WorkingPlace(settings.directory) } catch { throw .scratch(settings.directory, error) }
+        do { place = try WorkingPlace(settings.directory, launcher: settings.launcher) } catch {
+            throw .scratch(settings.directory, error)
+        }
         var isDone = false
         defer { if !isDone { try? place.remove() } }
         var notices: [String] = []

@@ -25,10 +25,12 @@ final class WorkingPlace {
     static let home: FilePath.Component = "home"
     static let temporary: FilePath.Component = "tmp"
     private static let programs: FilePath.Component = "bin"
+    private static let hashProgram: FilePath.Component = "codebuild-hash-files"
     private static let memory: FilePath = "/dev/shm"
 
     /// Makes the directories.
-    init(_ directory: FilePath) throws(FilesError) {
+    /// - Parameter launcher: what is installed beside it is found on PATH too.
+    init(_ directory: FilePath, launcher: FilePath) throws(FilesError) {
         self.directory = directory
         let parent = directory.removingLastComponent()
         _ = try Directory.make(parent, mode: 0o700)
@@ -44,6 +46,11 @@ final class WorkingPlace {
             _ = try Directory.make(directory.appending(name), mode: 0o700)
         }
         try BreakpointPrograms.write(into: directory.appending(Self.programs))
+        let hashProgram = launcher.removingLastComponent().appending(Self.hashProgram)
+        if hashProgram.withPlatformString({ access($0, X_OK) }) == 0 {
+            try Directory(directory.appending(Self.programs)).makeLink(
+                FilePath(root: nil, [Self.hashProgram]), to: hashProgram)
+        }
         var state = Self.memoryPlace(of: directory)
         let isInMemory = Self.hasRoomInMemory(for: state)
         if !isInMemory {

@@ -51,7 +51,8 @@ public final class PreparedSandbox {
         let root = RootFileSystem(
             scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
             showsRootFiles: identity.readsRootFiles,
-            staysInMemory: !UpperFileSystem.canHoldUppers(settings.scratchDirectory.removingLastComponent()))
+            staysInMemory: !UpperFileSystem.canHoldUppers(settings.scratchDirectory.removingLastComponent()),
+            hashProgram: settings.hashProgram)
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         var operations = root.operations(image: settings.image, sources: settings.sources)
@@ -182,6 +183,13 @@ struct Leftover {
 }
 
 extension SandboxSettings {
+    /// `codebuild-hash-files`, which is installed beside the launcher. An image in the making has no use for it.
+    fileprivate var hashProgram: FilePath? {
+        if case .unfinished = image { return nil }
+        let program = launcher.removingLastComponent().appending("codebuild-hash-files")
+        return program.withPlatformString { access($0, X_OK) } == 0 ? program : nil
+    }
+
     fileprivate var planOfReopening: SandboxPlan.Reopening? {
         guard let reopening else { return nil }
         let directory = reopening.directory ?? sources.first?.path ?? "/"

@@ -14,12 +14,18 @@ struct RootFileSystem {
     let showsRootFiles: Bool
     /// All that changes has to stay in memory, because the scratch directory cannot hold an overlay's upper layer.
     let staysInMemory: Bool
+    /// `codebuild-hash-files` of the host, where it is installed.
+    let hashProgram: FilePath?
 
-    init(scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool, staysInMemory: Bool = false) {
+    init(
+        scratch: FilePath, sharesNetwork: Bool, showsRootFiles: Bool, staysInMemory: Bool = false,
+        hashProgram: FilePath? = nil
+    ) {
         self.scratch = scratch
         self.sharesNetwork = sharesNetwork
         self.showsRootFiles = showsRootFiles
         self.staysInMemory = staysInMemory
+        self.hashProgram = hashProgram
     }
 
     static let stateDirectory = "/codebuild/output/tmp"
@@ -47,6 +53,10 @@ struct RootFileSystem {
             .temporaryFileSystem(target: KernelText(Self.stateDirectory), size: 256 << 20, mode: 0o1777))
         operations.append(.file(target: KernelText(Self.stateDirectory + "/env.sh"), contents: "", mode: 0o644))
         operations += BreakpointPrograms.operations(stateDirectory: Self.stateDirectory)
+        if let hashProgram {
+            let target = KernelText(Breakpoint.programs + "/codebuild-hash-files")
+            operations.append(.bind(source: kernelText(hashProgram), target: target, access: .readOnly))
+        }
         for source in sources {
             operations.append(mount(source))
             operations += ownState(in: source)

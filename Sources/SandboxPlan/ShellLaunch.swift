@@ -71,6 +71,6 @@ public enum Breakpoint {
     public static let variables = "breakpoint.env"
     /// Set in a person's shell, where nothing pauses: whoever would let it go on is in it.
     public static let shellVariable = "DRYDOCK_SHELL"
-    /// Where `codebuild-breakpoint` and `codebuild-resume` are; CodeBuild's agent adds it to `PATH`.
+    /// Where the commands are that CodeBuild has for builds, `codebuild-breakpoint` among them; its agent adds it to `PATH`.
     public static let programs = "/codebuild/user/bin"
 }

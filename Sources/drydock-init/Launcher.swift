@@ -109,7 +109,9 @@ enum Launcher {
             } catch {
                 // Root of a user namespace may not look beneath every mount either; pid 1 then does what it can.
                 guard isMapped else { continue }
-                throw error
+                // A program runs whoever owns it: where its file system knows no map it is shown without.
+                guard operation.isProgram else { throw error }
+                tree = try MappedTree(source: source, userNamespace: -1, isLower: false).open()
             }
             var number = WireEncoder()
             number.append(UInt32(index))
@@ -194,6 +196,11 @@ extension SandboxPlan.Operation {
         case .bind(let source, _, _): source
         default: nil
         }
+    }
+
+    /// A program for builds to call, without which a build can go on.
+    var isProgram: Bool {
+        if case .bind(_, _, .readOnly) = self { true } else { false }
     }
 
     var isOverlay: Bool {

@@ -41,6 +41,8 @@ struct Staging {
             do throws(SetUpFailure) {
                 sources[UInt32(index)] = try Self.clone(source, recursively: !operation.isOverlay)
             } catch {
+                // It may lie where only the caller's groups may go, which have no place in the sandbox.
+                if operation.isProgram { continue }
                 guard case .overlay(let view) = operation, view.lower == view.target, view.target != "/",
                     error.errno == EINVAL
                 else { throw error }
@@ -113,6 +115,7 @@ struct Staging {
                     try place(index, view.lower), upper: inScratch(view.upper), work: inScratch(view.work),
                     named: view.lower)
             }
+        case .bind where operation.isProgram && mapped[UInt32(index)] == nil && sources[UInt32(index)] == nil: nil
         case .bind(let source, _, let access): try bind(index, source, access)
         case .temporaryFileSystem(_, let size, let mode): try Self.temporary(size: size, mode: mode)
         case .processes: groundwork.processes
@@ -140,6 +143,8 @@ struct Staging {
             case .symbolicLink(_, let destination):
                 let result = destination.withCString { target in path.withCString { symlink(target, $0) } }
                 try check(result, .makeMountPoint, path)
+            // A file's place is made when it is attached.
+            case .bind where operation.isProgram: continue
             case .overlay, .bind, .scratchDirectory, .temporaryFileSystem, .processes, .system, .devices:
                 try makeDirectories(path)
             default: continue

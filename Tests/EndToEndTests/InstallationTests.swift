@@ -54,7 +54,7 @@ struct InstallationTests {
             let prefix = "opt/dry dock/"
             for file in [
                 "bin/drydock", "bin/codebuild_build.sh", "libexec/drydock/drydock-init",
-                "libexec/drydock/drydock-http",
+                "libexec/drydock/drydock-http", "libexec/drydock/codebuild-hash-files",
                 "share/bash-completion/completions/drydock", "share/zsh/site-functions/_drydock",
                 "share/fish/vendor_completions.d/drydock.fish", "share/doc/drydock/LICENSE",
                 "share/doc/drydock/docs/differences.md",
