@@ -74,6 +74,9 @@ let package = Package(
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
         .target(
+            name: "BuildCache",
+            dependencies: ["Archives", "BuildModel", "Diagnostics", "Files", "YAML", systemPackage]),
+        .target(
             name: "ImageStore",
             dependencies: [
                 "Archives", "BuildModel", "CLinux", "Diagnostics", "Files", "Processes", "YAML", systemPackage,
@@ -129,6 +132,9 @@ let package = Package(
         .testTarget(
             name: "ArtifactsTests",
             dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
+        .testTarget(
+            name: "BuildCacheTests",
+            dependencies: ["BuildCache", "BuildModel", "Files", "TestSupport", systemPackage]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [

@@ -5,6 +5,7 @@ internal import BuildEngine
 internal import BuildModel
 internal import BuildStore
 internal import CommandSyntax
+internal import Diagnostics
 internal import Files
 internal import Sandbox
 internal import SystemPackage
@@ -143,22 +144,6 @@ struct CollectCommand: Action {
             count += 1
         }
         return count
-    }
-}
-
-/// Bytes as people read them.
-enum ByteCount {
-    static func words(_ bytes: UInt64) -> String {
-        let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-        var value = Double(bytes)
-        var unit = 0
-        while value >= 1024, unit < units.count - 1 {
-            value /= 1024
-            unit += 1
-        }
-        if unit == 0 { return "\(bytes) bytes" }
-        let tenths = Int((value * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 }
 

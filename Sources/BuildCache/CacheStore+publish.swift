@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildModel
+internal import Files
+internal import Glibc
+public import SystemPackage
+
+/// A layer in the making. When this goes without having been published, what was made is left over, and is removed with
+/// the next ``CacheStore/collect(remove:)``.
+public struct IncomingLayer: Sendable {
+    public var id: String
+    /// Where the layer is to be put, as `files/` in it. It is not there yet; the directory above it is.
+    public var directory: FilePath
+    let lock: FileLock
+}
+
+extension CacheStore {
+    /// Begins a layer: gives it an id and a place, kept from being taken for a leftover.
+    public func begin() throws(CacheError) -> IncomingLayer {
+        do throws(FilesError) {
+            try prepare()
+            // A lock file that nobody has locked yet is a leftover to whoever holds this.
+            let storeLock = try lock()
+            defer { withExtendedLifetime(storeLock) {} }
+            let id = CacheLayer.makeIdentifier()
+            guard let lock = try FileLock.acquire(incomingLock(id), waiting: false) else {
+                throw FilesError(.lock, path: incomingLock(id), underlying: .resourceTemporarilyUnavailable)
+            }
+            return IncomingLayer(id: id, directory: incomingDirectory.appending(id), lock: lock)
+        } catch { throw .storage(error, store: directory) }
+    }
+
+    /// Makes what lies in `incoming` an entry, in one step: before it the entry is what it was, after it the new one.
+    ///
+    /// An entry with a key is never replaced: whoever comes second has saved nothing, and that is no error. The entry
+    /// without a key is replaced; builds that use the one before it keep its layers.
+    /// - Parameters:
+    ///   - layer: what is known of the new layer; its id is that of `incoming`.
+    ///   - base: what the build began with.
+    ///   - isWhole: whether the layers of `base` are not wanted below the new one.
+    ///   - inputs: what the key was made of.
+    ///   - build: the id of the build.
+    /// - Returns: nil when somebody was first with that key.
+    public func publish(
+        _ incoming: IncomingLayer, layer: CacheLayer, for request: CacheRequest, over base: CacheHit?,
+        isWhole: Bool = false, inputs: [KeyInput], build: String, now: Timestamp
+    ) throws(CacheError) -> CacheEntry? {
+        var layer = layer
+        layer.id = incoming.id
+        let below = isWhole ? [] : base?.entry.layers ?? []
+        let entry = CacheEntry(
+            hash: request.hash, namespace: request.namespace, identity: request.identity, paths: request.paths,
+            key: request.key, version: request.version, layers: [layer] + below, created: now, lastUsed: now,
+            build: build, inputs: inputs)
+        guard (try? Directory(incoming.directory.appending(Self.filesName))) != nil else {
+            throw .incomplete(incoming.directory)
+        }
+        do throws(FilesError) { return try commit(incoming, entry) ? entry : nil } catch {
+            throw .storage(error, store: directory)
+        }
+    }
+
+    /// - Returns: false when there is a usable entry that must not be replaced.
+    private func commit(_ incoming: IncomingLayer, _ entry: CacheEntry) throws(FilesError) -> Bool {
+        try prepare()
+        // Made now, so that nothing is left to make once the layer is in its place.
+        let layerLock = try FileLock.acquire(incoming.directory.appending(Self.lockName), waiting: false)
+        defer { withExtendedLifetime(layerLock) {} }
+        let root = try Directory(directory)
+        let entries = try Directory(entriesDirectory)
+        let storeLock = try lock()
+        defer { withExtendedLifetime(storeLock) {} }
+        let isFirst: Bool = {
+            guard entry.key != nil, case .whole(let other) = read(entry.hash, in: entries) else { return true }
+            return !other.entry.layers.allSatisfy { isThere($0.id) }
+        }()
+        let made = FilePath("incoming").appending(incoming.id)
+        let place = FilePath(isFirst ? "layers" : "trash").appending(incoming.id)
+        try root.rename(made, to: place, replacing: false)
+        if isFirst {
+            do throws(FilesError) { try write(CacheRecord(entry: entry, boot: bootIdentifier()), in: entries) } catch {
+                // Left where it is it would be a leftover as well.
+                try? root.rename(place, to: FilePath("trash").appending(incoming.id), replacing: false)
+                try? root.remove(FilePath("incoming").appending(incoming.id + ".lock"))
+                throw error
+            }
+        }
+        try? root.remove(FilePath("incoming").appending(incoming.id + ".lock"))
+        return isFirst
+    }
+
+    /// Puts a record in its place, with the time of the entry's last use.
+    func write(_ record: CacheRecord, in entries: Directory, synchronizing: Bool = false) throws(FilesError) {
+        let file = try AtomicFile(replacing: Self.recordName(record.entry.hash), in: entries, mode: 0o600)
+        var failure: FilesError?
+        record.bytes.withUnsafeBytes { bytes in
+            do throws(FilesError) { try file.write(bytes) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        let seconds = record.entry.lastUsed.seconds
+        let whole = seconds.rounded(.down)
+        let time = timespec(tv_sec: Int(whole), tv_nsec: Int((seconds - whole) * 1e9))
+        _ = [time, time].withUnsafeBufferPointer { futimens(file.descriptor.rawValue, $0.baseAddress) }
+        try file.commit(synchronizing: synchronizing)
+    }
+}

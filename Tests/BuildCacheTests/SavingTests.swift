@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import BuildModel
+import Files
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import BuildCache
+
+@Suite("Saving cache entries")
+struct SavingTests {
+    @Test("an entry with a key is never replaced, and the second saver leaves nothing where it counts")
+    func second() throws {
+        try StoreFixture.with { cache in
+            let request = cache.request("k")
+            #expect(try cache.save(request, "first") != nil)
+            let before = try cache.tree.listing("cache/layers")
+            #expect(try cache.save(request, "second") == nil)
+            #expect(try cache.tree.listing("cache/layers") == before)
+            #expect(try cache.tree.listing("cache/incoming").isEmpty)
+            #expect(try cache.content(request) == "first")
+        }
+    }
+
+    @Test("a save over an entry holds its layers below the new one, and sums both")
+    func delta() throws {
+        try StoreFixture.with { cache in
+            try cache.save(cache.request("a"), "base", bytes: 100)
+            let base = try #require(try cache.find(cache.request("b", fallback: ["a"])).hit)
+            let saved = try #require(try cache.save(cache.request("b"), "delta", over: base, bytes: 7))
+            #expect(saved.layers.map(\.isDelta) == [true, false])
+            #expect(saved.byteCount == 107 && saved.fileCount == 2)
+            #expect(try cache.find(cache.request("b")).hit?.layers.count == 2)
+            #expect(try cache.content(cache.request("a")) == "base")
+            let incoming = try cache.incoming("whole")
+            let whole = try cache.store.publish(
+                incoming, layer: StoreFixture.layer(5), for: cache.request("c"), over: base, isWhole: true,
+                inputs: [], build: "b:1", now: Timestamp(seconds: 1))
+            #expect(whole?.layers.count == 1)
+        }
+    }
+
+    @Test("nothing to save is told, and changes nothing")
+    func nothing() throws {
+        try StoreFixture.with { cache in
+            let incoming = try cache.store.begin()
+            let error = try #require(throws: CacheError.self) {
+                try cache.store.publish(
+                    incoming, layer: StoreFixture.layer(0), for: cache.request("k"), over: nil, inputs: [],
+                    build: "b:1", now: Timestamp(seconds: 1))
+            }
+            #expect(error.code == .incomplete)
+            #expect(try cache.entries().isEmpty)
+        }
+    }
+
+    @Test("more files of inputs than are worth it are left out of the record")
+    func manyFiles() throws {
+        try StoreFixture.with { cache in
+            let many = (0...CacheRecord.maximumFiles).map { KeyInput.File(path: "file \($0)", digest: "0") }
+            let few = [KeyInput.File(path: "one", digest: "1")]
+            let inputs = [
+                KeyInput(name: "many", value: "m", files: many), KeyInput(name: "few", value: "f", files: few),
+            ]
+            try cache.save(cache.request("k"), inputs: inputs)
+            let found = try #require(try cache.find(cache.request("k")).hit?.entry.inputs)
+            #expect(found.map(\.value) == ["m", "f"])
+            #expect(found.map { $0.files?.count } == [nil, 1])
+        }
+    }
+}
