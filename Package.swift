@@ -46,7 +46,7 @@ let package = Package(
         .target(name: "HTTP", dependencies: ["CLinux", "Processes", "Wire", systemPackage]),
         .target(name: "TextPatterns"),
         .target(name: "Watch", dependencies: ["Files", "Processes", systemPackage]),
-        .target(name: "Archives", dependencies: ["CZlib", "Files", systemPackage]),
+        .target(name: "Archives", dependencies: ["CZlib", "Files", crypto, systemPackage]),
 
         // Floor 3 · the user's own word.
         .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics", "Secrets"]),
