@@ -56,6 +56,11 @@ public final class PreparedSandbox {
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         var operations = root.operations(image: settings.image, sources: settings.sources)
+        if let caches = settings.caches {
+            let graft = CacheGraft(
+                caches: caches, source: settings.sources.first?.path ?? "/", scratch: settings.scratchDirectory)
+            operations = graft.applied(to: operations)
+        }
         if let reopening = settings.reopening { operations = Self.reopened(operations, reopening) }
         let plan = SandboxPlan(
             identity: identity, hasOwnNetwork: settings.network == .none, hostname: KernelText(RootFileSystem.hostname),
@@ -80,7 +85,7 @@ public final class PreparedSandbox {
             switch operation {
             case .file(state, _, let mode):
                 .file(target: state, contents: KernelText(reopening.environment), mode: mode)
-            case .file, .directory, .symbolicLink: nil
+            case .file, .directory, .symbolicLink, .restore: nil
             default: operation
             }
         }

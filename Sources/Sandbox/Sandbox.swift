@@ -25,6 +25,7 @@ public final class Sandbox {
     /// Served while a command runs.
     public weak var companion: (any SandboxCompanion)?
     var shellCount: UInt32 = 0
+    var publication: Publication?
     private var openedTree: SandboxTree?
 
     private init(
@@ -114,8 +115,14 @@ public final class Sandbox {
             connection.hangUp()
             try? output.close()
         }
-        while true {
-            if case .finished = try connection.receive().reply { break }
+        ending: while true {
+            switch try connection.receive().reply {
+            case .finished: break ending
+            case .published(let layer): publication?.result = .success(layer)
+            case .notPublished(let reason, let path):
+                publication?.result = .failure(.notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason)))
+            default: continue
+            }
         }
         // Its layers must not be mounted twice, and nothing of them is removed in the background.
         if prepared.plan.reopening != nil { connection.close() }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import Files
 internal import SandboxPlan
 internal import SystemPackage
 
@@ -61,6 +62,12 @@ extension SandboxError {
             code: .state,
             message: "the file system of `\(directory)` can hold no layer of an overlay, so it was all in memory",
             hints: [Enclosure.detect()?.volume ?? "--state-dir on a local disk"])
+    }
+
+    static func notSaved(_ path: FilePath, _ errno: Errno) -> SandboxError {
+        SandboxError(
+            code: .state, message: "cannot save `\(path.displayed)`: \(errno)",
+            hints: errno == .noSpace ? ["`drydock cache prune` and `drydock gc` give space back"] : [])
     }
 
     static func keptStateUnreadable(_ path: FilePath) -> SandboxError {
@@ -133,6 +140,7 @@ extension SetUpStep {
         case .execute: "run the shell"
         case .openTerminal: "open a terminal in the sandbox at"
         case .reopen: "reopen the kept state in"
+        case .restoreCache: "copy the cache into"
         }
     }
 

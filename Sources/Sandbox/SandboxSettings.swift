@@ -18,6 +18,8 @@ public struct SandboxSettings: Sendable {
     public var launcher: FilePath
     /// Begin where a kept state ended; `scratchDirectory` is then its directory. Nil begins with nothing.
     public var reopening: Reopening?
+    /// What is restored from earlier builds and saved for later ones; nil for neither.
+    public var caches: Caches?
 
     public init(
         image: Image = .host, network: Network = .host, sources: [SourceMount], limits: Limits = Limits(),

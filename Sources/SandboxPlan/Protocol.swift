@@ -38,6 +38,11 @@ public enum LauncherRequest: Sendable, Equatable {
     case keep(destination: KernelText, sources: [KernelText])
     /// Remove a reopened state at the end after all.
     case drop
+    /// Copy these out of the sandbox, to lie in the scratch directory as they are to lie in a layer. Everything of the build
+    /// has to be dead.
+    case gather([GatheredPath])
+    /// When the sandbox ends, make a layer of what the build wrote.
+    case publish(LayerPublication)
     /// Tell how much disk a directory takes that a sandbox of this identity left.
     case measure(identity: SandboxPlan.Identity, directory: KernelText)
 
@@ -92,6 +97,12 @@ public enum LauncherRequest: Sendable, Equatable {
             wire.append(UInt8(23))
             identity.encode(to: &wire)
             wire.append(directory)
+        case .gather(let paths):
+            wire.append(UInt8(30))
+            wire.appendList(paths) { $1.encode(to: &$0) }
+        case .publish(let publication):
+            wire.append(UInt8(31))
+            publication.encode(to: &wire)
         }
         return wire.bytes
     }
@@ -115,6 +126,8 @@ public enum LauncherRequest: Sendable, Equatable {
         case 21: self = .keep(destination: try wire.text(), sources: try wire.texts())
         case 22: self = .drop
         case 23: self = .measure(identity: try SandboxPlan.Identity(from: &wire), directory: try wire.text())
+        case 30: self = .gather(try wire.list { wire throws(WireDecoder.Malformed) in try GatheredPath(from: &wire) })
+        case 31: self = .publish(try LayerPublication(from: &wire))
         default: throw WireDecoder.Malformed()
         }
         guard wire.isAtEnd else { throw WireDecoder.Malformed() }
@@ -200,6 +213,12 @@ public enum LauncherReply: Sendable, Equatable {
     case sourceChanges(taken: [KernelText], refused: [KernelText])
     /// Bytes on the disk.
     case measured(UInt64)
+    /// Everything was copied (`errno` 0), or what could not be.
+    case gathered(errno: Int32, path: KernelText)
+    /// Before `finished`: the layer that was asked for.
+    case published(PublishedLayer)
+    /// Before `finished`: why there is no layer.
+    case notPublished(errno: Int32, path: KernelText)
 
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
@@ -249,6 +268,13 @@ public enum LauncherReply: Sendable, Equatable {
         case .measured(let bytes):
             wire.append(UInt8(22))
             wire.append(bytes)
+        case .gathered(let errno, let path), .notPublished(let errno, let path):
+            if case .gathered = self { wire.append(UInt8(30)) } else { wire.append(UInt8(32)) }
+            wire.append(errno)
+            wire.append(path)
+        case .published(let layer):
+            wire.append(UInt8(31))
+            layer.encode(to: &wire)
         }
         return wire.bytes
     }
@@ -273,6 +299,9 @@ public enum LauncherReply: Sendable, Equatable {
         case 20: self = .keeping(errno: try wire.number())
         case 21: self = .sourceChanges(taken: try wire.texts(), refused: try wire.texts())
         case 22: self = .measured(try wire.number())
+        case 30: self = .gathered(errno: try wire.number(), path: try wire.text())
+        case 31: self = .published(try PublishedLayer(from: &wire))
+        case 32: self = .notPublished(errno: try wire.number(), path: try wire.text())
         default: throw WireDecoder.Malformed()
         }
     }
@@ -332,4 +361,5 @@ public enum SetUpStep: UInt8, Sendable, CaseIterable {
     case execute
     case openTerminal
     case reopen
+    case restoreCache
 }

@@ -38,7 +38,9 @@ extension SandboxPlan.Operation: CustomStringConvertible {
         case .scratchDirectory(let source, let target, let mode):
             "scratch     \(target) = \(source), mode \(String(mode, radix: 8))"
         case .overlay(let overlay):
-            "overlay     \(overlay.target) = \(overlay.lower), writes to "
+            "overlay     \(overlay.target) = "
+                + (overlay.layers.map(\.path) + (overlay.lower.isEmpty ? [] : [overlay.lower]))
+                .map(\.description).joined(separator: " over ") + ", writes to "
                 + (overlay.staysInMemory ? "memory" : overlay.upper.description)
         case .bind(let source, let target, let access):
             "bind        \(target) = \(source)\(access == .readOnly ? ", read-only" : "")"
@@ -52,6 +54,8 @@ extension SandboxPlan.Operation: CustomStringConvertible {
         case .file(let target, let contents, _): "file        \(target), \(contents.bytes.count) bytes"
         case .mask(let target): "mask        \(target)"
         case .readOnly(let target): "read-only   \(target)"
+        case .restore(let layers, let target):
+            "restore     \(target) = copy of \(layers.map(\.path.description).joined(separator: " over "))"
         }
     }
 }

@@ -6,7 +6,7 @@ public import Wire
 /// The plan's wire form: a version byte, then the fields in order. Both ends are built together; the version only turns a
 /// mixed installation into a clear message.
 extension SandboxPlan {
-    static let wireVersion: UInt8 = 2
+    static let wireVersion: UInt8 = 3
 
     public func encode(to wire: inout WireEncoder) {
         wire.append(Self.wireVersion)
@@ -87,6 +87,8 @@ extension SandboxPlan.Operation {
             for path in [overlay.lower, overlay.upper, overlay.work, overlay.target] { wire.append(path) }
             wire.append(overlay.staysInMemory)
             wire.append(overlay.ownedDirectories)
+            wire.appendList(overlay.layers) { $1.encode(to: &$0) }
+            wire.append(overlay.mode ?? .max)
         case .bind(let source, let target, let access):
             wire.append(UInt8(2))
             wire.append(source)
@@ -125,6 +127,10 @@ extension SandboxPlan.Operation {
         case .readOnly(let target):
             wire.append(UInt8(11))
             wire.append(target)
+        case .restore(let layers, let target):
+            wire.append(UInt8(13))
+            wire.appendList(layers) { $1.encode(to: &$0) }
+            wire.append(target)
         }
     }
 
@@ -134,10 +140,13 @@ extension SandboxPlan.Operation {
         case 12:
             self = .scratchDirectory(source: try wire.text(), target: try wire.text(), mode: try wire.number())
         case 1:
-            self = .overlay(
-                Overlay(
-                    lower: try wire.text(), upper: try wire.text(), work: try wire.text(), target: try wire.text(),
-                    staysInMemory: try wire.flag(), ownedDirectories: try wire.texts()))
+            var overlay = Overlay(
+                lower: try wire.text(), upper: try wire.text(), work: try wire.text(), target: try wire.text(),
+                staysInMemory: try wire.flag(), ownedDirectories: try wire.texts())
+            overlay.layers = try Self.layers(&wire)
+            let mode: UInt32 = try wire.number()
+            overlay.mode = mode == .max ? nil : mode
+            self = .overlay(overlay)
         case 2:
             let (source, target) = (try wire.text(), try wire.text())
             guard let access = Access(rawValue: try wire.number()) else { throw WireDecoder.Malformed() }
@@ -152,7 +161,12 @@ extension SandboxPlan.Operation {
         case 9: self = .file(target: try wire.text(), contents: try wire.text(), mode: try wire.number())
         case 10: self = .mask(target: try wire.text())
         case 11: self = .readOnly(target: try wire.text())
+        case 13: self = .restore(layers: try Self.layers(&wire), target: try wire.text())
         default: throw WireDecoder.Malformed()
         }
+    }
+
+    private static func layers(_ wire: inout WireDecoder) throws(WireDecoder.Malformed) -> [Layer] {
+        try wire.list { wire throws(WireDecoder.Malformed) in try Layer(from: &wire) }
     }
 }

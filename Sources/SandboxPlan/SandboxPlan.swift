@@ -126,10 +126,16 @@ public struct SandboxPlan: Sendable, Equatable {
         case mask(target: KernelText)
         /// Forbids writing below.
         case readOnly(target: KernelText)
+        /// Copies what layers hold into a directory, over what is there: what they hold can then be changed like anything that
+        /// the build made.
+        case restore(layers: [Layer], target: KernelText)
 
         /// Where a copy-on-write view takes its contents from, and where what changes in it goes.
         public struct Overlay: Sendable, Equatable {
+            /// Empty where there is nothing but layers.
             public var lower: KernelText
+            /// What earlier builds left, over the lower directory; the first lies on top.
+            public var layers: [Layer]
             /// Directories below the scratch directory, made by the launcher; not used when changes stay in memory.
             public var upper: KernelText
             public var work: KernelText
@@ -139,17 +145,21 @@ public struct SandboxPlan: Sendable, Equatable {
             /// Directories of the lower, relative to it, that the build's root owns in its view whoever owns them outside:
             /// it may add to them, and still not change what lies in them.
             public var ownedDirectories: [KernelText]
+            /// Permissions of its top directory; nil takes those of the lower directory.
+            public var mode: UInt32?
 
             public init(
-                lower: KernelText, upper: KernelText, work: KernelText, target: KernelText, staysInMemory: Bool = false,
-                ownedDirectories: [KernelText] = []
+                lower: KernelText, layers: [Layer] = [], upper: KernelText, work: KernelText, target: KernelText,
+                staysInMemory: Bool = false, ownedDirectories: [KernelText] = [], mode: UInt32? = nil
             ) {
                 self.lower = lower
+                self.layers = layers
                 self.upper = upper
                 self.work = work
                 self.target = target
                 self.staysInMemory = staysInMemory
                 self.ownedDirectories = ownedDirectories
+                self.mode = mode
             }
         }
 

@@ -67,10 +67,18 @@ enum Launcher {
         let cleanUp = CleanUp(plan: plan, userNamespace: namespaces?.user ?? -1)
         cleanUp.removeControlGroups()
         var order: LauncherRequest?
-        if failure == nil, let namespaces, let message = Channel(socket: namespaces.handover).receive() {
-            // A lock that came with it is held until this process ends, too.
-            order = try? LauncherRequest(message.bytes)
+        var publication: LayerPublication?
+        if failure == nil, let namespaces {
+            let handover = Channel(socket: namespaces.handover)
+            // A lock that came with one is held until this process ends, too.
+            while let message = handover.receive() {
+                switch try? LauncherRequest(message.bytes) {
+                case .publish(let asked): publication = asked
+                case let request: order = request
+                }
+            }
         }
+        if let publication, status == 0 { publish(publication, cleanUp, control: control) }
         // Nothing of the build runs or is mounted any more; nobody need wait for its files to go.
         control.send(.finished(status: status, errno: 0, path: ""))
         close(DrydockInit.control)
@@ -83,6 +91,16 @@ enum Launcher {
         default: if plan.reopening != nil { exit(0) }
         }
         exit(cleanUp.removeScratch().errno == 0 ? 0 : 1)
+    }
+
+    /// Before the end is told, because the layer's place is drydock's from then on.
+    private static func publish(_ publication: LayerPublication, _ cleanUp: CleanUp, control: Channel) {
+        cleanUp.becomeOwner()
+        var publishing = LayerPublishing(publication: publication, scratch: cleanUp.plan.scratch)
+        do throws(SetUpFailure) { control.send(.published(try publishing.perform())) } catch {
+            _ = TreeRemoval.remove(publication.destination)
+            control.send(.notPublished(errno: error.errno, path: error.path))
+        }
     }
 
     private static func prepare(
@@ -101,7 +119,19 @@ enum Launcher {
             return
         }
         let namespace = isMapped ? namespaces.user : -1
+        var shifts = LayerNamespaces(identity: plan.identity)
+        defer { shifts.close() }
+        func send(_ tree: Int32, _ key: UInt32) {
+            var number = WireEncoder()
+            number.append(key)
+            channel.send(number.bytes, descriptor: tree)
+            close(tree)
+        }
         for (index, operation) in plan.operations.enumerated() {
+            for (key, layer) in operation.layersByKey(index) {
+                let namespace = isMapped ? try shifts.namespace(for: layer) : -1
+                send(try MappedTree(source: layer.path, userNamespace: namespace, isLower: true).open(), key)
+            }
             guard let source = operation.hostSource else { continue }
             let tree: Int32
             do throws(SetUpFailure) {
@@ -113,16 +143,9 @@ enum Launcher {
                 guard operation.isProgram else { throw error }
                 tree = try MappedTree(source: source, userNamespace: -1, isLower: false).open()
             }
-            var number = WireEncoder()
-            number.append(UInt32(index))
-            channel.send(number.bytes, descriptor: tree)
-            close(tree)
+            send(tree, UInt32(index))
         }
-        let scratch = try MappedTree(source: plan.scratch, userNamespace: -1, isLower: true).open()
-        var number = WireEncoder()
-        number.append(UInt32.max)
-        channel.send(number.bytes, descriptor: scratch)
-        close(scratch)
+        send(try MappedTree(source: plan.scratch, userNamespace: -1, isLower: true).open(), .max)
     }
 
     private static func join(_ group: KernelText, _ process: pid_t) throws(SetUpFailure) {
@@ -146,7 +169,13 @@ enum Launcher {
 
     private static func measure(_ directory: KernelText, identity: SandboxPlan.Identity, control: Channel) -> Never {
         do throws(SetUpFailure) {
-            control.send(.measured(try asOwner(identity) { TreeRemoval.size(of: directory) }))
+            control.send(
+                .measured(
+                    try asOwner(identity) {
+                        var size = TreeSize()
+                        size.add(directory)
+                        return size.byteCount
+                    }))
         } catch {
             control.send(error.reply)
             exit(1)
@@ -192,7 +221,7 @@ extension SandboxPlan.Operation {
     /// The host's directory or file that the operation shows inside, or nil.
     var hostSource: KernelText? {
         switch self {
-        case .overlay(let overlay): overlay.lower
+        case .overlay(let overlay): overlay.lower.isEmpty ? nil : overlay.lower
         case .bind(let source, _, _): source
         default: nil
         }
@@ -205,6 +234,18 @@ extension SandboxPlan.Operation {
 
     var isOverlay: Bool {
         if case .overlay = self { true } else { false }
+    }
+
+    /// What earlier builds left for it, from the top down, each with the number that its tree goes by between us and pid 1;
+    /// the operation's own tree goes by the operation's index.
+    func layersByKey(_ index: Int) -> [(key: UInt32, layer: Layer)] {
+        let layers =
+            switch self {
+            case .overlay(let overlay): overlay.layers
+            case .restore(let layers, _): layers
+            default: [Layer]()
+            }
+        return layers.enumerated().map { (UInt32(index) | UInt32($0.offset + 1) << 16, $0.element) }
     }
 }
 

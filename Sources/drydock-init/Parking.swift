@@ -133,6 +133,9 @@ struct KeptPlace {
 }
 
 extension SandboxPlan.Operation.Overlay {
+    /// What it is a view of, for messages: the lower directory, or what lies over nothing.
+    var named: KernelText { lower.isEmpty ? layers.first?.path ?? target : lower }
+
     /// The name of a copy of what lies below, where there is one instead of an upper layer.
     var copyName: KernelText { KernelText(Array("whole-".utf8) + upper.lastComponent.bytes) }
 }

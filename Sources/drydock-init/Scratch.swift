@@ -25,8 +25,10 @@ struct Scratch {
             case .overlay(let overlay) where !overlay.staysInMemory:
                 // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
                 var status = stat()
-                try check(overlay.lower.withCString { stat($0, &status) }, .cloneTree, overlay.lower)
-                try make(overlay.upper, mode: status.st_mode & 0o1777, owner, group)
+                if overlay.mode == nil {
+                    try check(overlay.named.withCString { stat($0, &status) }, .cloneTree, overlay.named)
+                }
+                try make(overlay.upper, mode: (overlay.mode ?? status.st_mode) & 0o1777, owner, group)
                 try make(overlay.work, mode: 0o700, owner, group)
             default: continue
             }

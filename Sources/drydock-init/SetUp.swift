@@ -77,6 +77,13 @@ struct SetUp {
         if let tree {
             defer { close(tree) }
             let target = operation.target
+            if case .restore = operation {
+                let place = try MountPoint.makeDirectory(target)
+                defer { close(place) }
+                let reason = StateCopy.merge(tree, into: place)
+                if reason != 0 { throw SetUpFailure(.restoreCache, errno: reason, path: target) }
+                return
+            }
             let point = try MountPoint.make(target, like: tree)
             defer { close(point) }
             try check(linux_move_mount(tree, point, ""), .attachMount, target)
@@ -149,7 +156,8 @@ extension SandboxPlan.Operation {
         case .overlay(let overlay): overlay.target
         case .scratchDirectory(_, let target, _), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
             .processes(let target), .system(let target), .devices(let target), .directory(let target, _),
-            .symbolicLink(let target, _), .file(let target, _, _), .mask(let target), .readOnly(let target):
+            .symbolicLink(let target, _), .file(let target, _, _), .mask(let target), .readOnly(let target),
+            .restore(_, let target):
             target
         }
     }

@@ -37,6 +37,9 @@ struct Staging {
         self.mapped = mapped
         self.groundwork = groundwork
         for (index, operation) in plan.operations.enumerated() {
+            for (key, layer) in operation.layersByKey(index) where mapped[key] == nil {
+                sources[key] = try Self.clone(layer.path)
+            }
             guard let source = operation.hostSource, mapped[UInt32(index)] == nil else { continue }
             do throws(SetUpFailure) {
                 sources[UInt32(index)] = try Self.clone(source, recursively: !operation.isOverlay)
@@ -105,17 +108,16 @@ struct Staging {
             if wholes.contains(UInt32(index)) {
                 try bind(index, view.lower, .readOnly)
             } else if copies.contains(UInt32(index)) || wasCopied(view) {
-                try copy(view, lower: try place(index, view.lower))
+                try copy(view, lower: try place(UInt32(index), view.lower))
             } else if view.staysInMemory, plan.reopening != nil {
-                try parkedOverlay(view, lower: try place(index, view.lower))
+                try parkedOverlay(view, lower: try lowers(index, operation))
             } else if view.staysInMemory {
-                try overlayInMemory(view, lower: try place(index, view.lower))
+                try overlayInMemory(view, lower: try lowers(index, operation))
             } else {
-                try overlay(
-                    try place(index, view.lower), upper: inScratch(view.upper), work: inScratch(view.work),
-                    named: view.lower)
+                try overlayOnDisk(view, lower: try lowers(index, operation))
             }
         case .bind where operation.isProgram && mapped[UInt32(index)] == nil && sources[UInt32(index)] == nil: nil
+        case .restore: try layerView(try lowers(index, operation))
         case .bind(let source, _, let access): try bind(index, source, access)
         case .temporaryFileSystem(_, let size, let mode): try Self.temporary(size: size, mode: mode)
         case .processes: groundwork.processes
@@ -178,7 +180,27 @@ struct Staging {
                 try makeDirectories(KernelText(upper.bytes + [UInt8(ascii: "/")] + name.bytes))
             }
         }
-        return try overlay(lower, upper: upper, work: work, named: view.lower)
+        return try overlay(lower, upper: upper, work: work, named: view.named)
+    }
+
+    private func overlayOnDisk(
+        _ view: SandboxPlan.Operation.Overlay, lower: KernelText
+    ) throws(SetUpFailure) -> Int32 {
+        let upper = inScratch(view.upper)
+        if plan.reopening == nil {
+            for name in view.ownedDirectories {
+                try makeDirectories(KernelText(upper.bytes + [UInt8(ascii: "/")] + name.bytes))
+            }
+        }
+        return try overlay(lower, upper: upper, work: inScratch(view.work), named: view.named)
+    }
+
+    /// What layers hold together, to be copied from: nothing can be written into it.
+    private func layerView(_ lower: KernelText) throws(SetUpFailure) -> Int32 {
+        guard lower.bytes.contains(UInt8(ascii: ":")) else { return try Self.clone(lower) }
+        return try Self.fileSystem(
+            "overlay", .mountOverlay, options: [("lowerdir", lower)], flags: ["userxattr"],
+            attributes: noDevices | LINUX_MOUNT_ATTR_RDONLY)
     }
 
     private func overlayInMemory(
@@ -188,14 +210,15 @@ struct Staging {
         let upper = KernelText(below.bytes + view.upper.lastComponent.bytes)
         let work = KernelText(below.bytes + view.work.lastComponent.bytes)
         // An overlay's top directory has the upper's mode, so the upper gets that of the directory it covers.
+        let first = KernelText(Array(lower.bytes.prefix { $0 != UInt8(ascii: ":") }))
         var status = stat()
-        try check(lower.withCString { stat($0, &status) }, .cloneTree, view.lower)
+        try check(first.withCString { stat($0, &status) }, .cloneTree, view.named)
         for path in [upper, work] { try check(path.withCString { mkdir($0, 0o755) }, .makeMountPoint, path) }
-        _ = upper.withCString { chmod($0, status.st_mode & 0o1777) }
+        _ = upper.withCString { chmod($0, (view.mode ?? status.st_mode) & 0o1777) }
         for name in view.ownedDirectories {
             try makeDirectories(KernelText(upper.bytes + [UInt8(ascii: "/")] + name.bytes))
         }
-        return try overlay(lower, upper: upper, work: work, named: view.lower)
+        return try overlay(lower, upper: upper, work: work, named: view.named)
     }
 
     /// Whether a reopened state holds the directory as a whole.
@@ -247,11 +270,20 @@ struct Staging {
         return tree
     }
 
+    /// Attaches an operation's layers and what lies below them.
+    /// - Returns: the places as `lowerdir` takes them. A parameter of a file system has 256 bytes at most: names are short.
+    private func lowers(_ index: Int, _ operation: SandboxPlan.Operation) throws(SetUpFailure) -> KernelText {
+        var places: [KernelText] = []
+        for (key, layer) in operation.layersByKey(index) { places.append(try place(key, layer.path)) }
+        if let lower = operation.hostSource { places.append(try place(UInt32(index), lower)) }
+        return KernelText(Array(places.map(\.bytes).joined(separator: [UInt8(ascii: ":")])))
+    }
+
     /// Attaches a lower directory's tree, because overlayfs takes only mounts that have a place.
-    private func place(_ index: Int, _ named: KernelText) throws(SetUpFailure) -> KernelText {
-        let path = Self.directory + "/lower-\(index)"
+    private func place(_ key: UInt32, _ named: KernelText) throws(SetUpFailure) -> KernelText {
+        let path = Self.directory + "/" + String(key, radix: 36)
         try check(path.withCString { mkdir($0, 0o700) }, .makeMountPoint, path)
-        guard let tree = mapped[UInt32(index)] ?? sources[UInt32(index)] else {
+        guard let tree = mapped[key] ?? sources[key] else {
             throw SetUpFailure(.cloneTree, errno: ENOENT, path: named)
         }
         try check(path.withCString { linux_move_mount(tree, LINUX_AT_FDCWD, $0) }, .attachMount, named)
@@ -304,7 +336,8 @@ struct Staging {
     }
 
     static func fileSystem(
-        _ type: String, _ step: SetUpStep, options: [(String, KernelText)] = [], attributes: UInt64
+        _ type: String, _ step: SetUpStep, options: [(String, KernelText)] = [], flags: [String] = [],
+        attributes: UInt64
     ) throws(SetUpFailure) -> Int32 {
         let name = KernelText(type)
         let context = linux_fsopen(type)
@@ -314,6 +347,7 @@ struct Staging {
             let result = value.withCString { linux_fsconfig_string(context, key, $0) }
             try check(result, step, name)
         }
+        for flag in flags { try check(linux_fsconfig_flag(context, flag), step, name) }
         try check(linux_fsconfig_create(context), step, name)
         let tree = linux_fsmount(context, UInt32(attributes))
         return try check(tree, step, name)

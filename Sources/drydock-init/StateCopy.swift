@@ -10,24 +10,90 @@ import SandboxPlan
 ///
 /// Nothing runs that could change the tree, so `..` leads back where we came from; at any depth two descriptors do.
 struct StateCopy {
-    /// A directory for one name of each file that has several; must be on the target's file system.
+    /// A directory for one name of each file that has several; must be on the target's file system. -1 where such a file
+    /// becomes as many files.
     private let links: Int32
+    /// Whether what is there already gives way; its directories stay.
+    private let isMerging: Bool
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var linked: Set<UInt64> = []
 
     private struct Failure: Error { var errno: Int32 }
 
-    private init(links: Int32) { self.links = links }
+    private init(links: Int32, isMerging: Bool = false) {
+        self.links = links
+        self.isMerging = isMerging
+    }
 
     /// - Parameters:
     ///   - links: an empty directory beside the target; left with names to be removed by the caller.
-    ///   - isMerging: the target's directories may be there already.
     /// - Returns: 0, or the reason why the copy is not whole.
     static func copy(_ source: Int32, to target: Int32, links: Int32) -> Int32 {
         var copy = StateCopy(links: links)
         defer { copy.buffer.deallocate() }
         do throws(Failure) { try copy.walk(source, target) } catch { return error.errno }
         return 0
+    }
+
+    /// Copies over what is there.
+    /// - Returns: 0, or the reason why the copy is not whole.
+    static func merge(_ source: Int32, into target: Int32) -> Int32 {
+        var copy = StateCopy(links: -1, isMerging: true)
+        defer { copy.buffer.deallocate() }
+        do throws(Failure) { try copy.walk(source, target) } catch { return error.errno }
+        return 0
+    }
+
+    /// Copies one file or directory under its name, over what is there.
+    /// - Returns: 0, or the reason why the copy is not whole.
+    static func entry(_ name: KernelText, of source: Int32, to target: Int32) -> Int32 {
+        var copy = StateCopy(links: -1, isMerging: true)
+        defer { copy.buffer.deallocate() }
+        do throws(Failure) {
+            var status = stat()
+            try copy.check(name.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) })
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                try copy.file(name, status, source, target)
+                return 0
+            }
+            let (from, into) = try copy.enter(name, source, target)
+            defer {
+                close(from)
+                close(into)
+            }
+            try copy.walk(from, into)
+        } catch { return error.errno }
+        return 0
+    }
+
+    /// Opens a directory and the one of its name in the target, made when missing.
+    private func enter(_ name: KernelText, _ source: Int32, _ target: Int32) throws(Failure) -> (Int32, Int32) {
+        let from = try Self.open(source, name, O_RDONLY | O_DIRECTORY)
+        do throws(Failure) {
+            if name.withCString({ mkdirat(target, $0, 0o700) }) < 0 {
+                guard isMerging, errno == EEXIST else { throw Failure(errno: errno) }
+            }
+            do throws(Failure) { return (from, try Self.open(target, name, O_RDONLY | O_DIRECTORY)) } catch {
+                // A file or a link where a directory comes to be.
+                guard isMerging, error.errno == ENOTDIR || error.errno == ELOOP else { throw error }
+                try check(name.withCString { unlinkat(target, $0, 0) })
+                try check(name.withCString { mkdirat(target, $0, 0o700) })
+                return (from, try Self.open(target, name, O_RDONLY | O_DIRECTORY))
+            }
+        } catch {
+            close(from)
+            throw error
+        }
+    }
+
+    /// Makes room for a file.
+    private func clear(_ name: KernelText, _ target: Int32) throws(Failure) {
+        guard isMerging, name.withCString({ unlinkat(target, $0, 0) }) < 0, errno != ENOENT else { return }
+        guard errno == EISDIR else { throw Failure(errno: errno) }
+        let directory = try Self.open(target, name, O_RDONLY | O_DIRECTORY)
+        let left = TreeRemoval.empty(directory)
+        guard left.errno == 0 else { throw Failure(errno: left.errno) }
+        try check(name.withCString { unlinkat(target, $0, AT_REMOVEDIR) })
     }
 
     private mutating func walk(_ top: Int32, _ targetTop: Int32) throws(Failure) {
@@ -45,13 +111,10 @@ struct StateCopy {
         var pending: [[KernelText]] = [try files(source, target)]
         while !pending.isEmpty {
             if let name = pending[pending.count - 1].popLast() {
-                let next = try Self.open(source, name, O_RDONLY | O_DIRECTORY)
+                let (next, place) = try enter(name, source, target)
                 close(source)
-                source = next
-                try check(name.withCString { mkdirat(target, $0, 0o700) })
-                let place = try Self.open(target, name, O_RDONLY | O_DIRECTORY)
                 close(target)
-                target = place
+                (source, target) = (next, place)
                 pending.append(try files(source, target))
                 continue
             }
@@ -90,8 +153,9 @@ struct StateCopy {
     }
 
     private mutating func file(_ name: KernelText, _ status: stat, _ source: Int32, _ target: Int32) throws(Failure) {
+        try clear(name, target)
         let link = KernelText("\(status.st_ino)")
-        if status.st_nlink > 1, linked.contains(UInt64(status.st_ino)) {
+        if links >= 0, status.st_nlink > 1, linked.contains(UInt64(status.st_ino)) {
             let links = self.links
             if link.withCString({ old in name.withCString { linkat(links, old, target, $0, 0) } }) == 0 { return }
             // Too many links for the disk: a copy of its own then.
@@ -106,7 +170,7 @@ struct StateCopy {
             try ownership(name, status, target)
             try check(name.withCString { fchmodat(target, $0, status.st_mode & 0o7777, 0) })
         }
-        if status.st_nlink > 1, linked.insert(UInt64(status.st_ino)).inserted {
+        if links >= 0, status.st_nlink > 1, linked.insert(UInt64(status.st_ino)).inserted {
             try check(name.withCString { old in link.withCString { linkat(target, old, links, $0, 0) } })
         }
     }
@@ -150,6 +214,8 @@ struct StateCopy {
 
     /// Holes stay holes: a file that is large on paper must not fill a disk.
     private func contents(_ input: Int32, _ output: Int32, size: off_t) throws(Failure) {
+        // Where the file system can, both share their blocks until one of them changes (ioctl_ficlone(2)).
+        if linux_clone_file(input, output) == 0 { return }
         try check(ftruncate(output, size))
         var position: off_t = 0
         while position < size {

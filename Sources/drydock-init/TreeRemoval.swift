@@ -28,49 +28,11 @@ enum TreeRemoval {
         return left
     }
 
-    /// Bytes on the disk of everything below; what has several names counts once for each.
-    static func size(of directory: KernelText) -> UInt64 {
-        var current = directory.withCString { open($0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
-        guard current >= 0 else { return 0 }
-        defer { close(current) }
-        var total: UInt64 = 0
-        var pending = [contents(current, &total)]
-        while !pending.isEmpty {
-            if let name = pending[pending.count - 1].popLast() {
-                let next = name.withCString { openat(current, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
-                guard next >= 0 else { continue }
-                close(current)
-                current = next
-                pending.append(contents(current, &total))
-                continue
-            }
-            pending.removeLast()
-            if pending.isEmpty { break }
-            let above = "..".withCString { openat(current, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-            guard above >= 0 else { break }
-            close(current)
-            current = above
-        }
-        return total
-    }
-
-    /// Adds up what lies in a directory, and gives the directories among it.
-    private static func contents(_ directory: Int32, _ total: inout UInt64) -> [KernelText] {
-        let copy = fcntl(directory, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0, let stream = fdopendir(copy) else { return [] }
-        defer { closedir(stream) }
-        rewinddir(stream)
-        var directories: [KernelText] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            var status = stat()
-            guard name != ".", name != "..",
-                name.withCString({ fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0
-            else { continue }
-            total += UInt64(status.st_blocks) * 512
-            if status.st_mode & S_IFMT == S_IFDIR { directories.append(name) }
-        }
-        return directories
+    /// Removes everything in a directory, which is closed.
+    static func empty(_ directory: Int32) -> Leftover {
+        var left = Leftover()
+        empty(directory, &left)
+        return left
     }
 
     private static func empty(_ top: Int32, _ left: inout Leftover) {

@@ -24,16 +24,18 @@ final class SandboxFixture: OutputSink {
     init(
         tree: TemporaryTree, image: SandboxSettings.Image = .host, network: SandboxSettings.Network = .host,
         limits: SandboxSettings.Limits = .init(), writable: Bool = false, timing: StopTiming = StopTiming(grace: 1),
-        launcher: FilePath = BuiltProgram.path("drydock-init"), reopening: SandboxSettings.Reopening? = nil
+        launcher: FilePath = BuiltProgram.path("drydock-init"), reopening: SandboxSettings.Reopening? = nil,
+        caches: SandboxSettings.Caches? = nil, name: String = "one"
     ) throws {
         source = try tree.directory("source")
-        scratch = try reopening?.place.directory ?? tree.directory("sandboxes").appending("one")
+        scratch = try reopening?.place.directory ?? tree.directory("sandboxes").appending(name)
         var settings = SandboxSettings(
             image: image, network: network,
             sources: [.init(hostPath: source, path: Self.inside, isWritable: writable)], limits: limits,
             environment: [("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), ("HOME", "/root")],
             scratchDirectory: scratch, launcher: launcher)
         settings.reopening = reopening
+        settings.caches = caches
         let prepared = try PreparedSandbox.prepare(settings)
         notices = prepared.notices
         sandbox = try Sandbox.start(prepared, timing: timing)

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Files
+internal import Glibc
+internal import SandboxPlan
+public import SystemPackage
+
+extension SandboxSettings {
+    /// Directories that earlier builds filled and this one goes on with, and where what becomes of them is for later builds.
+    public struct Caches: Sendable {
+        /// What earlier builds left; the first lies on top.
+        public var layers: [Layer]
+        /// What is kept, absolute and inside. Each has to lie on the disk when the build ends.
+        public var paths: [Path]
+        /// Copy instead of mounting: every directory can then be renamed by the build.
+        public var isCopied: Bool
+
+        public init(layers: [Layer] = [], paths: [Path] = [], isCopied: Bool = false) {
+            self.layers = layers
+            self.paths = paths
+            self.isCopied = isCopied
+        }
+
+        /// A tree as a saved layer is laid out: `root/<absolute path>`, and `source/<path>` for what lies in the primary source.
+        public struct Layer: Sendable, Equatable {
+            public var directory: FilePath
+            /// The host's ids that were root's in the sandbox that filled it.
+            public var rootUser: UInt32
+            public var rootGroup: UInt32
+
+            public init(directory: FilePath, rootUser: UInt32, rootGroup: UInt32) {
+                self.directory = directory
+                self.rootUser = rootUser
+                self.rootGroup = rootGroup
+            }
+        }
+
+        public struct Path: Sendable, Equatable {
+            public var path: FilePath
+            /// Known to be a directory: it can get a place of its own where there would be none on the disk.
+            public var isDirectory: Bool
+
+            public init(_ path: FilePath, isDirectory: Bool) {
+                self.path = path
+                self.isDirectory = isDirectory
+            }
+        }
+    }
+}
+
+/// Puts caches into a sandbox's operations: as further lower layers of the views that their paths lie in.
+///
+/// A path is no mount of its own where that can be helped: a build may then remove and rename it like any directory.
+struct CacheGraft {
+    let caches: SandboxSettings.Caches
+    /// The primary source's path inside.
+    let source: FilePath
+    let scratch: FilePath
+
+    /// The operations with what is restored in them.
+    func applied(to operations: [SandboxPlan.Operation]) -> [SandboxPlan.Operation] {
+        var operations = operations
+        var carriers: Set<Int> = []
+        for (number, path) in caches.paths.enumerated() {
+            guard let index = Self.carrier(of: path.path, in: operations) else { continue }
+            switch operations[index] {
+            case .overlay(var view):
+                // What is in memory could only be saved by copying it. Where the disk can hold no upper layer, it stays there.
+                if view.staysInMemory, view.lower == view.target {
+                    view.staysInMemory = false
+                    operations[index] = .overlay(view)
+                }
+                carriers.insert(index)
+            case .scratchDirectory: carriers.insert(index)
+            case .root where path.isDirectory:
+                let place = scratch.appending("cache-\(number)")
+                operations.append(
+                    .scratchDirectory(source: kernelText(place), target: kernelText(path.path), mode: 0o755))
+                carriers.insert(operations.count - 1)
+            default: continue
+            }
+        }
+        for index in carriers.sorted() { graft(&operations, index) }
+        return operations
+    }
+
+    private func graft(_ operations: inout [SandboxPlan.Operation], _ index: Int) {
+        let target = operations[index].mountTarget ?? "/"
+        let layers = layers(for: FilePath(bytes: target.bytes))
+        guard !layers.isEmpty else { return }
+        if caches.isCopied {
+            operations.append(.restore(layers: layers, target: target))
+            return
+        }
+        switch operations[index] {
+        case .overlay(var view):
+            view.layers = layers
+            operations[index] = .overlay(view)
+        case .scratchDirectory(let source, let target, let mode):
+            operations[index] = .overlay(
+                .init(
+                    lower: "", layers: layers, upper: source, work: source + "-work", target: target, mode: mode))
+        default: break
+        }
+    }
+
+    /// What the layers hold of a place.
+    private func layers(for target: FilePath) -> [SandboxPlan.Operation.Layer] {
+        let below = Self.place(of: target, source: source)
+        return caches.layers.compactMap { layer in
+            let directory = layer.directory.pushing(FilePath(below))
+            var status = stat()
+            // Above may lie a directory that only the build's root may search; what is there then is found by its launcher.
+            guard directory.withPlatformString({ lstat($0, &status) }) == 0 || errno == EACCES else { return nil }
+            return .init(path: kernelText(directory), rootUser: layer.rootUser, rootGroup: layer.rootGroup)
+        }
+    }
+
+    /// Where a place of the sandbox is in a layer, relative.
+    static func place(of target: FilePath, source: FilePath) -> String {
+        target == source ? "source" : target == "/" ? "root" : "root" + target.string
+    }
+
+    /// The operation in whose directory a path lies; nil where the kernel's own file systems are, or the user's directories.
+    static func carrier(of path: FilePath, in operations: [SandboxPlan.Operation]) -> Int? {
+        var best: (index: Int, length: Int)?
+        for (index, operation) in operations.enumerated() {
+            guard let target = operation.mountTarget else { continue }
+            let place = FilePath(bytes: target.bytes)
+            guard path.starts(with: place) else { continue }
+            // A later one lies over an earlier one at the same place.
+            if best.map({ place.components.count >= $0.length }) ?? true { best = (index, place.components.count) }
+        }
+        return best?.index
+    }
+}
+
+extension SandboxPlan.Operation {
+    /// Where it mounts something; nil when it does not, or only covers what is there.
+    var mountTarget: KernelText? {
+        switch self {
+        case .root: "/"
+        case .overlay(let view): view.target
+        case .scratchDirectory(_, let target, _), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
+            .processes(let target), .system(let target), .devices(let target):
+            target
+        case .directory, .symbolicLink, .file, .mask, .readOnly, .restore: nil
+        }
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Files
+internal import Glibc
+internal import SandboxPlan
+public import SystemPackage
+
+/// What of a sandbox is saved for later builds.
+public struct CacheSelection: Sendable {
+    /// Directories or files, absolute and inside, taken whole.
+    public var trees: [FilePath]
+    /// Files that a pattern selected, absolute and inside; nil where nothing is selected by patterns.
+    public var files: [FilePath]?
+
+    public init(trees: [FilePath], files: [FilePath]? = nil) {
+        self.trees = trees
+        self.files = files
+    }
+}
+
+/// A layer that was made of what a build wrote.
+public struct SavedLayer: Sendable, Equatable {
+    /// Bytes on the disk, and files; of a layer that is not whole what changed.
+    public var byteCount: Int
+    public var fileCount: Int
+    /// It holds everything of the selection: the layers that the build began with do not lie below it.
+    public var isWhole: Bool
+    /// The build changed nothing; there is no layer.
+    public var isUnchanged: Bool
+    /// Why it was copied rather than renamed; nil when it was not.
+    public var copyReason: CopyReason?
+    /// The host's ids that the files' root has.
+    public var rootUser: UInt32
+    public var rootGroup: UInt32
+
+    public enum CopyReason: String, Sendable {
+        case patterns, overSource, inMemory
+    }
+}
+
+extension Sandbox {
+    /// Has a layer made of what the build wrote, when the sandbox is closed. Everything of the build has to be dead.
+    /// - Parameter destination: a directory of the host, not there yet, in one that is; on the scratch directory's file system.
+    /// - Returns: whether there is anything to save.
+    public func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> Bool {
+        let plan = prepared.plan
+        let source = prepared.settings.sources.first?.path ?? "/"
+        var trees: [LayerPublication.Tree] = []
+        var reason: SavedLayer.CopyReason? = selection.files == nil ? nil : .patterns
+        for path in selection.trees {
+            guard let index = CacheGraft.carrier(of: path, in: plan.operations) else { continue }
+            switch plan.operations[index] {
+            case .overlay(let view):
+                if view.staysInMemory { reason = reason ?? .inMemory }
+                if Self.lies(path, in: view) { reason = reason ?? .overSource }
+                trees.append(
+                    tree(path, in: view.target, from: view.upper, source, isWhole: view.layers.isEmpty))
+            case .scratchDirectory(let place, let target, _):
+                trees.append(tree(path, in: target, from: place, source, isWhole: true))
+            case .root: reason = reason ?? .inMemory
+            default: continue
+            }
+        }
+        if reason != nil {
+            trees = try gather(selection, source)
+        }
+        guard !trees.isEmpty else { return false }
+        connection.send(.publish(LayerPublication(destination: kernelText(destination), trees: trees)))
+        publication = Publication(
+            isWhole: reason != nil || trees.allSatisfy(\.isWhole) || prepared.settings.caches?.isCopied == true,
+            copyReason: reason)
+        return true
+    }
+
+    private func tree(
+        _ path: FilePath, in target: KernelText, from place: KernelText, _ source: FilePath, isWhole: Bool
+    ) -> LayerPublication.Tree {
+        let top = FilePath(bytes: target.bytes)
+        var below = path
+        _ = below.removePrefix(top)
+        return LayerPublication.Tree(
+            source: place, path: kernelText(below),
+            target: KernelText("files/" + CacheGraft.place(of: top, source: source)), isWhole: isWhole)
+    }
+
+    /// Whether the directory that a view lies over has something of that name: a layer of what changed would then be wrong
+    /// over another state of it.
+    private static func lies(_ path: FilePath, in view: SandboxPlan.Operation.Overlay) -> Bool {
+        guard !view.lower.isEmpty else { return false }
+        var below = path
+        guard below.removePrefix(FilePath(bytes: view.target.bytes)) else { return false }
+        var status = stat()
+        return FilePath(bytes: view.lower.bytes).pushing(below).withPlatformString { lstat($0, &status) } == 0
+    }
+
+    /// Copies everything beside what the build wrote.
+    private func gather(
+        _ selection: CacheSelection, _ source: FilePath
+    ) throws(SandboxError) -> [LayerPublication.Tree] {
+        let tree = try tree()
+        var paths: [GatheredPath] = []
+        for path in selection.trees where Self.isThere(path, in: tree) { paths.append(gathered(path, source)) }
+        for path in selection.files ?? [] { paths.append(gathered(path, source)) }
+        guard !paths.isEmpty else { return [] }
+        // So many at once that a message stays small.
+        for start in stride(from: 0, to: paths.count, by: 500) {
+            connection.send(.gather(Array(paths[start..<min(start + 500, paths.count)])))
+            let (reply, _) = try connection.receive { if case .gathered = $0 { true } else { false } }
+            guard case .gathered(let reason, let path) = reply else { throw .launcherDied }
+            guard reason == 0 else { throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason)) }
+        }
+        let place = prepared.settings.scratchDirectory.appending("gathered/files")
+        return [LayerPublication.Tree(source: kernelText(place), path: "", target: "files", isWhole: true)]
+    }
+
+    private func gathered(_ path: FilePath, _ source: FilePath) -> GatheredPath {
+        var below = path
+        let target =
+            below.removePrefix(source) ? FilePath("files/source").pushing(below) : FilePath("files/root" + path.string)
+        return GatheredPath(path: kernelText(path), target: kernelText(target))
+    }
+
+    private static func isThere(_ path: FilePath, in tree: any TreeOpener) -> Bool {
+        guard let name = path.lastComponent,
+            let parent = try? tree.open(path.removingLastComponent(), directory: true)
+        else { return false }
+        defer { try? parent.close() }
+        var status = stat()
+        return FilePath(root: nil, [name]).withPlatformString {
+            fstatat(parent.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)
+        } == 0
+    }
+
+    /// What is known of a publication before it is one.
+    struct Publication {
+        var isWhole: Bool
+        var copyReason: SavedLayer.CopyReason?
+        var result: Result<PublishedLayer, SandboxError>?
+    }
+
+    /// The layer that `save` asked for, after `close()`; nil where none was asked for.
+    public func savedLayer() throws(SandboxError) -> SavedLayer? {
+        guard let publication, let result = publication.result else { return nil }
+        let layer = try result.get()
+        let identity = prepared.plan.identity
+        return SavedLayer(
+            byteCount: Int(clamping: layer.byteCount), fileCount: Int(clamping: layer.fileCount),
+            isWhole: publication.isWhole,
+            isUnchanged: !publication.isWhole && layer.trees.allSatisfy { $0 == .unchanged },
+            copyReason: publication.copyReason, rootUser: identity.users.first?.outside ?? 0,
+            rootGroup: identity.groups.first?.outside ?? 0)
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Wire
+
+extension SandboxPlan.Operation {
+    /// A directory that an earlier build filled, to be seen through a copy-on-write view and never changed.
+    public struct Layer: Sendable, Equatable {
+        /// Of the host.
+        public var path: KernelText
+        /// The host's ids that were root's in the sandbox that filled it: its files belong to these and those that follow.
+        public var rootUser: UInt32
+        public var rootGroup: UInt32
+
+        public init(path: KernelText, rootUser: UInt32, rootGroup: UInt32) {
+            self.path = path
+            self.rootUser = rootUser
+            self.rootGroup = rootGroup
+        }
+
+        func encode(to wire: inout WireEncoder) {
+            wire.append(path)
+            wire.append(rootUser)
+            wire.append(rootGroup)
+        }
+
+        init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
+            path = try wire.text()
+            rootUser = try wire.number()
+            rootGroup = try wire.number()
+        }
+    }
+}
+
+/// What of a build's own files becomes a layer for later builds.
+///
+/// The launcher moves it when nothing of the build lives or is mounted any more: no file is read or copied.
+public struct LayerPublication: Sendable, Equatable {
+    /// A directory of the host, not there yet; the one that it is in must be.
+    public var destination: KernelText
+    public var trees: [Tree]
+
+    public init(destination: KernelText, trees: [Tree]) {
+        self.destination = destination
+        self.trees = trees
+    }
+
+    /// A directory or file below a place that the build wrote to.
+    public struct Tree: Sendable, Equatable {
+        /// The place: a directory of the host below the scratch directory.
+        public var source: KernelText
+        /// Relative to the place; empty is the place itself.
+        public var path: KernelText
+        /// Where the place's own directory is in the layer, relative.
+        public var target: KernelText
+        /// There are no layers of an earlier build below it: marks that hide what is below are left out.
+        public var isWhole: Bool
+
+        public init(source: KernelText, path: KernelText, target: KernelText, isWhole: Bool) {
+            self.source = source
+            self.path = path
+            self.target = target
+            self.isWhole = isWhole
+        }
+    }
+
+    func encode(to wire: inout WireEncoder) {
+        wire.append(destination)
+        wire.appendList(trees) {
+            for text in [$1.source, $1.path, $1.target] { $0.append(text) }
+            $0.append($1.isWhole)
+        }
+    }
+
+    init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
+        destination = try wire.text()
+        trees = try wire.list { wire throws(WireDecoder.Malformed) in
+            Tree(source: try wire.text(), path: try wire.text(), target: try wire.text(), isWhole: try wire.flag())
+        }
+    }
+}
+
+/// A file or directory of the sandbox that pid 1 copies beside what else becomes a layer.
+public struct GatheredPath: Sendable, Equatable {
+    /// Absolute, inside.
+    public var path: KernelText
+    /// Where it comes to lie in the layer, relative: as many components of it as `path` has besides are directories that are
+    /// made as they are in the sandbox.
+    public var target: KernelText
+
+    public init(path: KernelText, target: KernelText) {
+        self.path = path
+        self.target = target
+    }
+
+    func encode(to wire: inout WireEncoder) {
+        wire.append(path)
+        wire.append(target)
+    }
+
+    init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
+        path = try wire.text()
+        target = try wire.text()
+    }
+}
+
+/// What became of a publication.
+public struct PublishedLayer: Sendable, Equatable {
+    public enum TreeState: UInt8, Sendable {
+        /// The build changed nothing of it: the layer holds nothing of it either.
+        case unchanged
+        case published
+        /// The build removed it, or it never was.
+        case absent
+    }
+
+    /// In the order of the publication.
+    public var trees: [TreeState]
+    /// Bytes on the disk.
+    public var byteCount: UInt64
+    public var fileCount: UInt64
+
+    public init(trees: [TreeState], byteCount: UInt64, fileCount: UInt64) {
+        self.trees = trees
+        self.byteCount = byteCount
+        self.fileCount = fileCount
+    }
+
+    func encode(to wire: inout WireEncoder) {
+        wire.appendList(trees) { $0.append($1.rawValue) }
+        wire.append(byteCount)
+        wire.append(fileCount)
+    }
+
+    init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
+        trees = try wire.list { wire throws(WireDecoder.Malformed) in
+            guard let state = TreeState(rawValue: try wire.number()) else { throw WireDecoder.Malformed() }
+            return state
+        }
+        byteCount = try wire.number()
+        fileCount = try wire.number()
+    }
+}

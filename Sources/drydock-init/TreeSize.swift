@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import CLinux
+import Glibc
+import SandboxPlan
+
+/// Bytes on the disk, and files, of a tree; what has several names counts once for each.
+struct TreeSize {
+    private(set) var byteCount: UInt64 = 0
+    private(set) var fileCount: UInt64 = 0
+
+    private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+
+    mutating func add(_ directory: KernelText) {
+        let top = directory.withCString { open($0, Self.flags) }
+        if top >= 0 { walk(top) }
+    }
+
+    /// Adds what goes by a name in a directory.
+    mutating func add(entry name: KernelText, of directory: Int32) {
+        var status = stat()
+        guard name.withCString({ fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else { return }
+        count(status)
+        guard status.st_mode & S_IFMT == S_IFDIR else { return }
+        let top = name.withCString { openat(directory, $0, Self.flags) }
+        if top >= 0 { walk(top) }
+    }
+
+    static func isEmpty(_ directory: Int32) -> Bool {
+        let copy = openat(directory, ".", flags)
+        guard copy >= 0, let stream = fdopendir(copy) else { return false }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
+            if name != ".", name != ".." { return false }
+        }
+        return true
+    }
+
+    private mutating func count(_ status: stat) {
+        byteCount += UInt64(status.st_blocks) * 512
+        // What hides a file is none.
+        if status.st_mode & S_IFMT != S_IFDIR, status.st_mode & S_IFMT != S_IFCHR { fileCount += 1 }
+    }
+
+    /// Nothing runs that could change the tree, so `..` leads back where we came from; at any depth one descriptor does.
+    private mutating func walk(_ top: Int32) {
+        var current = top
+        defer { close(current) }
+        var pending = [contents(current)]
+        while !pending.isEmpty {
+            if let name = pending[pending.count - 1].popLast() {
+                let next = name.withCString { openat(current, $0, Self.flags) }
+                guard next >= 0 else { continue }
+                close(current)
+                current = next
+                pending.append(contents(current))
+                continue
+            }
+            pending.removeLast()
+            if pending.isEmpty { break }
+            let above = "..".withCString { openat(current, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+            guard above >= 0 else { break }
+            close(current)
+            current = above
+        }
+    }
+
+    /// Adds up what lies in a directory, and gives the directories among it.
+    private mutating func contents(_ directory: Int32) -> [KernelText] {
+        let copy = openat(directory, ".", Self.flags)
+        guard copy >= 0, let stream = fdopendir(copy) else { return [] }
+        defer { closedir(stream) }
+        var directories: [KernelText] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
+            var status = stat()
+            guard name != ".", name != "..",
+                name.withCString({ fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0
+            else { continue }
+            count(status)
+            if status.st_mode & S_IFMT == S_IFDIR { directories.append(name) }
+        }
+        return directories
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Files
+import Glibc
+import Sandbox
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("caches in a sandbox", .sandboxed)
+struct CacheTests {
+    /// A cache as a store has it: layers on top of one another.
+    private final class Cache {
+        let tree: TemporaryTree
+        let paths: [SandboxSettings.Caches.Path]
+        var layers: [SandboxSettings.Caches.Layer] = []
+        var isCopied = false
+        var count = 0
+
+        init(_ tree: TemporaryTree, _ paths: String...) throws {
+            self.tree = tree
+            self.paths = paths.map { .init(FilePath($0), isDirectory: true) }
+            _ = try tree.directory("source")
+            _ = try tree.directory("layers")
+        }
+
+        var caches: SandboxSettings.Caches { .init(layers: layers, paths: paths, isCopied: isCopied) }
+
+        /// One build: runs a command with the cache restored, and saves what became of it.
+        @discardableResult
+        func build(_ command: String, saving: Bool = true, files: [FilePath]? = nil) throws -> (SavedLayer?, String) {
+            count += 1
+            let fixture = try SandboxFixture(tree: tree, caches: caches, name: "build\(count)")
+            let outcome = try fixture.run(command)
+            #expect(outcome == .exited(0), "\(command)\n\(fixture.output)")
+            guard saving else {
+                try fixture.close()
+                return (nil, fixture.output)
+            }
+            try fixture.sandbox.quiesce()
+            let destination = tree.path("layers").appending("\(count)")
+            let selection = CacheSelection(trees: paths.map(\.path), files: files)
+            guard try fixture.sandbox.save(selection, to: destination) else {
+                try fixture.close()
+                return (nil, fixture.output)
+            }
+            try fixture.close()
+            let saved = try #require(try fixture.sandbox.savedLayer())
+            if !saved.isUnchanged {
+                let layer = SandboxSettings.Caches.Layer(
+                    directory: destination.appending("files"), rootUser: saved.rootUser, rootGroup: saved.rootGroup)
+                layers = saved.isWhole ? [layer] : [layer] + layers
+            }
+            return (saved, fixture.output)
+        }
+    }
+
+    private static let source = "/codebuild/output/src1/src"
+
+    @Test("what a build leaves is there for the next, and what that one changes is saved alone")
+    func layers() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/.m2", Self.source + "/node_modules", "/opt/tool", "/data/cache")
+            let paths = "/root/.m2 node_modules /opt/tool /data/cache"
+            let (first, _) = try cache.build(
+                "for d in \(paths); do mkdir -p $d/sub; echo one > $d/a; echo two > $d/sub/b; done; echo no > /root/other"
+            )
+            #expect(first?.isWhole == true && first?.fileCount == 8)
+            let (second, text) = try cache.build(
+                "test ! -e /root/other; for d in \(paths); do cat $d/a $d/sub/b; echo three > $d/sub/b; rm $d/a; "
+                    + "echo new > $d/c; done")
+            #expect(text == String(repeating: "one\ntwo\n", count: 4))
+            #expect(second?.isWhole == false && second?.fileCount == 8)
+            let (third, _) = try cache.build("for d in \(paths); do cat $d/sub/b $d/c; test ! -e $d/a || exit 1; done")
+            #expect(third?.isUnchanged == true)
+            #expect(cache.layers.count == 2)
+            // A source that has none of it is as it was.
+            #expect(!tree.exists("source/node_modules"))
+        }
+    }
+
+    @Test("a cached directory may be removed, renamed away and made anew")
+    func directories() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/.cache/pip", Self.source + "/target")
+            try cache.build("mkdir -p /root/.cache/pip target/debug; touch /root/.cache/pip/x target/debug/y")
+            let (removed, _) = try cache.build("rm -r target; rm -rf /root/.cache; mkdir -p target; touch target/z")
+            #expect(removed?.isUnchanged == false)
+            let (_, text) = try cache.build("ls target; ls -d /root/.cache/pip || true", saving: false)
+            #expect(text.hasPrefix("z\n") && text.contains("No such file"))
+            // All gone, then back: nothing of before shows.
+            try cache.build("mkdir -p /root/.cache/pip; touch /root/.cache/pip/w")
+            let (_, last) = try cache.build("ls /root/.cache/pip target", saving: false)
+            #expect(last == "/root/.cache/pip:\nw\n\ntarget:\nz\n")
+        }
+    }
+
+    @Test("copied in, a cached directory can be renamed, and what is saved is whole")
+    func copying() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/.m2", Self.source + "/vendor")
+            try cache.build(
+                "mkdir -p /root/.m2/a/b vendor/x; echo 1 > /root/.m2/a/b/f; ln -s b /root/.m2/a/l; "
+                    + "echo v > vendor/x/y")
+            try cache.build("echo 2 > /root/.m2/a/b/g")
+            cache.isCopied = true
+            let (saved, text) = try cache.build(
+                "python3 -c 'import os; os.rename(\"/root/.m2/a\", \"/root/.m2/z\")'; "
+                    + "cat /root/.m2/z/l/f /root/.m2/z/b/g vendor/x/y")
+            #expect(text == "1\n2\nv\n")
+            #expect(saved?.isWhole == true && cache.layers.count == 1)
+        }
+    }
+
+    @Test("what lies over files of the source, and what patterns select, is copied")
+    func gathering() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/vendor/own", "source")
+            let cache = try Cache(tree, Self.source + "/vendor")
+            let (saved, _) = try cache.build("echo made > vendor/made; echo changed > vendor/own")
+            #expect(saved?.copyReason == .overSource && saved?.isWhole == true)
+            try tree.write("source/vendor/late", "late")
+            let (_, text) = try cache.build("cat vendor/made vendor/own vendor/late", saving: false)
+            #expect(text == "made\nchanged\nlate")
+            let other = try Cache(tree, "/root/none")
+            other.count = 10
+            let file = FilePath(Self.source + "/deep/er/one.jar")
+            let (picked, _) = try other.build(
+                "mkdir -p deep/er; chmod 711 deep; echo jar > deep/er/one.jar; echo log > deep/er/one.log",
+                files: [file])
+            #expect(picked?.copyReason == .patterns && picked?.fileCount == 1)
+            let layer = try #require(other.layers.first)
+            let fixture = try SandboxFixture(
+                tree: tree,
+                caches: .init(layers: [layer], paths: [.init(file, isDirectory: false)]), name: "picked")
+            try #expect(fixture.run("cat deep/er/one.jar; ls deep/er; stat -c %a deep") == .exited(0))
+            #expect(fixture.output == "jar\none.jar\n711\n")
+            try fixture.close()
+        }
+    }
+
+    @Test("builds at the same time have ids of their own, and share an entry all the same")
+    func sharedByIds() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/.m2")
+            try cache.build(
+                "mkdir -p /root/.m2; echo x > /root/.m2/f; chown 1000:1000 /root/.m2/f || true; chmod 600 /root/.m2/f")
+            // The first takes the ids that the entry was made with, so the second has others.
+            let one = try SandboxFixture(tree: tree, caches: cache.caches, name: "a")
+            let other = try SandboxFixture(tree: tree, caches: cache.caches, name: "b")
+            for fixture in [one, other] {
+                let look = "cat /root/.m2/f; stat -c %u /root/.m2 /root/.m2/f; echo y > /root/.m2/g"
+                try #expect(fixture.run(look) == .exited(0))
+            }
+            #expect(one.output == other.output)
+            #expect(one.output.hasPrefix("x\n0\n"))
+            try other.sandbox.quiesce()
+            #expect(try other.sandbox.save(CacheSelection(trees: ["/root/.m2"]), to: tree.path("layers/other")))
+            try other.close()
+            let saved = try #require(try other.sandbox.savedLayer())
+            let layer = SandboxSettings.Caches.Layer(
+                directory: tree.path("layers/other/files"), rootUser: saved.rootUser, rootGroup: saved.rootGroup)
+            try one.close()
+            cache.layers.insert(layer, at: 0)
+            let (_, text) = try cache.build("cat /root/.m2/f /root/.m2/g; stat -c %u /root/.m2/g", saving: false)
+            #expect(text == "x\ny\n0\n")
+        }
+    }
+
+    @Test("owners, modes, links, attributes, holes and odd names come back")
+    func attributes() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/c")
+            let look =
+                "cd /root/c; stat -c '%n %a %u %g %h %F %s %b' * .h | sort; readlink l; "
+                + "find . -name 'a*' | od -c | head -5"
+            let (_, before) = try cache.build(
+                "mkdir /root/c; cd /root/c; echo x > f; chmod 4711 f; ln f g; ln -s nowhere l; mkfifo p; "
+                    + "truncate -s 10M hole; mkdir d .h; chmod 1777 d; touch \"$(printf 'a\\nb\\377')\"; touch -d 2001-02-03 old; "
+                    + look)
+            let (_, after) = try cache.build(look + "; stat -c %y old", saving: false)
+            #expect(after == before + "2001-02-03 00:00:00.000000000 +0000\n")
+        }
+    }
+}
