@@ -75,7 +75,7 @@ let package = Package(
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
         .target(
             name: "BuildCache",
-            dependencies: ["Archives", "BuildModel", "Diagnostics", "Files", "YAML", systemPackage]),
+            dependencies: ["Archives", "BuildModel", "CLinux", "Diagnostics", "Files", "YAML", systemPackage]),
         .target(
             name: "ImageStore",
             dependencies: [

@@ -56,6 +56,11 @@ extension CacheError: CustomStringConvertible {
         }
     }
 
+    static func invalid(size: String) -> CacheError {
+        CacheError(
+            .invalidSize, "`\(DisplayText.escaped(size))` is no size", hints: ["write it as `20G`, `500M` or in bytes"])
+    }
+
     static func incomplete(_ directory: FilePath) -> CacheError {
         CacheError(.incomplete, "there is nothing to save in `\(directory.displayed)`")
     }
@@ -71,6 +76,17 @@ public struct CacheWarning: Sendable, Equatable {
         CacheWarning(
             message: "the cache entry `\(path.displayed)` is left out: \(reason)",
             hint: isRemoved ? "its record was removed; the next build saves the cache anew" : nil)
+    }
+
+    static func notRemoved(_ path: FilePath, _ reason: String) -> CacheWarning {
+        CacheWarning(message: "`\(path.displayed)` could not be removed: \(reason)")
+    }
+
+    static func notFlattened(_ entry: CacheEntry, _ reason: String) -> CacheWarning {
+        CacheWarning(
+            message:
+                "the \(entry.layers.count) layers of the cache entry \(entry.hash.prefix(12)) could not be made one: "
+                + reason)
     }
 
     static func otherIdentity(_ entry: CacheEntry, wanted: CacheIdentity) -> CacheWarning {

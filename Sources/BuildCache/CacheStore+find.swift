@@ -23,7 +23,8 @@ extension CacheStore {
             switch read(other, in: entries) {
             case .absent: continue
             case .whole(let record): found.append(record.entry)
-            case .damaged(let reason): warn(drop(other, reason, in: entries))
+            case .damaged, .unreadable:
+                if case .whole(let record) = recover(other, in: entries, warn: warn) { found.append(record.entry) }
             }
         }
         found.sort { ($0.created, $0.hash) > ($1.created, $1.hash) }
@@ -45,9 +46,8 @@ extension CacheStore {
         for _ in 0..<1000 {
             switch read(hash, in: entries) {
             case .absent: return nil
-            case .damaged(let reason):
-                warn(drop(hash, reason, in: entries))
-                return nil
+            case .damaged, .unreadable:
+                guard case .whole = recover(hash, in: entries, warn: warn) else { return nil }
             case .whole(let record):
                 switch pin(record.entry.layers) {
                 case .held(let pin):
@@ -67,20 +67,27 @@ extension CacheStore {
                     let isRemoved = discard(hash, in: entries) { reading in
                         if case .whole(let now) = reading { now.entry.layers != record.entry.layers } else { false }
                     }
-                    warn(
-                        .damaged(
-                            entries.path.pushing(Self.recordName(hash)), "files of it are missing",
-                            isRemoved: isRemoved))
-                    return nil
+                    let path = entries.path.pushing(Self.recordName(hash))
+                    warn(.damaged(path, "files of it are missing", isRemoved: isRemoved))
+                    guard isRemoved, case .whole = read(hash, in: entries) else { return nil }
                 }
             }
         }
         return nil
     }
 
-    private func drop(_ hash: String, _ reason: String, in entries: Directory) -> CacheWarning {
-        let isRemoved = discard(hash, in: entries) { if case .damaged = $0 { false } else { true } }
-        return .damaged(entries.path.pushing(Self.recordName(hash)), reason, isRemoved: isRemoved)
+    /// Takes a record away that cannot be used, and tells of it.
+    /// - Returns: what is there then.
+    private func recover(_ hash: String, in entries: Directory, warn: (CacheWarning) -> Void) -> Reading {
+        let reading = read(hash, in: entries)
+        // Meanwhile somebody may have saved it anew.
+        guard let reason = reading.reason else { return reading }
+        var isRemoved = false
+        if case .damaged = reading {
+            isRemoved = discard(hash, in: entries) { if case .damaged = $0 { false } else { true } }
+        }
+        warn(.damaged(entries.path.pushing(Self.recordName(hash)), reason, isRemoved: isRemoved))
+        return read(hash, in: entries)
     }
 
     // MARK: Pins

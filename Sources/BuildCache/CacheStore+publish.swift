@@ -7,12 +7,16 @@ internal import Glibc
 public import SystemPackage
 
 /// A layer in the making. When this goes without having been published, what was made is left over, and is removed with
-/// the next ``CacheStore/collect(remove:)``.
+/// the next ``CacheStore/collectLayers(_:)``.
 public struct IncomingLayer: Sendable {
     public var id: String
     /// Where the layer is to be put, as `files/` in it. It is not there yet; the directory above it is.
     public var directory: FilePath
     let lock: FileLock
+
+    /// What says that somebody is at work: a process that is given this descriptor, and goes on after drydock, keeps the
+    /// layer from being taken for a leftover.
+    public var lockDescriptor: FileDescriptor { lock.descriptor }
 }
 
 extension CacheStore {
@@ -71,10 +75,12 @@ extension CacheStore {
         let entries = try Directory(entriesDirectory)
         let storeLock = try lock()
         defer { withExtendedLifetime(storeLock) {} }
-        let isFirst: Bool = {
-            guard entry.key != nil, case .whole(let other) = read(entry.hash, in: entries) else { return true }
-            return !other.entry.layers.allSatisfy { isThere($0.id) }
-        }()
+        var isFirst = true
+        if case .whole(let other) = read(entry.hash, in: entries), other.entry.layers.allSatisfy({ isThere($0.id) }) {
+            isFirst = entry.key == nil
+            // What the disk is known to have is kept until it has what takes its place.
+            if isFirst, other.boot == nil { keepEarlier(entry.hash, in: entries) }
+        }
         let made = FilePath("incoming").appending(incoming.id)
         let place = FilePath(isFirst ? "layers" : "trash").appending(incoming.id)
         try root.rename(made, to: place, replacing: false)
@@ -88,6 +94,16 @@ extension CacheStore {
         }
         try? root.remove(FilePath("incoming").appending(incoming.id + ".lock"))
         return isFirst
+    }
+
+    /// Keeps a record under a second name, before another takes its place. To be called with the lock.
+    func keepEarlier(_ hash: String, in entries: Directory) {
+        let descriptor = entries.descriptor.rawValue
+        let (current, earlier) = (Self.recordName(hash), Self.earlierName(hash))
+        try? entries.removeTree(earlier)
+        _ = current.withPlatformString { old in
+            earlier.withPlatformString { linkat(descriptor, old, descriptor, $0, 0) }
+        }
     }
 
     /// Puts a record in its place, with the time of the entry's last use.

@@ -10,6 +10,7 @@ public import SystemPackage
 ///
 ///     lock                    held for a moment by whoever changes records
 ///     entries/<hash>.json     a record; its time is the entry's last use
+///     entries/<hash>.before   the record that it took the place of, until the disk has the new one
 ///     layers/<id>/files/      an immutable tree: `root/…` of the sandbox's root, `source/…` of its primary source
 ///     layers/<id>/lock        shared by the builds that use the layer, exclusive to whoever removes it
 ///     incoming/<id>/          a layer in the making, with `incoming/<id>.lock` held by its maker
@@ -47,12 +48,13 @@ public struct CacheStore: Sendable {
     func incomingLock(_ id: String) -> FilePath { incomingDirectory.appending(id + ".lock") }
 
     static func recordName(_ hash: String) -> FilePath { FilePath(hash + ".json") }
+    static func earlierName(_ hash: String) -> FilePath { FilePath(hash + ".before") }
 
     /// The hash in a record's name; nil for what is none.
-    static func hash(ofRecord name: [UInt8]) -> String? {
+    static func hash(ofRecord name: [UInt8], suffix: String = ".json") -> String? {
         let text = String(decoding: name, as: UTF8.self)
-        guard text.hasSuffix(".json") else { return nil }
-        let hash = String(text.dropLast(5))
+        guard text.hasSuffix(suffix) else { return nil }
+        let hash = String(text.dropLast(suffix.utf8.count))
         return isHexadecimal(hash, count: 64) ? hash : nil
     }
 
@@ -88,16 +90,30 @@ public struct CacheStore: Sendable {
     enum Reading {
         case absent
         case whole(CacheRecord)
-        /// Not usable, and why.
+        /// Never to be used again, and why.
         case damaged(String)
+        /// Not to be read now, and why.
+        case unreadable(String)
+
+        /// Why it cannot be used.
+        var reason: String? {
+            switch self {
+            case .absent, .whole: nil
+            case .damaged(let reason), .unreadable(let reason): reason
+            }
+        }
     }
 
     /// Reads a record. One that the disk may not have had when the machine went down is damaged, whatever it says.
     func read(_ hash: String, in entries: Directory) -> Reading {
+        read(hash, named: Self.recordName(hash), in: entries)
+    }
+
+    func read(_ hash: String, named name: FilePath, in entries: Directory) -> Reading {
         let bytes: [UInt8]
         let status: FileStatus
         do throws(FilesError) {
-            let file = try entries.open(Self.recordName(hash), flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+            let file = try entries.open(name, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
             defer { try? file.close() }
             status = try FileStatus(of: file, path: entries.path)
             bytes = try FileContents.read(file, path: entries.path, limit: CacheRecord.maximumSize)
@@ -106,7 +122,7 @@ public struct CacheStore: Sendable {
             case (_, .noSuchFileOrDirectory): return .absent
             case (_, .tooManySymbolicLinkLevels), (.notRegular, _), (_, .isDirectory): return .damaged("it is no file")
             case (.tooLarge, _): return .damaged("it is too large")
-            default: return .damaged(error.underlying?.words ?? "it cannot be read")
+            default: return .unreadable(error.underlying?.words ?? "it cannot be read")
             }
         }
         let lastUsed = Double(status.modificationSeconds) + Double(status.modificationNanoseconds) / 1e9
@@ -128,7 +144,7 @@ public struct CacheStore: Sendable {
             switch read(hash, in: directory) {
             case .absent: continue
             case .whole(let record): entries.append(record.entry)
-            case .damaged(let reason):
+            case .damaged(let reason), .unreadable(let reason):
                 warn(.damaged(directory.path.pushing(Self.recordName(hash)), reason, isRemoved: false))
             }
         }
@@ -143,11 +159,25 @@ public struct CacheStore: Sendable {
         } catch { throw .storage(error, store: directory) }
     }
 
-    /// Takes a record away that is of no use, unless it has become one meanwhile.
+    /// Takes a record away that is of no use, unless it has become one meanwhile. Where the disk still has the one before
+    /// it, that one takes its place.
     /// - Returns: whether it is gone.
     func discard(_ hash: String, in entries: Directory, unless isUsable: (Reading) -> Bool) -> Bool {
         guard let lock = try? lock(), !isUsable(read(hash, in: entries)) else { return false }
         defer { withExtendedLifetime(lock) {} }
-        return (try? entries.removeTree(Self.recordName(hash))) != nil
+        return removeRecord(hash, in: entries)
+    }
+
+    /// To be called with the lock.
+    func removeRecord(_ hash: String, in entries: Directory) -> Bool {
+        guard (try? entries.removeTree(Self.recordName(hash))) != nil else { return false }
+        if case .whole(let earlier) = read(hash, named: Self.earlierName(hash), in: entries),
+            earlier.entry.layers.allSatisfy({ isThere($0.id) })
+        {
+            try? entries.rename(Self.earlierName(hash), to: Self.recordName(hash), replacing: false)
+        } else {
+            try? entries.removeTree(Self.earlierName(hash))
+        }
+        return true
     }
 }

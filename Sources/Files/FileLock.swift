@@ -9,7 +9,8 @@ public import SystemPackage
 ///
 /// It is an open file description lock (fcntl(2)): two of one process exclude each other too.
 public final class FileLock: Sendable {
-    private let descriptor: FileDescriptor
+    /// The open file that the lock belongs to: another process that is given it holds the lock as well.
+    public let descriptor: FileDescriptor
 
     /// Takes the lock, or returns nil when somebody holds it and `waiting` is false.
     ///

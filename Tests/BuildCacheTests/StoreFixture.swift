@@ -65,13 +65,20 @@ struct StoreFixture {
 
     /// What lies in the top layer of what is found; nil for a miss.
     func content(_ request: CacheRequest) throws -> String? {
-        guard let hit = try find(request).hit, let top = hit.layers.first else { return nil }
+        try find(request).hit.map(text)
+    }
+
+    func text(of hit: CacheHit) throws -> String {
+        guard let top = hit.layers.first else { return "" }
         return String(decoding: try FileContents.read(top.appending("root/data"), limit: 100), as: UTF8.self)
     }
 
     func recordPath(_ request: CacheRequest) -> FilePath { FilePath("cache/entries/\(request.hash).json") }
 
     func entries() throws -> [CacheEntry] { try store.entries { _ in } }
+
+    /// Of files that belong to nobody else; each layer takes a byte.
+    static var tools: LayerTools { LayerTools(remove: remove) { _ in 1 } }
 
     static func remove(_ directory: FilePath) throws {
         guard let name = directory.lastComponent else { return }

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildModel
+internal import Files
+internal import Glibc
+public import SystemPackage
+
+/// What reaches the files of layers, which may belong to ids that only a sandbox has.
+public struct LayerTools {
+    /// Removes a directory with all below it; may leave that to somebody who is done later.
+    public var remove: (FilePath) throws -> Void
+    /// The bytes that a directory takes; nil where that cannot be found out.
+    public var measure: (FilePath) -> Int?
+
+    public init(remove: @escaping (FilePath) throws -> Void, measure: @escaping (FilePath) -> Int? = { _ in nil }) {
+        self.remove = remove
+        self.measure = measure
+    }
+}
+
+/// What was removed, and what was not.
+public struct CacheRemoval: Sendable, Equatable {
+    public var entries: [CacheEntry] = []
+    /// Wanted away, and used by a build.
+    public var busy: [CacheEntry] = []
+    /// Records that could not be used, by their paths.
+    public var damaged: [FilePath] = []
+    /// Layers of removed entries and of nobody.
+    public var layerCount = 0
+    /// What these took, as far as it is known.
+    public var byteCount = 0
+    public var warnings: [CacheWarning] = []
+}
+
+/// What keeps entries.
+public struct CacheLimits: Sendable, Equatable {
+    /// All layers together take at most so many bytes.
+    public var size: CacheSize?
+    /// So many bytes of the disk stay free.
+    public var floor: CacheSize?
+    /// What was last used before this goes.
+    public var unusedSince: Timestamp?
+
+    public init(size: CacheSize? = nil, floor: CacheSize? = nil, unusedSince: Timestamp? = nil) {
+        self.size = size
+        self.floor = floor
+        self.unusedSince = unusedSince
+    }
+}
+
+/// Nothing here makes a file: it works on a disk that is full.
+extension CacheStore {
+    /// Removes entries, unless a build uses them, and what then is left over.
+    /// - Parameter hashes: of entries, or of records that cannot be read.
+    public func remove(_ hashes: [String], _ tools: LayerTools) throws(CacheError) -> CacheRemoval {
+        guard let entries = try openEntries() else { return CacheRemoval() }
+        var removal = CacheRemoval()
+        for hash in hashes { try detach(hash, in: entries, &removal) }
+        return try collectLayers(tools, removal)
+    }
+
+    /// Removes what is too much: entries that were not used for long, then those that were used longest ago until the
+    /// rest fits. An entry that fits by no means goes first, before it takes all others with it.
+    ///
+    /// Nothing that a build uses is removed, and nothing that was used since we looked.
+    public func evict(_ limits: CacheLimits, _ tools: LayerTools) throws(CacheError) -> CacheRemoval {
+        guard let directory = try openEntries() else { return CacheRemoval() }
+        var removal = CacheRemoval()
+        // The longest unused last, to be taken from the end.
+        let all = try entries { _ in }
+        var shares: [String: Int] = [:]
+        var total = 0
+        for layer in all.flatMap(\.layers) {
+            if shares[layer.id] == nil { total += layer.byteCount }
+            shares[layer.id, default: 0] += 1
+        }
+        let size = limits.size?.bytes ?? .max
+        let floor = limits.floor?.bytes ?? 0
+        var free = floor > 0 ? DiskSpace(of: self.directory)?.free ?? .max : .max
+        let isExpired: (CacheEntry) -> Bool = { entry in limits.unusedSince.map { entry.lastUsed < $0 } ?? false }
+        let unfit = all.filter { isExpired($0) || $0.byteCount > size }
+        let rest = all.filter { !isExpired($0) && $0.byteCount <= size }
+        for (entry, isUnfit) in unfit.map({ ($0, true) }) + rest.reversed().map({ ($0, false) }) {
+            guard isUnfit || total > size || free < floor else { break }
+            guard try detach(entry.hash, usedAt: entry.lastUsed, in: directory, &removal) else { continue }
+            for layer in entry.layers {
+                shares[layer.id, default: 0] -= 1
+                guard shares[layer.id] == 0 else { continue }
+                total -= layer.byteCount
+                if free != .max { free += layer.byteCount }
+            }
+        }
+        return try collectLayers(tools, removal)
+    }
+
+    /// Takes a record away.
+    /// - Parameter usedAt: leaves an entry that was used after that.
+    @discardableResult
+    private func detach(
+        _ hash: String, usedAt: Timestamp? = nil, in entries: Directory, _ removal: inout CacheRemoval
+    ) throws(CacheError) -> Bool {
+        do throws(FilesError) {
+            let lock = try lockForRemoval()
+            defer { withExtendedLifetime(lock) {} }
+            var idle: FileLock?
+            defer { withExtendedLifetime(idle) {} }
+            let reading = read(hash, in: entries)
+            switch reading {
+            case .absent: return false
+            case .damaged, .unreadable: removal.damaged.append(entries.path.pushing(Self.recordName(hash)))
+            case .whole(let record):
+                if let usedAt, record.entry.lastUsed > usedAt { return false }
+                // The top layer is of this entry alone until another is saved over it.
+                if let top = record.entry.layers.first {
+                    switch takeIdle(layerLock(top.id)) {
+                    case .busy:
+                        removal.busy.append(record.entry)
+                        return false
+                    case .idle(let lock): idle = lock
+                    }
+                }
+                removal.entries.append(record.entry)
+            }
+            try entries.removeTree(Self.recordName(hash))
+            try entries.removeTree(Self.earlierName(hash))
+            return true
+        } catch { throw .storage(error, store: directory) }
+    }
+
+    // MARK: What nobody names
+
+    /// Removes layers that no record names and no build uses, what savers that died left, and what is on its way out.
+    public func collectLayers(_ tools: LayerTools) throws(CacheError) -> CacheRemoval {
+        try collectLayers(tools, CacheRemoval())
+    }
+
+    /// - Parameter removed: what was removed before, whose layers have known sizes.
+    private func collectLayers(_ tools: LayerTools, _ removed: CacheRemoval) throws(CacheError) -> CacheRemoval {
+        var removal = removed
+        var doomed: [(path: FilePath, lock: FileLock?)] = []
+        do throws(FilesError) {
+            guard (try? Directory(entriesDirectory)) != nil else { return removal }
+            let lock = try lockForRemoval()
+            defer { withExtendedLifetime(lock) {} }
+            if let named = try namedLayers(&removal) {
+                for id in try identifiers(in: layersDirectory) where !named.contains(id) {
+                    guard case .idle(let lock) = takeIdle(layerLock(id)) else { continue }
+                    doomed.append((moveToTrash(layerDirectory(id)), lock))
+                }
+            }
+            for id in try identifiers(in: incomingDirectory) {
+                guard case .idle(let lock) = takeIdle(incomingLock(id)) else { continue }
+                let place = incomingDirectory.appending(id)
+                if exists(place) { doomed.append((moveToTrash(place), lock)) }
+                try? Directory(incomingDirectory).remove(FilePath(id + ".lock"))
+            }
+        } catch { throw .storage(error, store: directory) }
+        // Without the lock: this may take long.
+        let moved = Set(doomed.map(\.path))
+        for id in (try? identifiers(in: trashDirectory)) ?? [] where !moved.contains(trashDirectory.appending(id)) {
+            let place = trashDirectory.appending(id)
+            guard case .idle(let lock) = takeIdle(place.appending(Self.lockName)) else { continue }
+            doomed.append((place, lock))
+        }
+        for (path, lock) in doomed { remove(path, tools, lock, &removal) }
+        return removal
+    }
+
+    private func remove(_ path: FilePath, _ tools: LayerTools, _ lock: FileLock?, _ removal: inout CacheRemoval) {
+        let id = path.lastComponent?.string
+        let known = removal.entries.lazy.flatMap(\.layers).first { $0.id == id }?.byteCount
+        let size = known ?? tools.measure(path) ?? 0
+        do { try tools.remove(path) } catch {
+            // Somebody else may have been at it as well.
+            if exists(path) {
+                removal.warnings.append(.notRemoved(path, "\(error)"))
+                return
+            }
+        }
+        removal.layerCount += 1
+        removal.byteCount += size
+        withExtendedLifetime(lock) {}
+    }
+
+    /// The layers that records name; nil where a record cannot be read now, and may name any. Records that nobody can use
+    /// go, and files that were to become some.
+    private func namedLayers(_ removal: inout CacheRemoval) throws(FilesError) -> Set<String>? {
+        let entries = try Directory(entriesDirectory)
+        var named: Set<String> = []
+        var isSure = true
+        for entry in try entries.entries() {
+            let name = FilePath(bytes: entry.name)
+            if let hash = Self.hash(ofRecord: entry.name) {
+                switch read(hash, in: entries) {
+                case .absent: continue
+                case .whole(let record): named.formUnion(record.entry.layers.map(\.id))
+                case .damaged:
+                    removal.damaged.append(entries.path.pushing(name))
+                    if removeRecord(hash, in: entries), case .whole(let earlier) = read(hash, in: entries) {
+                        named.formUnion(earlier.entry.layers.map(\.id))
+                    }
+                case .unreadable(let reason):
+                    removal.warnings.append(.damaged(entries.path.pushing(name), reason, isRemoved: false))
+                    isSure = false
+                }
+            } else if let hash = Self.hash(ofRecord: entry.name, suffix: ".before") {
+                switch read(hash, named: name, in: entries) {
+                case .whole(let record): named.formUnion(record.entry.layers.map(\.id))
+                case .absent: continue
+                case .damaged: try? entries.removeTree(name)
+                case .unreadable: isSure = false
+                }
+            } else if entry.name.first == UInt8(ascii: "."), entry.name.suffix(5).elementsEqual(".part".utf8) {
+                try? entries.remove(name)
+            }
+        }
+        return isSure ? named : nil
+    }
+
+    /// - Returns: where it lies then: a directory that is full of names may not take another.
+    private func moveToTrash(_ place: FilePath) -> FilePath {
+        guard let name = place.lastComponent else { return place }
+        let target = trashDirectory.appending(name)
+        let isMoved = place.withPlatformString { old in target.withPlatformString { rename(old, $0) } } == 0
+        return isMoved ? target : place
+    }
+
+    /// The ids in the names of a directory, which may be missing.
+    private func identifiers(in place: FilePath) throws(FilesError) -> [String] {
+        let names: [DirectoryEntry]
+        do throws(FilesError) { names = try Directory(place).entries() } catch {
+            if error.underlying == .noSuchFileOrDirectory { return [] }
+            throw error
+        }
+        let ids = names.map { entry in
+            String(decoding: entry.name.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
+        }
+        return Set(ids.filter(CacheLayer.isIdentifier)).sorted()
+    }
+
+    private func exists(_ path: FilePath) -> Bool {
+        path.withPlatformString { access($0, F_OK) } == 0
+    }
+
+    // MARK: Locks
+
+    enum Idleness {
+        case busy
+        /// With the lock, where there is a file for one.
+        case idle(FileLock?)
+    }
+
+    private func takeIdle(_ lock: FilePath) -> Idleness {
+        // Only layers that are whole have the file; it is not made for a removal.
+        guard exists(lock) else { return .idle(nil) }
+        guard let held = try? FileLock.acquire(lock, waiting: false) else { return .busy }
+        return .idle(held)
+    }
+
+    /// The store's lock. Where even its file is missing and cannot be made, nobody can save either.
+    private func lockForRemoval() throws(FilesError) -> FileLock? {
+        do { return try lock() } catch {
+            guard error.underlying == .noSpace || error.underlying == .diskQuotaExceeded else { throw error }
+            return nil
+        }
+    }
+}
