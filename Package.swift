@@ -120,7 +120,8 @@ let package = Package(
             ]),
         // Not static: libcurl wants the system's TLS, certificates and name service. It is started only by who needs it.
         .executableTarget(
-            name: "drydock-http", dependencies: ["CCurl", "CLinux", "HTTP"], linkerSettings: [fastLinker]),
+            name: "drydock-http", dependencies: ["CCurl", "CLinux", "HTTP", systemPackage], linkerSettings: [fastLinker]
+        ),
 
         // Tests · one target a library, and those that prove the whole.
         .target(

@@ -27,6 +27,12 @@ static inline CURLcode curl_set_receiver(CURL *handle, CURLoption option, curl_r
     return curl_easy_setopt(handle, option, receiver);
 }
 
+typedef int (*curl_seeker)(void *context, curl_off_t offset, int origin);
+
+static inline CURLcode curl_set_seeker(CURL *handle, curl_seeker seeker) {
+    return curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, seeker);
+}
+
 // http and https and nothing else; the option's text form is of libcurl 7.85, its number form is deprecated since.
 static inline CURLcode curl_allow_web_only(CURL *handle) {
 #if LIBCURL_VERSION_NUM >= 0x075500

@@ -33,17 +33,19 @@ public final class HTTPClient: Sendable {
     /// Sends all requests at once and waits for the end of each.
     /// - Parameters:
     ///   - deadline: for all of them, attempts and pauses included; what is still open then has timed out.
+    ///   - atOnce: how many are on their way at the same time; the others wait for their turn.
     ///   - isCancelled: asked ten times a second.
     ///   - judge: given the request's index, the number of attempts so far and their last end. An attempt that could not
     ///     begin before the deadline is not made, and the last end stands.
     /// - Returns: the last end of each request, in order.
     public func perform(
-        _ requests: [HTTPRequest], deadline: MonotonicTime, isCancelled: () -> Bool = { false },
+        _ requests: [HTTPRequest], deadline: MonotonicTime, atOnce: Int = .max,
+        isCancelled: () -> Bool = { false },
         judge: (_ index: Int, _ attempts: Int, Result<HTTPResponse, HTTPError>) -> Verdict = { _, _, _ in .accepted }
     ) -> [Result<HTTPResponse, HTTPError>] {
         if requests.isEmpty { return [] }
         return session.withLock { session in
-            var exchange = HTTPExchange(requests, deadline: deadline)
+            var exchange = HTTPExchange(requests, deadline: deadline, atOnce: atOnce)
             do throws(HTTPError) {
                 if session?.hasEnded == true {
                     session?.end()
@@ -82,12 +84,14 @@ private struct HTTPExchange {
     private var states: [State]
     private var attempts: [Int]
     private let deadline: MonotonicTime
+    private let atOnce: Int
 
-    init(_ requests: [HTTPRequest], deadline: MonotonicTime) {
+    init(_ requests: [HTTPRequest], deadline: MonotonicTime, atOnce: Int) {
         let now = MonotonicTime.now()
         states = requests.map { .due(now, $0) }
         attempts = requests.map { _ in 0 }
         self.deadline = deadline
+        self.atOnce = atOnce
     }
 
     var results: [Result<HTTPResponse, HTTPError>] {
@@ -101,6 +105,12 @@ private struct HTTPExchange {
         states.allSatisfy { state in
             if case .ended = state { true } else { false }
         }
+    }
+
+    private var sentCount: Int {
+        states.count(where: { state in
+            if case .sent = state { true } else { false }
+        })
     }
 
     mutating func end(with error: HTTPError) {
@@ -135,7 +145,9 @@ private struct HTTPExchange {
     }
 
     private mutating func send(_ session: HTTPSession, _ now: MonotonicTime) {
+        var count = sentCount
         for index in states.indices {
+            guard count < atOnce else { return }
             guard case .due(let moment, var request) = states[index], moment <= now else { continue }
             guard now < deadline else {
                 states[index] = .ended(.failure(.timedOut))
@@ -143,6 +155,7 @@ private struct HTTPExchange {
             }
             request.timeLimit = min(request.timeLimit, Double(deadline.nanoseconds - now.nanoseconds) / 1e9)
             attempts[index] += 1
+            count += 1
             states[index] = .sent(number: session.send(request))
         }
     }
@@ -150,6 +163,8 @@ private struct HTTPExchange {
     /// Until something is due, and never so long that a cancellation would be noticed late.
     private func pause(_ now: MonotonicTime) -> Int {
         var pause = 100
+        // Whose turn comes only with the end of another waits for that.
+        if sentCount >= atOnce { return pause }
         for case .due(let moment, _) in states { pause = min(pause, max(0, moment.milliseconds(since: now) + 1)) }
         return pause
     }

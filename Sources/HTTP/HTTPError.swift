@@ -35,5 +35,7 @@ public struct HTTPError: Error, Sendable, Equatable, CustomStringConvertible {
         case cancelled
         /// `drydock-http` cannot be started, ended early, or is of another build.
         case program
+        /// A file that is sent cannot be read, or one that is to take the answer cannot be written.
+        case file
     }
 }

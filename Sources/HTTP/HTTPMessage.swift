@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import SystemPackage
 public import Wire
 
 /// What drydock tells `drydock-http` on its standard input: first the settings, then requests, as many as it likes at once.
 ///
-/// Each message is its length in four bytes, little-endian, and so many bytes.
+/// Each message is its length in four bytes, little-endian, and so many bytes. The open file of a request's body or answer
+/// travels beside the first byte of its message.
 public enum HTTPCommand: Sendable, Equatable {
     /// Variables that libcurl looks at, such as `https_proxy`. They go this way because they may hold passwords, and a
     /// process's environment can be read from outside.
     case settings(variables: [HTTPHeader])
     case request(number: UInt32, HTTPRequest)
 
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     public func encode() -> [UInt8] {
         var wire = WireEncoder()
@@ -29,13 +31,14 @@ public enum HTTPCommand: Sendable, Equatable {
         return wire.bytes
     }
 
-    public init(_ bytes: [UInt8]) throws(WireDecoder.Malformed) {
+    /// - Parameter files: that came and belong to no command yet; a request that has one takes the first.
+    public init(_ bytes: [UInt8], files: inout [FileDescriptor]) throws(WireDecoder.Malformed) {
         var wire = WireDecoder(bytes)
         switch try wire.number(UInt8.self) {
         case 0:
             guard try wire.number(UInt8.self) == Self.version else { throw WireDecoder.Malformed() }
             self = .settings(variables: try wire.headers())
-        case 1: self = .request(number: try wire.number(), try wire.request())
+        case 1: self = .request(number: try wire.number(), try wire.request(&files))
         default: throw WireDecoder.Malformed()
         }
         guard wire.isAtEnd else { throw WireDecoder.Malformed() }
@@ -135,9 +138,20 @@ extension WireEncoder {
         case .bytes(let bytes):
             append(UInt8(0))
             append(bytes: bytes)
+        case .file(let part):
+            append(UInt8(1))
+            append(UInt64(clamping: part.offset))
+            append(UInt64(clamping: part.count))
+        }
+        switch request.sink {
+        case .memory: append(UInt8(0))
+        case .file(_, let offset):
+            append(UInt8(1))
+            append(UInt64(clamping: offset))
         }
         append(milliseconds(request.connectTimeLimit))
         append(milliseconds(request.timeLimit))
+        append(request.stallTimeLimit.map(milliseconds) ?? 0)
         append(UInt64(clamping: request.responseLimit))
         append(request.certificateAuthorities != nil)
         append(text: request.certificateAuthorities ?? "")
@@ -160,14 +174,34 @@ extension WireDecoder {
         }
     }
 
-    fileprivate mutating func request() throws(Malformed) -> HTTPRequest {
+    fileprivate mutating func request(_ files: inout [FileDescriptor]) throws(Malformed) -> HTTPRequest {
+        func taken() throws(Malformed) -> FileDescriptor {
+            guard !files.isEmpty else { throw Malformed() }
+            return files.removeFirst()
+        }
         let method = try plainText()
         var request = HTTPRequest(method: method, url: try plainText())
         request.headers = try headers()
-        guard try number(UInt8.self) == 0 else { throw Malformed() }
-        request.body = .bytes(try byteString())
+        switch try number(UInt8.self) {
+        case 0: request.body = .bytes(try byteString())
+        case 1:
+            let offset = Int(clamping: try number(UInt64.self))
+            request.body = .file(
+                HTTPRequest.FilePart(try taken(), offset: offset, count: Int(clamping: try number(UInt64.self))))
+        default: throw Malformed()
+        }
+        switch try number(UInt8.self) {
+        case 0: break
+        case 1:
+            // One descriptor travels with a message.
+            if case .file = request.body { throw Malformed() }
+            request.sink = .file(try taken(), offset: Int(clamping: try number(UInt64.self)))
+        default: throw Malformed()
+        }
         request.connectTimeLimit = Double(try number(UInt32.self)) / 1000
         request.timeLimit = Double(try number(UInt32.self)) / 1000
+        let stall = try number(UInt32.self)
+        request.stallTimeLimit = stall == 0 ? nil : Double(stall) / 1000
         request.responseLimit = Int(clamping: try number(UInt64.self))
         let hasAuthorities = try flag()
         let authorities = try plainText()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import SystemPackage
+
 /// What is asked of a server: one attempt, redirects not followed.
 ///
 /// Descriptions tell the method and the address without its query; values of headers and bodies may be secret.
@@ -14,6 +16,10 @@ public struct HTTPRequest: Sendable, Equatable {
     public var connectTimeLimit: Double
     /// Seconds for the whole, which a deadline given to the client may shorten.
     public var timeLimit: Double
+    /// Seconds for which next to nothing may move, before or behind the headers; nil for as long as `timeLimit`.
+    public var stallTimeLimit: Double?
+    /// Where the body of a good answer goes.
+    public var sink = Sink.memory
     /// The largest response body that is taken, in bytes.
     public var responseLimit: Int
     /// A file of certificates in PEM form, instead of the system's.
@@ -40,6 +46,32 @@ public struct HTTPRequest: Sendable, Equatable {
     /// What is sent after the headers.
     public enum Body: Sendable, Equatable {
         case bytes([UInt8])
+        case file(FilePart)
+    }
+
+    /// A part of an open file, which `drydock-http` reads itself: it does not pass through drydock's memory.
+    ///
+    /// The file is read by position; where its descriptor stands does not count. It has to stay open for the call.
+    public struct FilePart: Sendable, Equatable {
+        public var file: FileDescriptor
+        public var offset: Int
+        public var count: Int
+
+        public init(_ file: FileDescriptor, offset: Int = 0, count: Int) {
+            self.file = file
+            self.offset = offset
+            self.count = count
+        }
+    }
+
+    /// Where the body of an answer goes.
+    public enum Sink: Sendable, Equatable {
+        /// Into the response, up to `responseLimit`.
+        case memory
+        /// Into an open file, without a limit: that of a 206 from this offset, that of a 200 from the beginning, all of
+        /// the file being cut off first. Any other status's goes into the response, as does what is no answer at all.
+        /// What had come of a body that breaks off stays in the file.
+        case file(FileDescriptor, offset: Int)
     }
 
     /// The address without its query, which may hold secrets.

@@ -13,10 +13,22 @@ final class HTTPSession: @unchecked Sendable {
     private let program: FilePath
     private let socket: Int32
     private let complaints: Int32
-    private var outgoing: [UInt8] = []
+    private var outgoing: [Message] = []
     private var incoming = HTTPMessageStream()
     private var lastNumber: UInt32 = 0
     private var isOpen = true
+
+    /// What is still to be written of a message.
+    private struct Message {
+        var bytes: ArraySlice<UInt8>
+        /// Goes with the first byte.
+        var file: FileDescriptor?
+
+        init(_ command: HTTPCommand, file: FileDescriptor? = nil) {
+            bytes = HTTPMessageStream.framed(command.encode())[...]
+            self.file = file
+        }
+    }
 
     static func start(_ program: FilePath, variables: [HTTPHeader]) throws(HTTPError) -> HTTPSession {
         var ends: [Int32] = [-1, -1]
@@ -35,7 +47,7 @@ final class HTTPSession: @unchecked Sendable {
                 executable: program, arguments: [], environment: [],
                 descriptors: [(theirs, 0), (theirs, 1), (FileDescriptor(rawValue: pipe[1]), 2)])
             let session = HTTPSession(child, program, socket: ends[0], complaints: pipe[0])
-            session.outgoing += HTTPMessageStream.framed(HTTPCommand.settings(variables: variables).encode())
+            session.outgoing.append(Message(.settings(variables: variables)))
             return session
         } catch {
             close(ends[0])
@@ -67,7 +79,7 @@ final class HTTPSession: @unchecked Sendable {
     /// - Returns: the number that its reply will have.
     func send(_ request: HTTPRequest) -> UInt32 {
         lastNumber &+= 1
-        outgoing += HTTPMessageStream.framed(HTTPCommand.request(number: lastNumber, request).encode())
+        outgoing.append(Message(.request(number: lastNumber, request), file: request.file))
         return lastNumber
     }
 
@@ -77,11 +89,8 @@ final class HTTPSession: @unchecked Sendable {
         var polled = pollfd(fd: socket, events: Int16(events), revents: 0)
         guard poll(&polled, 1, Int32(milliseconds)) > 0 else { return [] }
         if Int32(polled.revents) & POLLOUT != 0 {
-            let written = outgoing.withUnsafeBytes {
-                Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-            }
-            if written > 0 { outgoing.removeFirst(written) }
-            if written < 0, errno != EAGAIN, errno != EINTR { throw ended() }
+            if write(&outgoing[0]) < 0, errno != EAGAIN, errno != EINTR { throw ended() }
+            if outgoing[0].bytes.isEmpty { outgoing.removeFirst() }
         }
         guard Int32(polled.revents) & (POLLIN | POLLHUP | POLLERR) != 0 else { return [] }
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -97,6 +106,22 @@ final class HTTPSession: @unchecked Sendable {
         }
     }
 
+    private func write(_ message: inout Message) -> Int {
+        let file = message.file?.rawValue
+        let written = message.bytes.withUnsafeBytes { bytes in
+            if let file {
+                // So little does not block where poll(2) said that there is room.
+                return linux_send(socket, bytes.baseAddress, min(bytes.count, 256), file)
+            }
+            return Glibc.send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+        if written > 0 {
+            message.bytes = message.bytes.dropFirst(written)
+            message.file = nil
+        }
+        return written
+    }
+
     /// Why the program closed its side.
     private func ended() -> HTTPError {
         var buffer = [UInt8](repeating: 0, count: 1024)
@@ -108,5 +133,14 @@ final class HTTPSession: @unchecked Sendable {
         // It may have closed its side and yet not end.
         child.kill(SIGTERM)
         return .ended(program, child.wait(), words: words.split(separator: "\n").first.map(String.init))
+    }
+}
+
+extension HTTPRequest {
+    /// The open file that goes to `drydock-http` with it.
+    fileprivate var file: FileDescriptor? {
+        if case .file(let part) = body { return part.file }
+        if case .file(let file, _) = sink { return file }
+        return nil
     }
 }

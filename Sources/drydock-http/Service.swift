@@ -2,8 +2,10 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import CCurl
+import CLinux
 import Glibc
 import HTTP
+import SystemPackage
 
 /// The loop: takes requests, moves all transfers on, tells how they ended.
 struct Service {
@@ -13,6 +15,8 @@ struct Service {
     private let multi: OpaquePointer
     private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
     private var incoming = HTTPMessageStream()
+    /// That came with the first bytes of messages which are not whole yet.
+    private var files: [FileDescriptor] = []
 
     init?() {
         guard let multi = curl_multi_init() else { return nil }
@@ -36,12 +40,14 @@ struct Service {
 
     private mutating func receive() {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        let count = recv(STDIN_FILENO, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+        var file: Int32 = -1
+        let count = linux_receive(STDIN_FILENO, &buffer, buffer.count, &file)
+        if file >= 0 { files.append(FileDescriptor(rawValue: file)) }
         // Nobody is there any more who would read an answer.
         if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { exit(0) }
         if count > 0 { incoming.append(buffer[..<count]) }
         do {
-            while let message = try incoming.next() { accept(try HTTPCommand(message)) }
+            while let message = try incoming.next() { accept(try HTTPCommand(message, files: &files)) }
         } catch {
             // Of another build; our end tells.
             let words: StaticString = "a message that is not understood\n"

@@ -4,6 +4,7 @@
 import CCurl
 import Glibc
 import HTTP
+import SystemPackage
 
 /// One request on its way through libcurl.
 final class Transfer {
@@ -15,6 +16,12 @@ final class Transfer {
     private var headers: [HTTPHeader] = []
     private var body: [UInt8] = []
     private var isTooLarge = false
+    /// Of the part of a file that is sent: how much libcurl has taken.
+    private var sent = 0
+    /// Where in its file the answer goes on; nil before its first byte.
+    private var place: Int?
+    /// Why a file could not be read or written.
+    private var fileFailure: String?
 
     init(_ number: UInt32, _ request: HTTPRequest) throws(HTTPError) {
         guard let handle = curl_easy_init() else { throw HTTPError(.program, "libcurl cannot be set up") }
@@ -29,16 +36,34 @@ final class Transfer {
         curl_easy_cleanup(handle)
         curl_slist_free_all(headerList)
         errorText.deallocate()
+        try? file?.close()
+    }
+
+    private var file: FileDescriptor? {
+        if case .file(let part) = request.body { return part.file }
+        if case .file(let file, _) = request.sink { return file }
+        return nil
     }
 
     /// What became of it.
     func result(_ code: CURLcode) -> Result<HTTPResponse, HTTPError> {
         guard code == CURLE_OK else { return .failure(error(code)) }
+        // An empty answer replaces what is there as any other does.
+        if case .file(let file, let offset) = request.sink, place == nil {
+            do { place = try beginning(file, offset) } catch {
+                return .failure(HTTPError(.file, "the file for the answer cannot be written: \(error)"))
+            }
+        }
         return .success(
             HTTPResponse(status: curl_get_number(handle, CURLINFO_RESPONSE_CODE), headers: headers, body: body))
     }
 
     // MARK: Before
+
+    /// Slower is no transfer any more.
+    private static let leastBytesPerSecond = 512
+    /// From here on a body is sent only when the server has not refused the request by its headers.
+    private static let largeBody = 1 << 20
 
     private func setUp() throws(HTTPError) {
         let scheme = request.url.prefix { $0 != ":" }.lowercased()
@@ -58,6 +83,10 @@ final class Transfer {
         if !request.usesProxy { try set(CURLOPT_NOPROXY, "*") }
         try set(CURLOPT_CONNECTTIMEOUT_MS, Int(request.connectTimeLimit * 1000))
         try set(CURLOPT_TIMEOUT_MS, Int(request.timeLimit * 1000))
+        if let seconds = request.stallTimeLimit {
+            try set(CURLOPT_LOW_SPEED_LIMIT, Self.leastBytesPerSecond)
+            try set(CURLOPT_LOW_SPEED_TIME, max(1, Int(seconds.rounded(.up))))
+        }
         try check(curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText))
         try setMethod()
         try setHeaders()
@@ -75,7 +104,30 @@ final class Transfer {
             try set(CURLOPT_CUSTOMREQUEST, method)
             try check(curl_set_size(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count)))
             try check(bytes.withUnsafeBytes { curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress) })
+        case (let method, .file(let part)):
+            try set(CURLOPT_UPLOAD, 1)
+            try set(CURLOPT_CUSTOMREQUEST, method)
+            try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(part.count)))
+            try setSender()
         }
+    }
+
+    private func setSender() throws(HTTPError) {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        try check(curl_set_pointer(handle, CURLOPT_READDATA, context))
+        try check(
+            curl_set_receiver(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
+                Transfer.of(context)?.send(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
+                    ?? Int(CURL_READFUNC_ABORT)
+            })
+        // A connection that was kept and turns out to be closed makes libcurl begin again.
+        try check(curl_set_pointer(handle, CURLOPT_SEEKDATA, context))
+        try check(
+            curl_set_seeker(handle) { context, offset, origin in
+                guard origin == SEEK_SET, let transfer = Transfer.of(context) else { return CURL_SEEKFUNC_FAIL }
+                transfer.sent = Int(offset)
+                return CURL_SEEKFUNC_OK
+            })
     }
 
     private func setHeaders() throws(HTTPError) {
@@ -90,7 +142,9 @@ final class Transfer {
             append(header: header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
         }
         // Without value: what libcurl would add of its own.
-        append(header: "Expect:")
+        var expectation = "Expect:"
+        if case .file(let part) = request.body, part.count >= Self.largeBody { expectation += " 100-continue" }
+        append(header: expectation)
         let names = request.headers.map { $0.name.lowercased() }
         if !names.contains("content-type") { append(header: "Content-Type:") }
         try check(curl_set_pointer(handle, CURLOPT_HTTPHEADER, headerList))
@@ -133,8 +187,48 @@ final class Transfer {
 
     // MARK: Meanwhile
 
+    /// Gives the next bytes of the file that is sent.
+    private func send(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        guard case .file(let part) = request.body else { return Int(CURL_READFUNC_ABORT) }
+        let wanted = min(buffer.count, part.count - sent)
+        if wanted <= 0 { return 0 }
+        do {
+            let count = try part.file.read(
+                fromAbsoluteOffset: Int64(part.offset + sent),
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+            if count == 0 { fileFailure = "the file became shorter while it was sent" }
+            sent += count
+            return count == 0 ? Int(CURL_READFUNC_ABORT) : count
+        } catch {
+            fileFailure = "the file that is sent cannot be read: \(error)"
+            return Int(CURL_READFUNC_ABORT)
+        }
+    }
+
+    /// Where in its file the first byte of the answer goes; nil for an answer that stays in memory.
+    private func beginning(_ file: FileDescriptor, _ offset: Int) throws -> Int? {
+        switch curl_get_number(handle, CURLINFO_RESPONSE_CODE) {
+        case 206: return offset
+        case 200:
+            try file.resize(to: 0)
+            return 0
+        default: return nil
+        }
+    }
+
     /// - Returns: how many bytes were taken; fewer than there are ends the transfer.
     private func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if case .file(let file, let offset) = request.sink {
+            do {
+                if let start = try place ?? beginning(file, offset) {
+                    place = start + (try file.writeAll(toAbsoluteOffset: Int64(start), bytes))
+                    return bytes.count
+                }
+            } catch {
+                fileFailure = "the file for the answer cannot be written: \(error)"
+                return 0
+            }
+        }
         guard body.count + bytes.count <= request.responseLimit else {
             isTooLarge = true
             return 0
@@ -164,6 +258,7 @@ final class Transfer {
     // MARK: After
 
     private func error(_ code: CURLcode) -> HTTPError {
+        if let fileFailure { return HTTPError(.file, fileFailure) }
         if isTooLarge { return HTTPError(.tooLarge, "the answer is larger than \(request.responseLimit) bytes") }
         var text = String(cString: errorText)
         if text.isEmpty { text = String(cString: curl_easy_strerror(code)) }
@@ -186,7 +281,8 @@ final class Transfer {
             CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             .insecure
         case CURLE_SSL_CACERT_BADFILE, CURLE_URL_MALFORMAT: .invalidRequest
-        case CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE, CURLE_HTTP2, CURLE_HTTP2_STREAM:
+        case CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE, CURLE_HTTP2, CURLE_HTTP2_STREAM,
+            CURLE_SEND_FAIL_REWIND:
             .interrupted
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformed
         default: .cannotConnect

@@ -130,6 +130,74 @@ struct HTTPClientTests {
         for (result, expectation) in zip(results, expectations) { #expect(code(result) == expectation.1, "\(result)") }
     }
 
+    @Test("a part of a file is sent as it lies there, however long, and an answer goes into one")
+    func files() throws {
+        try TemporaryTree.with { tree in
+            let server = try ScriptedServer([.answer(200, "0123456789").ranged], in: tree)
+            let path = try tree.write("large", String(repeating: "0123456789abcdef", count: 1 << 18))
+            let file = try FileDescriptor.open(path, .readWrite)
+            defer { try? file.close() }
+            let address = "http://127.0.0.1:\(server.port)/x"
+            let parts = (0..<6).map { index in
+                HTTPRequest(
+                    method: "PUT", url: address,
+                    body: .file(HTTPRequest.FilePart(file, offset: 10 + index, count: index == 5 ? 0 : 3 << 20)))
+            }
+            for result in client.perform(parts, deadline: .now() + 30, atOnce: 2) {
+                #expect(try result.get().status == 200)
+            }
+            let requests = try server.requests().sorted { $0.body > $1.body }
+            #expect(requests.map { $0.body.prefix(3) } == ["ef0", "def", "cde", "bcd", "abc", ""])
+            #expect(requests.map(\.bodyCount) == Array(repeating: 3 << 20, count: 5) + [0])
+            #expect(requests[0].headers["expect"] == "100-continue" && requests[5].headers["content-length"] == "0")
+
+            var get = HTTPRequest(method: "GET", url: address, headers: [HTTPHeader("Range", "bytes=4-")])
+            get.sink = .file(file, offset: 2)
+            #expect(try ask(get).get() == HTTPResponse(status: 206, headers: ask(get).get().headers))
+            #expect(try tree.text("large").prefix(12) == "01456789" + "89ab")
+            get.headers = []
+            #expect(try ask(get).get().status == 200)
+            #expect(try tree.text("large") == "0123456789")
+        }
+    }
+
+    @Test("what a file lacks and what a server refuses early are told, and no descriptor is left")
+    func faultsOfFiles() throws {
+        try TemporaryTree.with { tree in
+            let refusal = "<Error/>"
+            let server = try ScriptedServer(
+                [.answer(403, refusal).early.to("PUT /no"), .answer(200, "12345")], in: tree)
+            let path = try tree.write("f", String(repeating: "x", count: 2 << 20))
+            let address = "http://127.0.0.1:\(server.port)/"
+            let file = try FileDescriptor.open(path, .readOnly)
+            defer { try? file.close() }
+            func put(_ name: String, _ count: Int) -> HTTPRequest {
+                HTTPRequest(
+                    method: "PUT", url: address + name, body: .file(HTTPRequest.FilePart(file, count: count)))
+            }
+            let refused = try ask(put("no", 2 << 20)).get()
+            #expect(refused.status == 403 && refused.body == Array(refusal.utf8))
+            #expect(code(ask(put("short", 3 << 20))) == .file)
+            var get = HTTPRequest(method: "GET", url: address)
+            get.sink = .file(file, offset: 0)
+            #expect(code(ask(get)) == .file)
+            for _ in 0..<300 { _ = ask(put("many", 1)) }
+            #expect(try ask(put("many", 1)).get().status == 200)
+        }
+    }
+
+    @Test("what stands still is given up, long before its time is over")
+    func stall() throws {
+        try TemporaryTree.with { tree in
+            let server = try ScriptedServer([.drip], in: tree)
+            var request = HTTPRequest(method: "GET", url: "http://127.0.0.1:\(server.port)/", timeLimit: 60)
+            request.stallTimeLimit = 2
+            let start = MonotonicTime.now()
+            #expect(code(ask(request, seconds: 60)) == .timedOut)
+            #expect(MonotonicTime.now().milliseconds(since: start) < 15_000)
+        }
+    }
+
     @Test("redirects are not followed")
     func redirects() throws {
         try TemporaryTree.with { tree in

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import HTTP
+import SystemPackage
 import Testing
 
 @Suite("Messages to and from drydock-http")
@@ -11,12 +12,17 @@ struct HTTPMessageTests {
         body: .bytes(Array("hunter2".utf8)), connectTimeLimit: 0.25, timeLimit: 12.5, responseLimit: 1 << 33,
         certificateAuthorities: "/ca.pem", usesProxy: false)
 
+    private func read(_ bytes: [UInt8], _ files: [Int32] = []) throws -> HTTPCommand {
+        var files = files.map { FileDescriptor(rawValue: $0) }
+        return try HTTPCommand(bytes, files: &files)
+    }
+
     @Test("what is written is read again")
     func roundTrips() throws {
         let command = HTTPCommand.request(number: 7, request)
-        #expect(try HTTPCommand(command.encode()) == command)
+        #expect(try read(command.encode()) == command)
         let settings = HTTPCommand.settings(variables: [HTTPHeader("no_proxy", "")])
-        #expect(try HTTPCommand(settings.encode()) == settings)
+        #expect(try read(settings.encode()) == settings)
         for result: Result<HTTPResponse, HTTPError> in [
             .success(HTTPResponse(status: 200, headers: [HTTPHeader("A", "b")], body: [0, 255])),
             .failure(HTTPError(.insecure, "no")),
@@ -26,13 +32,31 @@ struct HTTPMessageTests {
         }
     }
 
+    @Test("files of requests are those that came with them, in order; a request without its file is not understood")
+    func files() throws {
+        var sends = request
+        sends.body = .file(HTTPRequest.FilePart(FileDescriptor(rawValue: 70), offset: 1 << 40, count: 5))
+        var receives = request
+        receives.sink = .file(FileDescriptor(rawValue: 71), offset: 9)
+        receives.stallTimeLimit = 1.5
+        var files = [70, 71].map { FileDescriptor(rawValue: $0) }
+        for (number, request) in [sends, receives].enumerated() {
+            let command = HTTPCommand.request(number: UInt32(number), request)
+            #expect(throws: (any Error).self) { try read(command.encode()) }
+            #expect(try HTTPCommand(command.encode(), files: &files) == command)
+        }
+        #expect(files.isEmpty)
+        sends.sink = receives.sink
+        #expect(throws: (any Error).self) { try read(HTTPCommand.request(number: 1, sends).encode(), [70, 71]) }
+    }
+
     @Test("a message cut short or with more behind it is not understood")
     func rejectsOthers() {
         let bytes = HTTPCommand.request(number: 7, request).encode()
         for count in 0..<bytes.count {
-            #expect(throws: (any Error).self) { try HTTPCommand(Array(bytes[..<count])) }
+            #expect(throws: (any Error).self) { try read(Array(bytes[..<count])) }
         }
-        #expect(throws: (any Error).self) { try HTTPCommand(bytes + [0]) }
+        #expect(throws: (any Error).self) { try read(bytes + [0]) }
         #expect(throws: (any Error).self) { try HTTPReply([1, 2]) }
     }
 

@@ -7,7 +7,7 @@ public import SystemPackage
 
 /// A server that answers as it is told, faults and all, and remembers what it was asked.
 ///
-/// Each request takes the next step of the plan; the last step stands for all that follow.
+/// Each request takes the next step of the plan that is for it; the last such step stands for all that follow.
 public final class ScriptedServer {
     public struct Step: Sendable {
         fileprivate var members: [String: String]
@@ -29,6 +29,18 @@ public final class ScriptedServer {
         /// An answer without end.
         public static let flood = Step(members: ["fault": "flood"])
 
+        /// The same for requests alone whose `METHOD path` holds this text; others pass it by.
+        public func to(_ text: String) -> Step { Step(members: members.merging(["match": text]) { $1 }) }
+
+        /// The same, but the connection breaks after so many bytes of the body.
+        public func cut(after count: Int) -> Step { Step(members: members.merging(["cut": "\(count)"]) { $1 }) }
+
+        /// The same, but of the body only what the request's `Range: bytes=N-` wants.
+        public var ranged: Step { Step(members: members.merging(["ranged": "1"]) { $1 }) }
+
+        /// The same before the request's body is read.
+        public var early: Step { Step(members: members.merging(["early": "1"]) { $1 }) }
+
         /// The same, that many seconds later.
         public func after(_ seconds: Double) -> Step {
             Step(members: members.merging(["pause": "\(seconds)"]) { $1 })
@@ -40,7 +52,9 @@ public final class ScriptedServer {
         public var path: String
         /// By name in lower case.
         public var headers: [String: String]
+        /// Its first thousands of bytes.
         public var body: String
+        public var bodyCount: Int
         /// Seconds since 1970.
         public var time: Double
         /// The same for requests over one connection.
@@ -74,10 +88,15 @@ public final class ScriptedServer {
         plan = json.load(open(sys.argv[1]))
         log = open(sys.argv[2], "a")
         lock = threading.Lock()
-        asked = 0
+        used = set()
+
+        def take(request):
+            mine = [i for i, step in enumerate(plan) if step.get("match", "") in request]
+            index = next((i for i in mine if i not in used), mine[-1])
+            used.add(index)
+            return plan[index]
 
         def serve(connection, number):
-            global asked
             if sys.argv[3]:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(sys.argv[3])
@@ -97,11 +116,16 @@ public final class ScriptedServer {
                         break
                     name, _, value = header.partition(":")
                     headers[name.lower()] = value.strip()
-                body = file.read(int(headers.get("content-length", 0))).decode("latin-1")
                 with lock:
-                    step = plan[min(asked, len(plan) - 1)]
-                    asked += 1
-                    log.write(json.dumps({"method": line[0], "path": line[1], "headers": headers, "body": body,
+                    step = take(line[0] + " " + line[1])
+                body = ""
+                if not step.get("early"):
+                    if headers.get("expect") == "100-continue":
+                        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    body = file.read(int(headers.get("content-length", 0))).decode("latin-1")
+                with lock:
+                    log.write(json.dumps({"method": line[0], "path": line[1], "headers": headers,
+                                          "body": body[:10000], "bodyCount": len(body),
                                           "time": time.time(), "connection": number}) + "\n")
                     log.flush()
                 time.sleep(float(step.get("pause", 0)))
@@ -128,8 +152,26 @@ public final class ScriptedServer {
                     file.close()
                     return
                 answer = step["body"].encode()
-                head = "HTTP/1.1 %s Said\r\n%sContent-Length: %d\r\n\r\n" % (step["status"], step["headers"], len(answer))
+                status, added = step["status"], step["headers"]
+                if step.get("ranged") and "range" in headers:
+                    start = int(headers["range"][len("bytes="):-1])
+                    status = "206"
+                    added += "Content-Range: bytes %d-%d/%d\r\n" % (start, len(answer) - 1, len(answer))
+                    answer = answer[start:]
+                length = "" if "Content-Length" in added else "Content-Length: %d\r\n" % len(answer)
+                head = "HTTP/1.1 %s Said\r\n%s%s\r\n" % (status, added, length)
+                if line[0] == "HEAD":
+                    answer = b""
+                if "cut" in step:
+                    connection.sendall(head.encode() + answer[:int(step["cut"])])
+                    connection.shutdown(socket.SHUT_RDWR)
+                    file.close()
+                    return
                 connection.sendall(head.encode() + answer)
+                if step.get("early"):
+                    connection.close()
+                    file.close()
+                    return
 
         def quietly(connection, number):
             try:
