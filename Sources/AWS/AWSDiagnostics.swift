@@ -8,11 +8,33 @@ internal import Secrets
 internal import SystemPackage
 
 /// Why AWS cannot be asked, or refuses.
-struct AWSFailure: Error, Equatable {
-    var message: String
-    var hints: [String] = []
+public struct AWSFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// One sentence that names whom was asked, and holds no secret.
+    public var message: String
+    public var hints: [String] = []
     /// What AWS's SDK for Go would say, and with it CodeBuild; nil where it has no such case.
-    var sdkText: String?
+    public var sdkText: String?
+    public var code = Code.refused
+
+    public var description: String { message }
+
+    public enum Code: String, Sendable {
+        /// Files, variables or words that say whom to ask, or as whom.
+        case configuration
+        /// Nobody answers, or nobody who can be trusted.
+        case unreachable
+        /// AWS, or whoever answers in its place, does not do it.
+        case refused
+        /// Whoever asks may not.
+        case denied
+        /// There is no such thing.
+        case missing
+        /// What came is not what was sent, or what there should be.
+        case damaged
+        /// A file of this machine cannot be read or written.
+        case file
+        case cancelled
+    }
 
     /// - Parameter kind: decides CodeBuild's status code; nil outside of a build's variables.
     func secretFailure(_ kind: SecretRequest.Kind?) -> SecretFailure {
@@ -109,11 +131,14 @@ struct AWSSubject {
     var store: String
     /// As a policy names it: `ssm:GetParameters`.
     var action: String
+    /// What is asked of the key that a thing is encrypted with.
+    var keyAction: String
     var source: String
 
-    init(region: String?, credentials: AWSCredentials, action: String) {
+    init(region: String?, credentials: AWSCredentials, action: String, keyAction: String = "kms:Decrypt") {
         store = "aws (\(region.map { "\($0), " } ?? "")\(credentials.source))"
         self.action = action
+        self.keyAction = keyAction
         source = credentials.source
     }
 }
@@ -124,7 +149,7 @@ extension AWSFailure {
         switch outcome.result {
         case .failure(let error): self = .unreachable(outcome, error, subject)
         case .success(let response):
-            guard let error = ServiceError(response) else { return nil }
+            guard let error = outcome.refusal else { return nil }
             self = .refused(outcome, response, error, subject)
         }
     }
@@ -134,6 +159,7 @@ extension AWSFailure {
     ) -> AWSFailure {
         let address = DisplayText.escaped(outcome.address)
         let hints: [String]
+        if error.code == .file { return AWSFailure(message: error.message, code: .file) }
         switch error.code {
         case .unknownHost, .cannotConnect, .timedOut:
             hints = ["check the region, `AWS_ENDPOINT_URL`, the network, and `https_proxy`"]
@@ -143,14 +169,16 @@ extension AWSFailure {
         return AWSFailure(
             message: "\(subject.store) cannot be reached at `\(address)`: \(DisplayText.escaped(error.message))"
                 + after(outcome.attempts), hints: hints,
-            sdkText: "RequestError: send request failed caused by: Post \"\(outcome.address)\": \(error.message)")
+            sdkText: "RequestError: send request failed caused by: \(outcome.method.capitalizedWord) "
+                + "\"\(outcome.address)\": \(error.message)",
+            code: error.code == .cancelled ? .cancelled : .unreachable)
     }
 
     private static func refused(
         _ outcome: AWSSession.Outcome, _ response: HTTPResponse, _ error: ServiceError, _ subject: AWSSubject
     ) -> AWSFailure {
-        func failure(_ message: String, _ hints: [String] = []) -> AWSFailure {
-            AWSFailure(message: message, hints: hints, sdkText: error.text)
+        func failure(_ message: String, _ hints: [String] = [], code: Code = .refused) -> AWSFailure {
+            AWSFailure(message: message, hints: hints, sdkText: error.text, code: code)
         }
         let words = DisplayText.escaped(error.code.isEmpty ? "status \(error.status)" : error.code)
         let said = error.message.isEmpty ? words : "\(words): \(DisplayText.escaped(error.message))"
@@ -167,8 +195,9 @@ extension AWSFailure {
         }
         if deniedCodes.contains(error.code) {
             let isKey = error.message.lowercased().contains("kms")
-            let policy = isKey ? "`kms:Decrypt` on the key that it is encrypted with" : "`\(subject.action)` on it"
-            return failure("\(subject.store) denies it: \(said)", ["a policy has to allow \(policy)"])
+            let policy =
+                isKey ? "`\(subject.keyAction)` on the key that it is encrypted with" : "`\(subject.action)` on it"
+            return failure("\(subject.store) denies it: \(said)", ["a policy has to allow \(policy)"], code: .denied)
         }
         if error.code == "DecryptionFailure" || error.code.hasPrefix("KMS") || error.code == "InvalidKeyId" {
             return failure(
@@ -180,6 +209,9 @@ extension AWSFailure {
         }
         if error.code.isEmpty {
             return .foreign(outcome, subject)
+        }
+        if missingCodes.contains(error.code) {
+            return failure("\(subject.store) says \(said)", code: .missing)
         }
         return failure("\(subject.store) says \(said)\(after(outcome.attempts))")
     }
@@ -244,4 +276,10 @@ extension AWSFailure {
         "InvalidIdentityToken", "IDPRejectedClaim",
     ]
     private static let deniedCodes: Set = ["AccessDenied", "AccessDeniedException"]
+    private static let missingCodes: Set = ["NoSuchBucket", "NoSuchKey", "ResourceNotFoundException"]
+}
+
+extension String {
+    /// `Post` of `POST`, as Go writes methods.
+    fileprivate var capitalizedWord: String { prefix(1) + dropFirst().lowercased() }
 }

@@ -31,6 +31,10 @@ public struct RequestSigner: Sendable {
         if let token = credentials.sessionToken {
             request.headers.append(HTTPHeader("X-Amz-Security-Token", token.exposed()))
         }
+        if service == "s3", !request.headers.contains(where: { $0.name.lowercased() == CanonicalRequest.contentHash }) {
+            // S3 wants the hash as a header too.
+            request.headers.append(HTTPHeader("X-Amz-Content-Sha256", CanonicalRequest.payload(request)))
+        }
         let canonical = CanonicalRequest(request, isPlain: service == "s3")
         let scope = "\(moment.prefix(8))/\(region)/\(service)/aws4_request"
         let signature = hexadecimal(
@@ -72,12 +76,19 @@ struct CanonicalRequest {
         let names = headers.keys.sorted()
         signedHeaders = names.joined(separator: ";")
         let lines = names.map { "\($0):\((headers[$0] ?? []).joined(separator: ","))\n" }.joined()
-        let payload: String
-        switch request.body {
-        case .bytes(let bytes): payload = hexadecimal(digest(bytes))
-        }
+        let payload = headers[Self.contentHash]?.first ?? Self.payload(request)
         let path = isPlain ? parts.path : Self.encoded(Self.normalized(parts.path), keeping: "/")
         text = [request.method, path, Self.query(parts.query), lines, signedHeaders, payload].joined(separator: "\n")
+    }
+
+    static let contentHash = "x-amz-content-sha256"
+
+    /// The hash of what is sent. That of a file is given by whoever made the request, where TLS does not protect it.
+    static func payload(_ request: HTTPRequest) -> String {
+        switch request.body {
+        case .bytes(let bytes): hexadecimal(digest(bytes))
+        case .file: "UNSIGNED-PAYLOAD"
+        }
     }
 
     /// What a proxy may rightly change, or what does not yet stand.
@@ -125,7 +136,7 @@ struct CanonicalRequest {
         return result
     }
 
-    private static func decoded(_ text: Substring) -> String {
+    static func decoded(_ text: Substring) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
@@ -180,7 +191,7 @@ private func digest(_ text: String) -> [UInt8] { digest(Array(text.utf8)) }
 
 private func digest(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes)) }
 
-private func hexadecimal(_ bytes: [UInt8]) -> String {
+func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
     for byte in bytes { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }

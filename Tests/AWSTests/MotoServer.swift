@@ -6,6 +6,7 @@ import Foundation
 import HTTP
 import SystemPackage
 import TestSupport
+import Testing
 
 @testable import AWS
 
@@ -26,6 +27,20 @@ final class MotoServer: Sendable {
             log: FilePath(file.string + ".log"))
         names = try JSONDecoder().decode(
             [String: String].self, from: Data(contentsOf: URL(fileURLWithPath: file.string + ".names")))
+    }
+
+    /// Runs Python beside the server, with `client(service, region)`; what it prints.
+    func ask(_ script: String) throws -> String {
+        let start = """
+            import hashlib, json, boto3
+            def client(service, region="eu-west-1"):
+                return boto3.client(service, region_name=region, endpoint_url="\(address)",
+                                    aws_access_key_id="AKIASEED", aws_secret_access_key="seed")
+
+            """
+        let result = try runTool(PythonServer.python.string, ["-c", start + script])
+        #expect(result.status == 0, "\(result.errors)")
+        return result.output
     }
 
     var address: String { "http://127.0.0.1:\(server.port)" }
@@ -68,6 +83,10 @@ final class MotoServer: Sendable {
         secrets.delete_secret(SecretId="deleted")
         made = client("secretsmanager", "us-east-1").create_secret(Name="far", SecretString="far away")
         names["far-arn"] = made["ARN"]
+
+        s3 = client("s3")
+        for bucket in ["bucket", "dotted.name"]:
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
         iam = client("iam")
         for role in ["first", "second"]:

@@ -157,15 +157,39 @@ struct SignatureTests {
                 "service", "us-east-1",
                 HTTPRequest(method: "GET", url: "https://host.example:8443/a%20b/../c?b=2&a=%2F1")
             ),
+            (
+                // S3's keys are encoded once, and stand as they are.
+                "s3", "eu-west-1",
+                HTTPRequest(
+                    method: "GET",
+                    url: "https://b.s3.eu-west-1.amazonaws.com/a//b/../c%20%2B%C3%A9?prefix=x%2Fy&uploads=",
+                    headers: [HTTPHeader("Range", "bytes=5-"), HTTPHeader("If-Match", "\"tag\"")])
+            ),
+            (
+                "s3", "us-east-1",
+                HTTPRequest(
+                    method: "PUT", url: "http://127.0.0.1:9000/b/k",
+                    headers: [
+                        HTTPHeader("Content-MD5", "x"), HTTPHeader("x-amz-meta-codebuild-buildarn", "arn:aws:x:y/z"),
+                    ], body: .bytes(Array("body".utf8)))
+            ),
+            (
+                "s3", "us-east-1",
+                HTTPRequest(
+                    method: "PUT", url: "https://b.s3.us-east-1.amazonaws.com/k",
+                    headers: [HTTPHeader("Content-MD5", "x"), HTTPHeader("x-amz-server-side-encryption", "aws:kms")],
+                    body: .file(HTTPRequest.FilePart(.standardInput, count: 5)))
+            ),
         ]
         var credentials = Self.key
         credentials.sessionToken = "a/token+with=signs"
         for (service, region, request) in cases {
-            guard case .bytes(let body) = request.body else { continue }
+            var body: [UInt8] = []
+            if case .bytes(let bytes) = request.body { body = bytes }
             let input = try JSONSerialization.data(
                 withJSONObject: [
                     "method": request.method, "url": request.url, "service": service, "region": region,
-                    "body": String(decoding: body, as: UTF8.self),
+                    "body": String(decoding: body, as: UTF8.self), "unsigned": request.body != .bytes(body),
                     "headers": Dictionary(uniqueKeysWithValues: request.headers.map { ($0.name, $0.value) }),
                 ] as [String: Any])
             let result = try runTool(PythonServer.python.string, ["-c", Self.script], input: Array(input))
@@ -194,7 +218,9 @@ struct SignatureTests {
         case = json.load(sys.stdin)
         request = AWSRequest(case["method"], case["url"], case["headers"], case["body"].encode())
         key = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a/token+with=signs")
-        botocore.auth.SigV4Auth(key, case["service"], case["region"]).add_auth(request)
+        request.context["has_streaming_input"] = case["unsigned"]
+        sign = botocore.auth.S3SigV4Auth if case["service"] == "s3" else botocore.auth.SigV4Auth
+        sign(key, case["service"], case["region"]).add_auth(request)
         sys.stdout.write(request.headers["Authorization"])
         """
 }

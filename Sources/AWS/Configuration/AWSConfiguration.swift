@@ -113,7 +113,7 @@ struct AWSSettings {
         return "https://\(service.rawValue)\(wantsFIPS ? "-fips" : "").\(region).\(Self.suffix(region))"
     }
 
-    private func configuredEndpoint(_ service: AWSService) -> (address: String, setting: String)? {
+    func configuredEndpoint(_ service: AWSService) -> (address: String, setting: String)? {
         if flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") { return nil }
         for name in ["AWS_ENDPOINT_URL_\(service.configurationName.uppercased())", "AWS_ENDPOINT_URL"] {
             if let address = variable(name) { return (address, name) }
@@ -126,14 +126,14 @@ struct AWSSettings {
         return profile?.values["endpoint_url"].map { ($0, "endpoint_url") }
     }
 
-    private func flag(_ name: String, _ key: String) -> Bool {
+    func flag(_ name: String, _ key: String) -> Bool {
         (variable(name) ?? profile?.values[key])?.lowercased() == "true"
     }
 
     var certificateAuthorities: String? { variable("AWS_CA_BUNDLE") ?? profile?.values["ca_bundle"] }
 
     /// Of host names, by partition. Source: `partitions.json` of botocore.
-    private static func suffix(_ region: String) -> String {
+    static func suffix(_ region: String) -> String {
         let suffixes = [
             ("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"), ("us-iso-", "c2s.ic.gov"),
             ("us-isob-", "sc2s.sgov.gov"), ("eu-isoe-", "cloud.adc-e.uk"), ("us-isof-", "csp.hci.ic.gov"),
@@ -147,7 +147,15 @@ enum AWSService: String {
     case parameters = "ssm"
     case secrets = "secretsmanager"
     case tokens = "sts"
+    case storage = "s3"
+    case logs
 
     /// In `AWS_ENDPOINT_URL_…` and under `services`.
-    var configurationName: String { self == .secrets ? "secrets_manager" : rawValue }
+    var configurationName: String {
+        switch self {
+        case .secrets: "secrets_manager"
+        case .logs: "cloudwatch_logs"
+        default: rawValue
+        }
+    }
 }

@@ -12,7 +12,7 @@ struct AWSSession {
     let settings: AWSSettings
     let client: HTTPClient
     let deadline: MonotonicTime
-    let isCancelled: @Sendable () -> Bool
+    let isCancelled: () -> Bool
 
     var now: Timestamp { settings.configuration.now() }
 
@@ -23,35 +23,47 @@ struct AWSSession {
         var signer: RequestSigner?
         /// Nil for the settings'.
         var retryPolicy: RetryPolicy?
+        /// What of an answer is a refusal.
+        var refusal: (HTTPResponse) -> ServiceError? = { ServiceError($0) }
+        /// Makes the request of a further attempt, which may go on where the last one broke off.
+        var further: (HTTPRequest) -> HTTPRequest = { $0 }
     }
 
     /// How a call ended, after all its attempts.
     struct Outcome {
         var result: Result<HTTPResponse, HTTPError>
         var attempts: Int
+        /// What was refused, with whatever status.
+        var refusal: ServiceError?
+        var method: String
         /// The address, without a query.
         var address: String
         /// When it ended, by this machine's clock.
         var time: Timestamp
     }
 
-    /// Makes all calls at once, each with its repetitions.
-    func perform(_ calls: [Call]) -> [Outcome] {
+    /// Makes all calls, each with its repetitions, so many at the same time.
+    func perform(_ calls: [Call], atOnce: Int = .max) -> [Outcome] {
         var attempts = calls.map { _ in 1 }
         let results = client.perform(
-            calls.map(request), deadline: deadline, isCancelled: isCancelled,
+            calls.map(request), deadline: deadline, atOnce: atOnce, isCancelled: isCancelled,
             judge: { index, made, result in
                 attempts[index] = made
-                let policy = calls[index].retryPolicy ?? settings.retryPolicy
-                guard
-                    let pause = policy.pause(after: made, RetryPolicy.End(result), random: Double.random(in: 0...1))
-                else { return .accepted }
+                var call = calls[index]
+                let policy = call.retryPolicy ?? settings.retryPolicy
+                let end = RetryPolicy.End(result, refusal: call.refusal)
+                guard let pause = policy.pause(after: made, end, random: Double.random(in: 0...1)) else {
+                    return .accepted
+                }
+                call.request = call.further(call.request)
                 // The signature is of now; the pause is shorter than what AWS lets pass.
-                return .again(request(calls[index]), after: pause)
+                return .again(request(call), after: pause)
             })
         return results.indices.map {
             Outcome(
-                result: results[$0], attempts: attempts[$0], address: calls[$0].request.displayAddress, time: now)
+                result: results[$0], attempts: attempts[$0],
+                refusal: (try? results[$0].get()).flatMap(calls[$0].refusal),
+                method: calls[$0].request.method, address: calls[$0].request.displayAddress, time: now)
         }
     }
 
@@ -61,13 +73,13 @@ struct AWSSession {
 }
 
 extension RetryPolicy.End {
-    init(_ result: Result<HTTPResponse, HTTPError>) {
+    init(_ result: Result<HTTPResponse, HTTPError>, refusal: (HTTPResponse) -> ServiceError? = { ServiceError($0) }) {
         switch result {
         case .failure(let error): self = .noAnswer(error.code)
         case .success(let response):
             // Also as a date, says RFC 9110; AWS gives seconds.
             let pause = response.header("Retry-After").flatMap(Double.init).flatMap { $0 >= 0 && $0 < 1e6 ? $0 : nil }
-            self = .answer(status: response.status, code: ServiceError(response)?.code, retryAfter: pause)
+            self = .answer(status: response.status, code: refusal(response)?.code, retryAfter: pause)
         }
     }
 }
@@ -79,12 +91,20 @@ struct ServiceError: Equatable {
     var code: String
     var message: String
     var requestID: String?
+    /// S3's second number of a request.
+    var hostID: String?
 
     /// Nil for an answer that is no refusal.
     init?(_ response: HTTPResponse) {
         guard response.status >= 300 else { return nil }
+        self.init(refusing: response)
+    }
+
+    /// Of an answer that is known to be a refusal.
+    init(refusing response: HTTPResponse) {
         status = response.status
-        requestID = response.header("x-amzn-RequestId")
+        requestID = response.header("x-amzn-RequestId") ?? response.header("x-amz-request-id")
+        hostID = response.header("x-amz-id-2")
         code = ""
         message = ""
         if let root = response.json {
@@ -111,6 +131,7 @@ struct ServiceError: Equatable {
     var text: String {
         let subject = code.isEmpty ? "UnknownError" : code
         return "\(subject): \(message) status code: \(status), request id: \(requestID ?? "")"
+            + (hostID.map { ", host id: \($0)" } ?? "")
     }
 }
 
@@ -127,15 +148,5 @@ extension HTTPResponse {
     var json: Node? { jsonObject(body) }
 
     /// The text of the first XML element of that name. The answers of STS are flat enough.
-    func elementText(_ name: String) -> String? {
-        let text = String(decoding: body, as: UTF8.self)
-        guard let start = text.firstRange(of: "<\(name)>"),
-            let end = text[start.upperBound...].firstRange(of: "</\(name)>")
-        else { return nil }
-        let raw = String(text[start.upperBound..<end.lowerBound])
-        let entities = [
-            ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&amp;", "&"),
-        ]
-        return entities.reduce(raw) { $0.replacing($1.0, with: $1.1) }
-    }
+    func elementText(_ name: String) -> String? { XMLText(body).text(name) }
 }

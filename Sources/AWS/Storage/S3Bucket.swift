@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import HTTP
+internal import Processes
+public import SystemPackage
+
+/// A bucket of S3, or of anything that speaks as S3 does (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`).
+///
+/// Contents go from open files to the server and back; they do not pass through drydock's memory. Each call repeats what
+/// fails as AWS wants it, finds the bucket's region by itself, and ends by its time limit. Contents are compared on both
+/// ways: with their MD5 as they arrive at the server, and with the SHA-256 that was stored beside them when they are
+/// fetched. Nothing is asked, and no file of the user's is read, before the first call.
+///
+///     let bucket = S3Bucket("cache", configuration: configuration, client: client)
+///     try bucket.put("entries/1", from: file)
+///     let object = try bucket.get("entries/1", to: other)
+public final class S3Bucket {
+    public let name: String
+    let configuration: AWSConfiguration
+    let client: HTTPClient
+    let limits: Limits
+    let isCancelled: () -> Bool
+    /// Read once.
+    var settings: AWSSettings?
+    /// Found once, and anew before they expire.
+    var credentials: AWSCredentials?
+    /// Where the bucket turned out to be.
+    var learnedRegion: String?
+
+    /// How long, and how large.
+    struct Limits {
+        /// Seconds for each call.
+        var time: Double
+        /// Seconds in which next to nothing moves, after which an attempt is given up.
+        var stall = 30.0
+        /// Contents above this are sent in parts.
+        var singleBytes = 64 << 20
+        /// A part's least size, but the last one's.
+        var partBytes = 16 << 20
+        /// Parts on their way at the same time.
+        var parts = 4
+    }
+
+    /// - Parameters:
+    ///   - timeLimit: seconds for each call, with all of its repetitions.
+    ///   - isCancelled: asked ten times a second; then what is still open fails.
+    public convenience init(
+        _ name: String, configuration: AWSConfiguration, client: HTTPClient, timeLimit: Double = 3600,
+        isCancelled: @escaping () -> Bool = { false }
+    ) {
+        self.init(
+            name, configuration: configuration, client: client, limits: Limits(time: timeLimit),
+            isCancelled: isCancelled)
+    }
+
+    init(
+        _ name: String, configuration: AWSConfiguration, client: HTTPClient, limits: Limits,
+        isCancelled: @escaping () -> Bool = { false }
+    ) {
+        self.name = name
+        self.configuration = configuration
+        self.client = client
+        self.limits = limits
+        self.isCancelled = isCancelled
+    }
+
+    /// The region that the bucket is in, as far as is known: by what a call learned, else the one that is configured.
+    public var region: String? { learnedRegion ?? configuration.knownRegion }
+
+    // MARK: Looking
+
+    /// What is known of an object without its content; nil where there is none.
+    public func head(_ key: String) throws(AWSFailure) -> S3Object? {
+        let call = try S3Call(self, action: "s3:GetObject")
+        return try head(key, call)
+    }
+
+    func head(_ key: String, _ call: S3Call) throws(AWSFailure) -> S3Object? {
+        let outcome = try call.perform([S3Request("HEAD", key)])[0]
+        if outcome.refusal?.status == 404 { return nil }
+        return S3Object(key, try call.answer(outcome))
+    }
+
+    /// The objects whose keys begin with a text, in the order of their keys' bytes.
+    /// - Parameter limit: more are not asked for.
+    public func list(_ prefix: String = "", limit: Int = .max) throws(AWSFailure) -> [S3Object] {
+        let call = try S3Call(self, action: "s3:ListBucket")
+        var objects: [S3Object] = []
+        var token: String?
+        repeat {
+            var request = S3Request("GET", nil)
+            request.query = [("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix)]
+            if let token { request.query.append(("continuation-token", token)) }
+            if limit - objects.count < 1000 { request.query.append(("max-keys", "\(limit - objects.count)")) }
+            let outcome = try call.perform([request])[0]
+            let document = XMLText(try call.answer(outcome).body)
+            guard document.isRooted(in: "ListBucketResult") else { throw .foreign(outcome, call.subject) }
+            objects += document.elements("Contents").compactMap { S3Object($0) }
+            let next = document.text("IsTruncated") == "true" ? document.text("NextContinuationToken") : nil
+            // A server that goes round in circles.
+            token = next == token ? nil : next
+        } while token != nil && objects.count < limit
+        return objects
+    }
+
+    // MARK: Small things
+
+    /// An object's content in memory; nil where there is none.
+    /// - Parameter limit: bytes; a larger content is a failure.
+    public func read(_ key: String, limit: Int) throws(AWSFailure) -> [UInt8]? {
+        let call = try S3Call(self, action: "s3:GetObject")
+        for isLast in [false, true] {
+            var request = S3Request("GET", key)
+            // A refusal has its words, however small the content may be.
+            request.responseLimit = max(limit, 64 << 10)
+            let outcome = try call.perform([request])[0]
+            if outcome.refusal?.code == "NoSuchKey" { return nil }
+            let response = try call.answer(outcome)
+            if response.body.count > limit { throw .tooLarge("s3://\(name)/\(key)", limit, call.subject) }
+            let object = S3Object(key, response)
+            if object.sha256.map({ $0 == ContentDigest.sha256(response.body) })
+                ?? object.md5.map({ $0 == hexadecimal(ContentDigest.md5(response.body)) }) ?? true
+            {
+                return response.body
+            }
+            if isLast { break }
+        }
+        throw .damaged("s3://\(name)/\(key)", call.subject)
+    }
+
+    /// Stores a content that is in memory.
+    public func put(
+        _ key: String, bytes: [UInt8], options: S3PutOptions = S3PutOptions()
+    ) throws(AWSFailure) {
+        let call = try S3Call(self, action: "s3:PutObject", keyAction: "kms:GenerateDataKey")
+        var request = S3Request("PUT", key)
+        request.headers = options.headers
+        request.headers.append(HTTPHeader("Content-MD5", ContentDigest.base64(ContentDigest.md5(bytes))))
+        request.headers.append(HTTPHeader("x-amz-meta-\(S3Object.digestNames[0])", ContentDigest.sha256(bytes)))
+        request.body = .bytes(bytes)
+        _ = try call.answer(try call.perform([request])[0])
+    }
+
+    /// Removes objects; those that are not there are no failure.
+    public func delete(_ keys: [String]) throws(AWSFailure) {
+        let call = try S3Call(self, action: "s3:DeleteObject")
+        for outcome in try call.perform(keys.map { S3Request("DELETE", $0) }, atOnce: 8) {
+            if outcome.refusal?.code == "NoSuchKey" { continue }
+            _ = try call.answer(outcome)
+        }
+    }
+
+    // MARK: Whole files
+
+    /// Stores what an open file holds, in parts where that is much.
+    ///
+    /// A call that fails leaves nothing of it in the bucket; only parts of one that was killed stay there, as an upload that
+    /// is not done (``S3PutOptions/resumesUpload``).
+    public func put(
+        _ key: String, from file: FileDescriptor, options: S3PutOptions = S3PutOptions()
+    ) throws(AWSFailure) {
+        let call = try S3Call(self, action: "s3:PutObject", keyAction: "kms:GenerateDataKey")
+        let count: Int
+        do { count = Int(try file.seek(offset: 0, from: .end)) } catch { throw .unreadableContent("\(error)") }
+        try S3Upload(key, HTTPRequest.FilePart(file, count: count), options, call).run()
+    }
+
+    /// Fetches an object into an open file, whose content it becomes. What broke off is gone on with.
+    /// - Parameter sha256: of what it must be; nil takes what stands beside the object.
+    /// - Throws: `.missing` where there is no such object.
+    @discardableResult
+    public func get(_ key: String, to file: FileDescriptor, sha256: String? = nil) throws(AWSFailure) -> S3Object {
+        let call = try S3Call(self, action: "s3:GetObject")
+        return try S3Download(key, file, sha256: sha256, call).run()
+    }
+}
