@@ -16,7 +16,7 @@ DIRECTORIES = DESTDIR='$(DESTDIR)' prefix='$(prefix)' $(foreach name,bindir libe
 ALONE = DirectExecutionTests
 
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
-BUILD_PACKAGES = libcurl4-openssl-dev libyaml-dev pkg-config zlib1g-dev
+BUILD_PACKAGES = libcurl4-openssl-dev libdeflate-dev libyaml-dev pkg-config zlib1g-dev
 RUN_PACKAGES = ca-certificates gcc libc6-dev libcurl4 make uidmap unzip
 TEST_PACKAGES = bash-completion fish git gnupg libarchive-tools mmdebstrap man-db mandoc pass patch procps python3 python3-pip python3-pytest tmux \
 	python3-setuptools python3-venv xxd xz-utils zsh

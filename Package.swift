@@ -23,10 +23,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
-        // Floor 0 · what C gives: three system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
+        // Floor 0 · what C gives: four system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
         // and bytes as our programs tell them one another.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CStart"),
@@ -46,7 +47,7 @@ let package = Package(
         .target(name: "HTTP", dependencies: ["CLinux", "Processes", "Wire", systemPackage]),
         .target(name: "TextPatterns"),
         .target(name: "Watch", dependencies: ["Files", "Processes", systemPackage]),
-        .target(name: "Archives", dependencies: ["CZlib", "Files", crypto, systemPackage]),
+        .target(name: "Archives", dependencies: ["CDeflate", "CLinux", "CZlib", "Files", crypto, systemPackage]),
 
         // Floor 3 · the user's own word.
         .target(name: "Buildspec", dependencies: ["YAML", "Diagnostics", "Secrets"]),

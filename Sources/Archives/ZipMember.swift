@@ -8,11 +8,11 @@ struct ZipMember {
     var attributes: UInt32
     var dosTime: UInt32
     /// Where its header begins.
-    var offset: Int
+    var offset = 0
     var checksum: UInt32 = 0
     var size = 0
     var compressedSize = 0
-    var isDeflated: Bool
+    var isDeflated = false
     /// Checksum and sizes come behind the content.
     var isStreamed = false
     /// Sizes may need 64 bits.

@@ -6,9 +6,10 @@ public import SystemPackage
 
 /// Writes a ZIP archive whose bytes depend on nothing but what is put in, and its digests on the way.
 ///
-/// The container is written here, the compression is zlib's. libarchive would do both, but it stamps times in the local
-/// time zone, marks names as UTF-8 by the locale whether they are or not (one such name and Python refuses the whole
-/// archive), compresses each member in a state newly made, and loads 25 more libraries each time the program starts.
+/// The container is written here, the compression is that of libraries, on several threads. libarchive would do both, but
+/// it stamps times in the local time zone, marks names as UTF-8 by the locale whether they are or not (one such name and
+/// Python refuses the whole archive), compresses on one thread, each member in a state newly made, and loads 25 more
+/// libraries each time the program starts.
 ///
 /// Names are bytes, marked as UTF-8 where they are; times are one moment for all members; modes and symbolic links
 /// are kept as Info-ZIP keeps them; members, sizes and offsets past 16 and 32 bits use ZIP64.
@@ -24,39 +25,49 @@ public final class ZipWriter {
         public var memberCount: Int
     }
 
-    /// Members up to this size are compressed in memory, so that their header says all; longer ones say it behind.
-    private static let wholeLimit = 1 << 20
+    /// Files up to this size are compressed as a whole, so that their header says all; longer ones say it behind.
+    private static let wholeLimit = CompressionJob.capacity
+    /// A longer file is cut into pieces of this size, each compressed by itself; so short is a job of small members too.
+    private static let pieceSize = CompressionJob.capacity / 2
 
     private let path: FilePath
     private var output: HashedOutput
-    private var deflater: Deflater
     private let dosTime: UInt32
     private var directory: [UInt8] = []
     private var memberCount = 0
-    private let content = UnsafeMutableRawBufferPointer.allocate(byteCount: wholeLimit, alignment: 16)
-    private let compressed = UnsafeMutableRawBufferPointer.allocate(byteCount: wholeLimit, alignment: 16)
+    private let threads: CompressionThreads
+    /// There are so many jobs and no more, which is what bounds memory.
+    private let mostJobs: Int
+    /// What is being filled.
+    private var job = CompressionJob()
+    /// What was handed to the threads, in the archive's order.
+    private var submitted: [CompressionJob] = []
+    private var free: [CompressionJob] = []
+    /// The long file that is being written.
+    private var long: ZipMember?
 
     /// - Parameters:
     ///   - descriptor: written from its position on; stays the caller's.
     ///   - path: for errors only.
     ///   - time: of every member, seconds since 1970 in UTC; the format holds 1980 to 2107 in steps of two seconds.
-    ///   - level: of zlib, 0…9.
-    public init(to descriptor: FileDescriptor, path: FilePath, time: Int = 0, level: Int = 6) throws(ArchivesError) {
-        guard let deflater = Deflater(level: level) else { throw ArchivesError(code: .compress, path: path) }
+    ///   - threadCount: how many compress; the archive is the same with any number. By default as many as there are
+    ///     processors.
+    public init(to descriptor: FileDescriptor, path: FilePath, time: Int = 0, threadCount: Int? = nil) {
         self.path = path
-        self.deflater = deflater
+        let count = threadCount ?? CompressionThreads.defaultCount
+        threads = CompressionThreads(limit: count)
+        // One that is filled, one that is written, and two that wait, lest a thread wait for them.
+        mostJobs = count < 2 ? 1 : count + 4
         output = HashedOutput(descriptor: descriptor)
         dosTime = Self.dosTime(time)
-    }
-
-    deinit {
-        content.deallocate()
-        compressed.deallocate()
     }
 
     // MARK: Members
 
     /// Adds a regular file.
+    ///
+    /// It is read before this returns, and written at some time before ``finish()`` does; until then an error may be told
+    /// that is of the archive or of an earlier member.
     /// - Parameters:
     ///   - name: relative, `/` between components.
     ///   - mode: permission bits; setuid, setgid and sticky are left out.
@@ -67,26 +78,29 @@ public final class ZipWriter {
     public func addFile(
         name: [UInt8], mode: UInt32, size: Int, from file: FileDescriptor, shouldGoOn: () -> Bool = { true }
     ) throws(ArchivesError) -> Int {
-        let attributes = (0o100000 | mode & 0o777) << 16
-        guard size <= Self.wholeLimit else {
-            return try addLongFile(name, attributes, size, file, shouldGoOn)
-        }
+        let member = try member(name, (0o100000 | mode & 0o777) << 16)
+        guard size <= Self.wholeLimit else { return try addLongFile(member, size, file, shouldGoOn) }
+        try makeRoom(size)
         let count = try read(file, name, limit: size, code: .read)
-        try addWhole(name, attributes, UnsafeRawBufferPointer(rebasing: content[..<count]))
+        try append(member, .whole, count)
         return count
     }
 
     /// Adds a symbolic link.
     public func addLink(name: [UInt8], target: [UInt8]) throws(ArchivesError) {
-        var failure: ArchivesError?
-        target.withUnsafeBytes { bytes in
-            do throws(ArchivesError) { try addWhole(name, 0o120777 << 16, bytes) } catch { failure = error }
+        let member = try member(name, 0o120777 << 16)
+        guard target.count <= Self.wholeLimit else {
+            throw ArchivesError(code: .name, path: FilePath(bytes: target))
         }
-        if let failure { throw failure }
+        try makeRoom(target.count)
+        UnsafeMutableRawBufferPointer(rebasing: job.content[job.end...]).copyBytes(from: target)
+        try append(member, .whole, target.count)
     }
 
     /// Writes the directory of the archive. Nothing may be added any more.
     public func finish() throws(ArchivesError) -> Summary {
+        try submit(isLast: true)
+        while !submitted.isEmpty { try writeOldest() }
         let start = output.count
         try put(directory)
         try put(ZipRecord.end(memberCount: memberCount, start: start, size: output.count - start))
@@ -96,66 +110,102 @@ public final class ZipWriter {
             memberCount: memberCount)
     }
 
-    // MARK: The two ways in
-
-    private func addWhole(
-        _ name: [UInt8], _ attributes: UInt32, _ bytes: UnsafeRawBufferPointer
-    ) throws(ArchivesError) {
-        // Stored when compression gains nothing.
-        let gained = bytes.count > 8 ? deflater.deflateWhole(bytes, into: compressed, limit: bytes.count - 1) : nil
-        let member = ZipMember(
-            name: name, attributes: attributes, dosTime: dosTime, offset: output.count,
-            checksum: Deflater.checksum(bytes, 0), size: bytes.count, compressedSize: gained ?? bytes.count,
-            isDeflated: gained != nil)
-        try begin(member)
-        try put(gained.map { UnsafeRawBufferPointer(rebasing: compressed[..<$0]) } ?? bytes)
-        end(member)
+    private func member(_ name: [UInt8], _ attributes: UInt32) throws(ArchivesError) -> ZipMember {
+        guard name.count <= 0xFFFF else { throw ArchivesError(code: .name, path: FilePath(bytes: name)) }
+        return ZipMember(name: name, attributes: attributes, dosTime: dosTime)
     }
 
     private func addLongFile(
-        _ name: [UInt8], _ attributes: UInt32, _ size: Int, _ file: FileDescriptor, _ shouldGoOn: () -> Bool
+        _ member: ZipMember, _ size: Int, _ file: FileDescriptor, _ shouldGoOn: () -> Bool
     ) throws(ArchivesError) -> Int {
-        // The first piece is read before the header goes out, so that a file that cannot be read leaves no trace.
-        var count = try read(file, name, limit: min(size, content.count), code: .read)
-        var member = ZipMember(
-            name: name, attributes: attributes, dosTime: dosTime, offset: output.count, isDeflated: true,
-            isStreamed: true)
-        // Incompressible content grows a little, so the line is drawn below 4 GiB.
-        member.isLarge = size >= 0xF000_0000
-        try begin(member)
-        let start = output.count
-        deflater.reset()
-        while true {
-            let piece = UnsafeRawBufferPointer(rebasing: content[..<count])
-            member.size += count
-            member.checksum = Deflater.checksum(piece, member.checksum)
-            let isLast = count < content.count || member.size >= size
-            try deflate(piece, isLast: isLast, name)
-            if isLast { break }
-            guard shouldGoOn() else { throw ArchivesError(code: .readPartly, path: FilePath(bytes: name)) }
-            count = try read(file, name, limit: min(size - member.size, content.count), code: .readPartly)
+        // A file that cannot be read leaves no trace: the first piece is read before anything is made of it.
+        try makeRoom(CompressionJob.capacity)
+        var count = try read(file, member.name, limit: Self.pieceSize, code: .read)
+        if count < Self.pieceSize {
+            try append(member, .whole, count)
+            return count
         }
-        member.compressedSize = output.count - start
+        var member: ZipMember? = member
+        member?.isStreamed = true
+        // Incompressible content grows a little, so the line is drawn below 4 GiB.
+        member?.isLarge = size >= 0xF000_0000
+        let name = member?.name ?? []
+        var sum = 0
+        while true {
+            sum += count
+            let isLast = count < Self.pieceSize || sum >= size
+            try append(member, .piece(isLast: isLast), count)
+            if isLast { return sum }
+            guard shouldGoOn() else { throw ArchivesError(code: .readPartly, path: FilePath(bytes: name)) }
+            member = nil
+            try submit()
+            count = try read(file, name, limit: min(size - sum, Self.pieceSize), code: .readPartly)
+        }
+    }
+
+    // MARK: Jobs
+
+    /// Sees to it that the job that is being filled has room.
+    private func makeRoom(_ size: Int) throws(ArchivesError) {
+        if job.room < size || job.end >= Self.pieceSize { try submit() }
+    }
+
+    /// Makes what was read to the end of the job a part of it.
+    private func append(
+        _ member: ZipMember?, _ extent: CompressionJob.Part.Extent, _ count: Int
+    ) throws(ArchivesError) {
+        let start = job.end
+        job.parts.append(CompressionJob.Part(member: member, extent: extent, content: start..<start + count))
+    }
+
+    /// Hands over the job that was filled, and finds one to be filled next.
+    private func submit(isLast: Bool = false) throws(ArchivesError) {
+        guard !job.parts.isEmpty else { return }
+        threads.submit(job, isOnly: isLast && submitted.isEmpty)
+        submitted.append(job)
+        if isLast { return }
+        while let oldest = submitted.first, submitted.count >= mostJobs || threads.isDone(oldest) { try writeOldest() }
+        job = free.popLast() ?? CompressionJob()
+    }
+
+    /// Writes what came of the job that was submitted first, as soon as it is done.
+    private func writeOldest() throws(ArchivesError) {
+        let job = submitted.removeFirst()
+        threads.wait(for: job)
+        for part in job.parts {
+            if job.hasFailed {
+                throw ArchivesError(code: .compress, path: FilePath(bytes: (part.member ?? long)?.name ?? []))
+            }
+            try write(part, job.result(of: part))
+        }
+        job.clear()
+        free.append(job)
+    }
+
+    private func write(_ part: CompressionJob.Part, _ result: UnsafeRawBufferPointer) throws(ArchivesError) {
+        if var member = part.member {
+            member.offset = output.count
+            member.isDeflated = part.compressed != nil
+            if case .whole = part.extent {
+                member.checksum = part.checksum
+                member.size = part.content.count
+                member.compressedSize = result.count
+                try put(member.header)
+                try put(result)
+                return end(member)
+            }
+            try put(member.header)
+            long = member
+        }
+        guard case .piece(let isLast) = part.extent, var member = long else { return }
+        member.checksum = Compressor.checksum(member.checksum, part.checksum, secondCount: part.content.count)
+        member.size += part.content.count
+        member.compressedSize += result.count
+        long = isLast ? nil : member
+        try put(result)
+        guard isLast else { return }
         try put(member.descriptor)
         end(member)
-        return member.size
-    }
-
-    private func deflate(_ piece: UnsafeRawBufferPointer, isLast: Bool, _ name: [UInt8]) throws(ArchivesError) {
-        var failure: Errno?
-        let isDone = deflater.deflate(piece, isLast: isLast, through: compressed) { bytes in
-            do throws(Errno) { try output.write(bytes) } catch { failure = error }
-            return failure == nil
-        }
-        if let failure { throw writeFailed(failure) }
-        guard isDone else { throw ArchivesError(code: .compress, path: FilePath(bytes: name)) }
-    }
-
-    private func begin(_ member: ZipMember) throws(ArchivesError) {
-        guard member.name.count <= 0xFFFF else {
-            throw ArchivesError(code: .name, path: FilePath(bytes: member.name))
-        }
-        try put(member.header)
     }
 
     private func end(_ member: ZipMember) {
@@ -183,14 +233,15 @@ public final class ZipWriter {
         ArchivesError(code: .write, path: path, underlying: reason)
     }
 
-    /// Reads into `content` until the limit, or the file's end where that comes first.
+    /// Reads to the end of the job until the limit, or the file's end where that comes first.
     private func read(
         _ file: FileDescriptor, _ name: [UInt8], limit: Int, code: ArchivesError.Code
     ) throws(ArchivesError) -> Int {
+        let target = UnsafeMutableRawBufferPointer(rebasing: job.content[job.end..<job.end + limit])
         var count = 0
         while count < limit {
             do {
-                let read = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: content[count..<limit]))
+                let read = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target[count...]))
                 if read == 0 { break }
                 count += read
             } catch { throw ArchivesError(code: code, path: FilePath(bytes: name), underlying: error as? Errno) }

@@ -68,6 +68,11 @@ int linux_may_gain_privileges(uint64_t capabilities) {
     return 1;
 }
 
+int linux_processor_count(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) < 0 ? -1 : CPU_COUNT(&set);
+}
+
 void linux_die_of_signal(int number) {
     // Some signals leave the memory behind in a file, with the build's secrets.
     struct rlimit none = {0, 0};

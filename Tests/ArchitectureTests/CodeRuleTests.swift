@@ -39,11 +39,13 @@ struct CodeRuleTests {
         }
     }
 
-    @Test("the program is synchronous: no tasks, no queues, no threads")
+    @Test("the program is synchronous: no tasks, no queues, and no threads but those that compress")
     func theProgramIsSynchronous() throws {
         for file in try House.current.get().shippedFiles where file.isSwift {
             #expect(file.uses(of: ["async", "await", "actor", "DispatchQueue", "Thread"]).isEmpty)
-            #expect(file.calls(of: ["pthread_create", "withTaskGroup"]).isEmpty)
+            #expect(file.calls(of: ["withTaskGroup"]).isEmpty)
+            if file.path == "Sources/Archives/CompressionThreads.swift" { continue }
+            #expect(file.calls(of: ["pthread_create"]).isEmpty)
         }
     }
 

@@ -109,6 +109,8 @@ int linux_setgroups(size_t count, const gid_t *groups);
 int linux_set_limit(int resource, uint64_t soft, uint64_t hard);
 int linux_get_limit(int resource, uint64_t *soft, uint64_t *hard);
 static const int32_t LINUX_RLIMIT_NOFILE = 7, LINUX_RLIMIT_CORE = 4, LINUX_RLIMIT_NPROC = 6;
+// Processors that the calling thread may use; -1 where there are more than glibc's set holds.
+int linux_processor_count(void);
 static const int16_t LINUX_POSIX_SPAWN_SETSID = 0x80;
 int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path);
