@@ -117,7 +117,8 @@ let package = Package(
             name: "codebuild-hash-files", dependencies: ["Archives", "Files", systemPackage],
             linkerSettings: [
                 // What swift-crypto takes of Foundation wants these, and a debug build does not say so by itself.
-                fastLinker, staticProgram, .linkedLibrary("_FoundationCollections"), .linkedLibrary("_FoundationCShims"),
+                fastLinker, staticProgram, .linkedLibrary("_FoundationCollections"),
+                .linkedLibrary("_FoundationCShims"),
             ]),
         // Not static: libcurl wants the system's TLS, certificates and name service. It is started only by who needs it.
         .executableTarget(
