@@ -87,7 +87,8 @@ let package = Package(
         .target(
             name: "BuildEngine",
             dependencies: [
-                "Artifacts", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics", "Files",
+                "Artifacts", "BuildCache", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics",
+                "Files",
                 "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", "Secrets", "TextPatterns",
                 systemPackage,
             ]),

@@ -61,6 +61,9 @@ public struct CacheRequest: Sendable, Equatable {
         String(digest(["scope", namespace, version]).prefix(16))
     }
 
+    /// A text's SHA-256, in hexadecimal digits.
+    public static func digest(of text: String) -> String { digest([text]) }
+
     /// Each text with its length before it: no two lists have the same bytes.
     private static func digest(_ texts: [String]) -> String {
         var sum = SHA256()

@@ -72,6 +72,9 @@ public struct BuildRequest: Sendable {
     /// `SOURCE_DATE_EPOCH` of the caller, for artifacts that are the same each time.
     public var sourceDateEpoch: Int?
 
+    /// How caches are used; nil uses none.
+    public var caches: CacheUse?
+
     /// The kept state to go on with; nil begins with nothing.
     public var resumption: ResumedState?
 

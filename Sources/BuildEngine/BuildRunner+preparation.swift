@@ -120,6 +120,8 @@ extension BuildRunner {
         var settings = plan.sandboxSettings(scratch: scratch, launcher: surroundings.launcher)
         settings.reopening = request.resumption?.reopening(for: plan)
         do {
+            try planCache(plan, settings)
+            if let plannedCache { settings.caches = plannedCache.settings(isCopied: request.caches?.mode == .copy) }
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
             debugBegins(started.runner)
@@ -172,10 +174,7 @@ extension BuildRunner {
         notice("Processing environment variables")
         announceRuntimes(plan)
         notice("Moving to directory \(plan.sources[0].path)")
-        if plan.buildspec.cache == nil {
-            notice("Cache is not defined in the buildspec")
-            notice("Skip cache due to: no paths specified to be cached")
-        }
+        announceCache(plan)
         notice("Registering with agent")
         let counts = plan.buildspec.phases.entries.compactMap { entry in
             PhaseType.commandPhases.first { $0.buildspecName == entry.name.rawValue }
@@ -183,7 +182,7 @@ extension BuildRunner {
         }
         for line in CodeBuildLog.phasesFound(counts) { notice(line) }
         for warning in plan.advice + Self.warnings(plan.warnings) { warn(warning) }
-        if plan.buildspec.cache != nil { warn(.cacheNotKept) }
+        adviseOnCache(plan)
         if !plan.buildspec.reports.isEmpty { warn(.reportsNotCollected) }
     }
 

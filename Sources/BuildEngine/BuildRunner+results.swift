@@ -14,6 +14,7 @@ extension BuildRunner {
     func upload() -> PhaseMachine.End {
         askShell()
         guard let plan, let sandbox else { return .succeeded }
+        if let end = inspectCache() { return end }
         let artifacts = plan.artifacts
         guard let destination = plan.artifactsDirectory else {
             if !artifacts.isEmpty { warn(.artifactsNotKept) }
@@ -92,11 +93,11 @@ extension BuildRunner {
     }
 
     /// Nil where the build was given no secret.
-    private func secretInspection(_ plan: BuildPlan) -> SecretInspection? {
+    func secretInspection(_ plan: BuildPlan, of subject: String = "artifact") -> SecretInspection? {
         let search = SecretSearch(plan.environment)
         guard !search.isEmpty else { return nil }
         return SecretInspection(
-            search, isStrict: request.refusesSecretsInArtifacts, warn: { [unowned self] in warn($0) },
+            search, of: subject, isStrict: request.refusesSecretsInArtifacts, warn: { [unowned self] in warn($0) },
             isCancelled: { [unowned self] in interruption != nil })
     }
 
@@ -127,6 +128,7 @@ extension BuildRunner {
     func finalize() {
         askShell()
         keepState()
+        saveCache()
         closeSandbox()
         guard planner.fetches else { return }
         do throws(FilesError) {
@@ -142,6 +144,7 @@ extension BuildRunner {
         sandbox = nil
         surroundings.debugger?.ended()
         do { try open.close() } catch { warn(.leftover(error.message)) }
+        publishCache(open)
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 import Artifacts
+import BuildCache
 import BuildEnvironment
 public import BuildModel
 import Buildspec
@@ -97,6 +98,12 @@ public final class BuildRunner {
     var enteredPhases: [PhaseType] = []
     /// Whether there is anything to keep.
     var ranCommand = false
+    /// What is restored and saved; nil before it was looked for, or where there is nothing of it.
+    var plannedCache: PlannedCache?
+    /// Why caches are not used as the buildspec says.
+    var cacheAdvice: Warning?
+    /// What the sandbox makes of the cache when it is closed.
+    var incomingLayer: IncomingLayer?
     /// Where artifacts go, opened before the first command.
     var artifactsDirectory: ArtifactDestination?
     var record: BuildRecord

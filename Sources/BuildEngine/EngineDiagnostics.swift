@@ -175,9 +175,6 @@ public struct Warning: Sendable, Equatable {
         message: "the buildspec names no primary artifact; CodeBuild accepts that only of a project whose primary "
             + "artifact type is `NO_ARTIFACTS`", hint: nil)
 
-    static let cacheNotKept = Warning(
-        message: "`cache` is read but not kept: paths are neither restored nor saved", hint: nil)
-
     static let reportsNotCollected = Warning(message: "`reports` are read but not collected", hint: nil)
 
     static func patternMalformed(_ pattern: String, reason: String) -> Warning {

@@ -8,6 +8,8 @@ import SystemPackage
 /// Tells when an artifact holds a secret, and keeps it from being published where the user wants that.
 final class SecretInspection: ArtifactInspection {
     private let search: SecretSearch
+    /// `artifact`, `cache`.
+    private let subject: String
     private let isStrict: Bool
     private let warn: (Warning) -> Void
     private let isCancelled: () -> Bool
@@ -18,9 +20,11 @@ final class SecretInspection: ArtifactInspection {
     private static let mostFindings = 10
 
     init(
-        _ search: SecretSearch, isStrict: Bool, warn: @escaping (Warning) -> Void, isCancelled: @escaping () -> Bool
+        _ search: SecretSearch, of subject: String, isStrict: Bool, warn: @escaping (Warning) -> Void,
+        isCancelled: @escaping () -> Bool
     ) {
         self.search = search
+        self.subject = subject
         self.isStrict = isStrict
         self.warn = warn
         self.isCancelled = isCancelled
@@ -36,20 +40,24 @@ final class SecretInspection: ArtifactInspection {
         guard let first = findings.first else { return nil }
         let more = count - findings.count
         guard isStrict else {
-            for finding in findings { warn(Warning(message: Self.words(finding))) }
-            if more > 0 { warn(Warning(message: "\(more) more files of the artifact hold secrets")) }
+            for finding in findings { warn(Warning(message: words(finding))) }
+            if more > 0 { warn(Warning(message: "\(more) more files of the \(subject) hold secrets")) }
             return nil
         }
         let others = findings.dropFirst().map { "`\($0.place)`" } + (more > 0 ? ["\(more) more files"] : [])
         return (
-            Self.words(first) + ", and `--strict-secrets` does not publish it",
+            words(first) + ", and `--strict-secrets` does not publish it",
             (others.isEmpty ? [] : ["so do \(others.joined(separator: ", "))"])
-                + ["leave the file out with `exclude-paths`, or have the build write it without the value"]
+                + [
+                    subject == "artifact"
+                        ? "leave the file out with `exclude-paths`, or have the build write it without the value"
+                        : "have the build write it elsewhere, or without the value"
+                ]
         )
     }
 
-    private static func words(_ finding: (place: String, names: [String])) -> String {
+    private func words(_ finding: (place: String, names: [String])) -> String {
         let names = finding.names.map { "`\($0)`" }.joined(separator: ", ")
-        return "the artifact holds the value of \(names) at `\(finding.place)`"
+        return "the \(subject) holds the value of \(names) at `\(finding.place)`"
     }
 }

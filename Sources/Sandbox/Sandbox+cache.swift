@@ -152,3 +152,60 @@ extension Sandbox {
             rootGroup: identity.groups.first?.outside ?? 0)
     }
 }
+
+extension Sandbox {
+    /// Finds the files of a selection that this build wrote or changed: what it began with is looked at no further.
+    /// - Parameter visit: called with each regular file, absolute and inside, to be opened through `tree()`.
+    public func changedFiles(
+        of selection: CacheSelection, visit: (FilePath) -> Void
+    ) throws(SandboxError) {
+        for path in selection.files ?? [] { visit(path) }
+        let tree = try tree()
+        let operations = prepared.plan.operations
+        for path in selection.trees {
+            guard let index = CacheGraft.carrier(of: path, in: operations) else { continue }
+            var below = path
+            let place: KernelText
+            switch operations[index] {
+            case .overlay(let view) where !view.staysInMemory && prepared.plan.reopening == nil:
+                _ = below.removePrefix(FilePath(bytes: view.target.bytes))
+                place = view.upper
+            case .scratchDirectory(let source, let target, _):
+                _ = below.removePrefix(FilePath(bytes: target.bytes))
+                place = source
+            default:
+                Self.regularFiles(in: tree, below: path) { visit($0) }
+                continue
+            }
+            let host = FilePath(bytes: place.bytes)
+            guard let root = try? Directory(host) else { continue }
+            let upper = DirectoryTree(root: root.descriptor)
+            Self.regularFiles(in: upper, below: FilePath("/").pushing(below)) { found in
+                var relative = found
+                _ = relative.removePrefix(FilePath("/").pushing(below))
+                visit(path.pushing(relative))
+            } unreadable: { hidden in
+                var relative = hidden
+                _ = relative.removePrefix(FilePath("/").pushing(below))
+                Self.regularFiles(in: tree, below: path.pushing(relative)) { visit($0) }
+            }
+            withExtendedLifetime(root) {}
+        }
+    }
+
+    private static func regularFiles(
+        in tree: any TreeOpener, below path: FilePath, visit: (FilePath) -> Void,
+        unreadable: (FilePath) -> Void = { _ in }
+    ) {
+        if let file = try? tree.open(path, directory: false) {
+            defer { try? file.close() }
+            if let status = try? FileStatus(of: file, path: path), status.kind == .regular { return visit(path) }
+        }
+        TreeWalk<Void>(tree: tree, root: path).run(()) { error in
+            if error.underlying == .permissionDenied { unreadable(error.path) }
+        } visit: { entry in
+            if entry.kind == .regular { visit(FilePath(bytes: path.bytes + [0x2F] + entry.path)) }
+            return entry.kind == .directory ? .enter(()) : .pass
+        }
+    }
+}
