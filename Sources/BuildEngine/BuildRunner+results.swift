@@ -144,7 +144,6 @@ extension BuildRunner {
         sandbox = nil
         surroundings.debugger?.ended()
         do { try open.close() } catch { warn(.leftover(error.message)) }
-        publishCache(open)
     }
 }
 

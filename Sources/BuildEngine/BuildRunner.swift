@@ -102,8 +102,6 @@ public final class BuildRunner {
     var plannedCache: PlannedCache?
     /// Why caches are not used as the buildspec says.
     var cacheAdvice: Warning?
-    /// What the sandbox makes of the cache when it is closed.
-    var incomingLayer: IncomingLayer?
     /// Where artifacts go, opened before the first command.
     var artifactsDirectory: ArtifactDestination?
     var record: BuildRecord

@@ -30,7 +30,7 @@ struct RunCommand: Action {
                 OptionGroup(
                     "Build",
                     [IsolationOptions.option, artifacts, packaging, strictSecrets, watch, dryRun, printSandbox]),
-                KeptOptions.group,
+                CacheOptions.group, KeptOptions.group,
                 DebugOptions.group, ProgressOptions.group, StateOptions.group, OverrideOptions.group,
             ])
     }
@@ -64,6 +64,7 @@ struct RunCommand: Action {
     private let dryRun: Bool
     private let printSandbox: Bool
     private let debug: DebugOptions
+    private let cache: CacheOptions
     private let kept: KeptOptions
     private let progress: ProgressOptions
     private let state: StateOptions
@@ -87,6 +88,7 @@ struct RunCommand: Action {
         dryRun = words[Self.dryRun]
         printSandbox = words[Self.printSandbox]
         debug = DebugOptions(words)
+        cache = try CacheOptions(words)
         kept = try KeptOptions(words)
         progress = try ProgressOptions(words)
         state = StateOptions(words)
@@ -99,6 +101,7 @@ struct RunCommand: Action {
         if watches { try checkWatch() }
         if dryRun, printSandbox { throw CommandFailure.conflict("--dry-run", "--print-sandbox") }
         let isolation = try isolation.choice(for: request, needs: sandboxNeeds, in: store)
+        try cache.apply(to: &request, in: store)
         try kept.apply(to: &request, store, terminal)
         if dryRun || printSandbox { return try preview(request, isolation, store, terminal) }
         let session = BuildSession(

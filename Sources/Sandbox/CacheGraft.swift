@@ -124,13 +124,15 @@ struct CacheGraft {
 
     /// The operation in whose directory a path lies; nil where the kernel's own file systems are, or the user's directories.
     static func carrier(of path: FilePath, in operations: [SandboxPlan.Operation]) -> Int? {
+        // By bytes: paths as such take a tenth of a millisecond each to compare, and there are a hundred.
+        let bytes = path.bytes
         var best: (index: Int, length: Int)?
         for (index, operation) in operations.enumerated() {
-            guard let target = operation.mountTarget else { continue }
-            let place = FilePath(bytes: target.bytes)
-            guard path.starts(with: place) else { continue }
+            guard let target = operation.mountTarget?.bytes, bytes.starts(with: target),
+                target.count <= 1 || bytes.count == target.count || bytes[target.count] == UInt8(ascii: "/")
+            else { continue }
             // A later one lies over an earlier one at the same place.
-            if best.map({ place.components.count >= $0.length }) ?? true { best = (index, place.components.count) }
+            if best.map({ target.count >= $0.length }) ?? true { best = (index, target.count) }
         }
         return best?.index
     }

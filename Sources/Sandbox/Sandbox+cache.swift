@@ -40,10 +40,11 @@ public struct SavedLayer: Sendable, Equatable {
 }
 
 extension Sandbox {
-    /// Has a layer made of what the build wrote, when the sandbox is closed. Everything of the build has to be dead.
+    /// Makes a layer of what the build wrote, which cannot be seen in the sandbox afterwards. Everything of the build has to be
+    /// dead.
     /// - Parameter destination: a directory of the host, not there yet, in one that is; on the scratch directory's file system.
-    /// - Returns: whether there is anything to save.
-    public func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> Bool {
+    /// - Returns: nil where there is nothing to save.
+    public func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> SavedLayer? {
         let plan = prepared.plan
         let source = prepared.settings.sources.first?.path ?? "/"
         var trees: [LayerPublication.Tree] = []
@@ -65,12 +66,28 @@ extension Sandbox {
         if reason != nil {
             trees = try gather(selection, source)
         }
-        guard !trees.isEmpty else { return false }
+        guard !trees.isEmpty else { return nil }
         connection.send(.publish(LayerPublication(destination: kernelText(destination), trees: trees)))
-        publication = Publication(
-            isWhole: reason != nil || trees.allSatisfy(\.isWhole) || prepared.settings.caches?.isCopied == true,
-            copyReason: reason)
-        return true
+        let isWhole =
+            reason != nil || trees.allSatisfy(\.isWhole) || prepared.settings.caches?.isCopied == true
+        switch try connection.receive(\.isPublication).reply {
+        case .published(let layer):
+            if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
+            return saved(layer, isWhole: isWhole, reason)
+        case .notPublished(let reason, let path):
+            throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason))
+        default: throw .launcherDied
+        }
+    }
+
+    private func saved(
+        _ layer: PublishedLayer, isWhole: Bool, _ reason: SavedLayer.CopyReason?
+    ) -> SavedLayer {
+        let identity = prepared.plan.identity
+        return SavedLayer(
+            byteCount: Int(clamping: layer.byteCount), fileCount: Int(clamping: layer.fileCount), isWhole: isWhole,
+            isUnchanged: !isWhole && layer.trees.allSatisfy { $0 == .unchanged }, copyReason: reason,
+            rootUser: identity.users.first?.outside ?? 0, rootGroup: identity.groups.first?.outside ?? 0)
     }
 
     private func tree(
@@ -131,26 +148,6 @@ extension Sandbox {
             fstatat(parent.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)
         } == 0
     }
-
-    /// What is known of a publication before it is one.
-    struct Publication {
-        var isWhole: Bool
-        var copyReason: SavedLayer.CopyReason?
-        var result: Result<PublishedLayer, SandboxError>?
-    }
-
-    /// The layer that `save` asked for, after `close()`; nil where none was asked for.
-    public func savedLayer() throws(SandboxError) -> SavedLayer? {
-        guard let publication, let result = publication.result else { return nil }
-        let layer = try result.get()
-        let identity = prepared.plan.identity
-        return SavedLayer(
-            byteCount: Int(clamping: layer.byteCount), fileCount: Int(clamping: layer.fileCount),
-            isWhole: publication.isWhole,
-            isUnchanged: !publication.isWhole && layer.trees.allSatisfy { $0 == .unchanged },
-            copyReason: publication.copyReason, rootUser: identity.users.first?.outside ?? 0,
-            rootGroup: identity.groups.first?.outside ?? 0)
-    }
 }
 
 extension Sandbox {
@@ -206,6 +203,15 @@ extension Sandbox {
         } visit: { entry in
             if entry.kind == .regular { visit(FilePath(bytes: path.bytes + [0x2F] + entry.path)) }
             return entry.kind == .directory ? .enter(()) : .pass
+        }
+    }
+}
+
+extension LauncherReply {
+    fileprivate var isPublication: Bool {
+        switch self {
+        case .published, .notPublished: true
+        default: false
         }
     }
 }

@@ -25,7 +25,6 @@ public final class Sandbox {
     /// Served while a command runs.
     public weak var companion: (any SandboxCompanion)?
     var shellCount: UInt32 = 0
-    var publication: Publication?
     private var openedTree: SandboxTree?
 
     private init(
@@ -115,14 +114,8 @@ public final class Sandbox {
             connection.hangUp()
             try? output.close()
         }
-        ending: while true {
-            switch try connection.receive().reply {
-            case .finished: break ending
-            case .published(let layer): publication?.result = .success(layer)
-            case .notPublished(let reason, let path):
-                publication?.result = .failure(.notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason)))
-            default: continue
-            }
+        while true {
+            if case .finished = try connection.receive().reply { break }
         }
         // Its layers must not be mounted twice, and nothing of them is removed in the background.
         if prepared.plan.reopening != nil { connection.close() }

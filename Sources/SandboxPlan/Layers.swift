@@ -34,7 +34,7 @@ extension SandboxPlan.Operation {
 
 /// What of a build's own files becomes a layer for later builds.
 ///
-/// The launcher moves it when nothing of the build lives or is mounted any more: no file is read or copied.
+/// The launcher moves it when nothing of the build lives any more: no file is read or copied.
 public struct LayerPublication: Sendable, Equatable {
     /// A directory of the host, not there yet; the one that it is in must be.
     public var destination: KernelText

@@ -41,7 +41,8 @@ public enum LauncherRequest: Sendable, Equatable {
     /// Copy these out of the sandbox, to lie in the scratch directory as they are to lie in a layer. Everything of the build
     /// has to be dead.
     case gather([GatheredPath])
-    /// When the sandbox ends, make a layer of what the build wrote.
+    /// Make a layer of what the build wrote, which nobody can see in the sandbox afterwards. Everything of the build has to be
+    /// dead.
     case publish(LayerPublication)
     /// Tell how much disk a directory takes that a sandbox of this identity left.
     case measure(identity: SandboxPlan.Identity, directory: KernelText)
@@ -215,9 +216,9 @@ public enum LauncherReply: Sendable, Equatable {
     case measured(UInt64)
     /// Everything was copied (`errno` 0), or what could not be.
     case gathered(errno: Int32, path: KernelText)
-    /// Before `finished`: the layer that was asked for.
+    /// The layer that was asked for is made.
     case published(PublishedLayer)
-    /// Before `finished`: why there is no layer.
+    /// Why there is no layer.
     case notPublished(errno: Int32, path: KernelText)
 
     public func encode() -> [UInt8] {

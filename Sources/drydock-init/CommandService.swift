@@ -18,7 +18,6 @@ struct CommandService {
     private var breakpoints: BreakpointService?
     private let places: BuildPlaces
     private var keeps = false
-    private var publishes = false
 
     init(plan: SandboxPlan, control: Channel, signals: Int32, places: BuildPlaces) {
         self.plan = plan
@@ -75,8 +74,7 @@ struct CommandService {
     private func end() -> Never {
         kill(-1, SIGKILL)
         while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
-        // A layer is made by the launcher when the mounts are gone, and drydock waits for that.
-        if !publishes { control.send(.finished(status: 0, errno: 0, path: "")) }
+        control.send(.finished(status: 0, errno: 0, path: ""))
         guard keeps else { exit(0) }
         // Nobody waits for this, so that the end of a failed build takes no longer for it.
         close(control.socket)
@@ -101,8 +99,7 @@ struct CommandService {
             if refusal == 0 { keeps = launcher.send(message.bytes, descriptor: message.descriptor) }
             if message.descriptor >= 0 { close(message.descriptor) }
             control.send(.keeping(errno: refusal))
-        case .drop: Channel(socket: DrydockInit.handover).send(message.bytes)
-        case .publish: publishes = Channel(socket: DrydockInit.handover).send(message.bytes)
+        case .drop, .publish: Channel(socket: DrydockInit.handover).send(message.bytes)
         case .gather(let paths):
             let (errno, path) = Gathering(places: places).perform(paths)
             control.send(.gathered(errno: errno, path: path))

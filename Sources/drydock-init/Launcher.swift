@@ -52,6 +52,7 @@ enum Launcher {
         }
         // The lock that came with the plan stays open until this process ends.
         var status: Int32 = 0
+        var requests: [LauncherRequest] = []
         if let namespaces {
             if failure == nil {
                 do throws(SetUpFailure) { try prepare(plan, namespaces, encoded: message.bytes) } catch {
@@ -61,24 +62,13 @@ enum Launcher {
             if failure != nil { namespaces.abandon() }
             // Only commands and pid 1 may hold the output open: drydock reads its end to know that all are gone.
             close(DrydockInit.output)
-            while waitpid(namespaces.child, &status, 0) < 0 && errno == EINTR {}
+            let cleanUp = CleanUp(plan: plan, userNamespace: namespaces.user)
+            requests = serve(namespaces, &status) { publish($0, cleanUp, control: control) }
         }
         if let failure { control.send(failure.reply) }
         let cleanUp = CleanUp(plan: plan, userNamespace: namespaces?.user ?? -1)
         cleanUp.removeControlGroups()
-        var order: LauncherRequest?
-        var publication: LayerPublication?
-        if failure == nil, let namespaces {
-            let handover = Channel(socket: namespaces.handover)
-            // A lock that came with one is held until this process ends, too.
-            while let message = handover.receive() {
-                switch try? LauncherRequest(message.bytes) {
-                case .publish(let asked): publication = asked
-                case let request: order = request
-                }
-            }
-        }
-        if let publication, status == 0 { publish(publication, cleanUp, control: control) }
+        let order = failure == nil ? requests.last : nil
         // Nothing of the build runs or is mounted any more; nobody need wait for its files to go.
         control.send(.finished(status: status, errno: 0, path: ""))
         close(DrydockInit.control)
@@ -93,7 +83,26 @@ enum Launcher {
         exit(cleanUp.removeScratch().errno == 0 ? 0 : 1)
     }
 
-    /// Before the end is told, because the layer's place is drydock's from then on.
+    /// Waits for pid 1's end, and does what it asks for until then.
+    /// - Returns: what is to be done at the end. A lock that came with it is held until this process ends, too.
+    private static func serve(
+        _ namespaces: Namespaces, _ status: inout Int32, publish: (LayerPublication) -> Void
+    ) -> [LauncherRequest] {
+        let handover = Channel(socket: namespaces.handover)
+        var requests: [LauncherRequest] = []
+        // Its end comes when pid 1 is gone, who alone has the other one.
+        while let message = handover.receive() {
+            switch try? LauncherRequest(message.bytes) {
+            case .publish(let publication): publish(publication)
+            case let request?: requests.append(request)
+            case nil: break
+            }
+        }
+        while waitpid(namespaces.child, &status, 0) < 0 && errno == EINTR {}
+        return requests
+    }
+
+    /// While pid 1 still lives, because taking down its mounts takes longer than all of this; nothing of the build does.
     private static func publish(_ publication: LayerPublication, _ cleanUp: CleanUp, control: Channel) {
         cleanUp.becomeOwner()
         var publishing = LayerPublishing(publication: publication, scratch: cleanUp.plan.scratch)

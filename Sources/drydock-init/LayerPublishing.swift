@@ -7,8 +7,9 @@ import SandboxPlan
 
 /// Makes a layer of what a build wrote: by renaming directories, so that it takes as long for a million files as for one.
 ///
-/// By the launcher, as the owner of the build's files, when every process of the build is dead. Every component is opened
-/// without following a link, for what stands there is the build's.
+/// By the launcher, as the owner of the build's files, when every process of the build is dead: the views that lie over these
+/// directories are still mounted, and nobody looks into them any more. Every component is opened without following a link,
+/// for what stands there is the build's.
 struct LayerPublishing {
     let publication: LayerPublication
     /// Its owner is the sandbox's root.
@@ -29,6 +30,8 @@ struct LayerPublishing {
         defer { close(destination) }
         var owner = stat()
         try check(scratch.withCString { stat($0, &owner) }, .makeMountPoint, scratch)
+        // A layer in which nothing changed is one all the same.
+        close(try makeDirectory("files", in: destination, owner))
         var states: [PublishedLayer.TreeState] = []
         for tree in publication.trees { states.append(try publish(tree, destination, owner)) }
         return PublishedLayer(trees: states, byteCount: size.byteCount, fileCount: size.fileCount)
@@ -97,6 +100,7 @@ struct LayerPublishing {
         let parent = try makeDirectories(components, in: destination, owner)
         defer { close(parent) }
         if tree.isWhole { _ = linux_remove_attribute(source, Self.opaque) }
+        // An empty directory that was made for it gives way.
         let moved = tree.source.withCString { old in name.withCString { renameat(AT_FDCWD, old, parent, $0) } }
         try check(moved, .restoreCache, publication.destination)
         size.add(entry: name, of: parent)

@@ -57,7 +57,7 @@ struct SchemaTests {
             buildspec: "version: 0.2\nphases:\n  build:\n    commands: [a: b]\n",
             status: 2, events: ["phase-ended", "build-ended"]),
         SchemaCase(
-            testDescription: "a warning", buildspec: spec(["true"], more: "cache:\n  paths: [x]\n"), events: ["warning"]
+            testDescription: "a warning", buildspec: spec(["true"], more: "cache:\n  key: x\n"), events: ["warning"]
         ),
         SchemaCase(
             testDescription: "version 0.1", buildspec: "version: 0.1\nphases:\n  build:\n    commands: ['false']\n",

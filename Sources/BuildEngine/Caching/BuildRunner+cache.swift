@@ -14,8 +14,7 @@ public import SystemPackage
 /// Commands run in a place of which something can be saved for later builds.
 public protocol CacheSaving: CommandRunning {
     func changedFiles(of selection: CacheSelection, visit: (FilePath) -> Void) throws(SandboxError)
-    func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> Bool
-    func savedLayer() throws(SandboxError) -> SavedLayer?
+    func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> SavedLayer?
 }
 
 extension Sandbox: CacheSaving {}
@@ -202,20 +201,18 @@ extension BuildRunner {
         return .failed
     }
 
-    /// Has the sandbox make a layer when it is closed, which is the next thing to happen.
+    /// Makes an entry of what the build left. The sandbox is closed next: what was saved is not in it any more.
     func saveCache() {
         guard savesCache, let use = request.caches, let planned = plannedCache,
             let runner = sandbox as? any CacheSaving
         else { return }
         do {
             try runner.quiesce()
-            let selection = try selection(planned, in: runner)
             let incoming = try use.store.begin()
-            guard try runner.save(selection, to: incoming.directory) else {
-                notice("Nothing to save in the cache")
-                return
+            guard let saved = try runner.save(try selection(planned, in: runner), to: incoming.directory) else {
+                return notice("Nothing to save in the cache")
             }
-            incomingLayer = incoming
+            try publish(saved, incoming, planned, use)
         } catch let error as SandboxError {
             warn(.cacheNotSaved(error.message, error.hints.first))
         } catch let error as CacheError {
@@ -225,42 +222,23 @@ extension BuildRunner {
         }
     }
 
-    /// Makes an entry of the layer, after the sandbox was closed.
-    func publishCache(_ runner: any CommandRunning) {
-        guard let incoming = incomingLayer, let use = request.caches, let planned = plannedCache,
-            let runner = runner as? any CacheSaving
-        else { return }
-        incomingLayer = nil
-        do {
-            guard let saved = try runner.savedLayer() else { return }
-            let name = CacheEntry.displayed(planned.request.key)
-            if saved.isUnchanged, planned.request.key == nil || planned.hit == nil {
-                notice("Cache \(name) is unchanged")
-                return
-            }
-            let layer = CacheLayer(
-                id: incoming.id, byteCount: saved.byteCount, fileCount: saved.fileCount, rootUser: saved.rootUser,
-                rootGroup: saved.rootGroup, isDelta: !saved.isWhole)
-            let entry = try use.store.publish(
-                incoming, layer: layer, for: planned.request, over: planned.hit, isWhole: saved.isWhole,
-                inputs: planned.inputs, build: record.id, now: surroundings.clock.now)
-            guard let entry else {
-                notice("Cache \(name) was saved by another build first")
-                return
-            }
-            let changed = saved.isWhole ? "" : " changed"
-            let reason = saved.copyReason.map { ", copied: \($0.words)" } ?? ""
-            notice(
-                "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(saved.fileCount) files\(changed)\(reason)"
-            )
-            use.didSave(entry)
-        } catch let error as SandboxError {
-            warn(.cacheNotSaved(error.message, error.hints.first))
-        } catch let error as CacheError {
-            warn(.cacheNotSaved(error.message, error.hints.first))
-        } catch {
-            warn(.cacheNotSaved("\(error)", nil))
-        }
+    private func publish(
+        _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse
+    ) throws(CacheError) {
+        let name = CacheEntry.displayed(planned.request.key)
+        if saved.isUnchanged, planned.request.key == nil { return notice("Cache \(name) is unchanged") }
+        let layer = CacheLayer(
+            id: incoming.id, byteCount: saved.byteCount, fileCount: saved.fileCount, rootUser: saved.rootUser,
+            rootGroup: saved.rootGroup, isDelta: !saved.isWhole)
+        let entry = try use.store.publish(
+            incoming, layer: layer, for: planned.request, over: planned.hit, isWhole: saved.isWhole,
+            inputs: planned.inputs, build: record.id, now: surroundings.clock.now)
+        guard let entry else { return notice("Cache \(name) was saved by another build first") }
+        let reason = saved.copyReason.map { ", copied: \($0.words)" } ?? ""
+        notice(
+            "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(saved.fileCount) files"
+                + (saved.isWhole ? "" : " changed") + reason)
+        use.didSave(entry)
     }
 
     /// CodeBuild's lines on the cache, where it says them.

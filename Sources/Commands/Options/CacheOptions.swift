@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import BuildCache
+internal import BuildEngine
+internal import BuildStore
+internal import CommandSyntax
+internal import SystemPackage
+
+/// Whether and how a build restores and saves what its buildspec's `cache` names.
+struct CacheOptions {
+    static var group: OptionGroup { OptionGroup("Cache", [noCache, mode, saving, namespace, size]) }
+
+    private static let noCache = Flag("no-cache", help: "Neither restore nor save what `cache` names.")
+    private static let mode = ValueOption(
+        "cache-mode", placeholder: "mode", words: CacheUse.Mode.allCases.map(\.rawValue),
+        help: "How a cache is restored: `mount` takes milliseconds, `copy` lets the build rename every directory in it "
+            + "(default: `auto`, which mounts).")
+    private static let saving = ValueOption(
+        "cache-save", placeholder: "when", words: CacheUse.Saving.allCases.map(\.rawValue),
+        help: "When a cache is saved: after `success` (the default), `always`, or `never`.")
+    private static let namespace = ValueOption(
+        "cache-namespace", placeholder: "name",
+        help: "Share caches with every project of this namespace (default: the project's own).")
+    private static let size = ValueOption(
+        "cache-size", placeholder: "size",
+        help: "How much all caches together may take, as `20G`; what was used longest ago goes first.")
+
+    private let isOff: Bool
+    private let mode: CacheUse.Mode
+    private let saving: CacheUse.Saving
+    private let namespace: String?
+    /// Nil is the standard size.
+    let size: CacheSize?
+
+    init(_ words: ParsedWords) throws {
+        isOff = words[Self.noCache]
+        mode = words[Self.mode].flatMap(CacheUse.Mode.init) ?? .automatic
+        saving = words[Self.saving].flatMap(CacheUse.Saving.init) ?? .afterSuccess
+        namespace = words[Self.namespace]
+        if namespace?.isEmpty == true {
+            throw CommandFailure.wrongNumber("--cache-namespace", "", expected: "a name")
+        }
+        size = try words[Self.size].map { word in
+            guard let size = try? CacheSize(word) else {
+                throw CommandFailure.wrongNumber("--cache-size", word, expected: "a size such as `20G` or `500M`")
+            }
+            return size
+        }
+    }
+
+    /// Options for a build that is there to fill caches.
+    init() {
+        (isOff, mode, saving, namespace, size) = (false, .automatic, .afterSuccess, nil, nil)
+    }
+
+    func apply(to request: inout BuildRequest, in store: BuildStore) throws {
+        guard !isOff else { return }
+        var use = CacheUse(
+            store: CacheStore(directory: store.directory.appending("cache")),
+            namespace: try namespace ?? request.projectName().description)
+        use.mode = mode
+        use.saving = saving
+        request.caches = use
+    }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Caches of builds")
+struct CacheInBuildTests {
+    private func buildspec(_ cache: String, _ commands: String...) -> String {
+        "version: 0.2\ncache:\n" + cache.split(separator: "\n").map { "  \($0)\n" }.joined()
+            + "phases:\n  build:\n    commands:\n" + commands.map { "      - \($0)\n" }.joined()
+    }
+
+    private func with(
+        _ user: TestUser, test: String = #function, _ body: (TemporaryTree, Drydock) throws -> Void
+    ) throws {
+        guard Drydock.requireSandbox(user) else { return }
+        try TemporaryTree.with(test) { tree in
+            let drydock = try Drydock(in: tree, user: user)
+            try body(tree, drydock)
+        }
+    }
+
+    private func run(_ drydock: Drydock, _ tree: TemporaryTree, _ text: String, _ words: String...) throws -> ToolResult
+    {
+        try tree.write("source/buildspec.yml", text)
+        try drydock.user.own(tree.path("source"))
+        let result = try drydock.run(["run"] + words)
+        return result
+    }
+
+    private func says(_ result: ToolResult, _ text: String) -> Bool {
+        result.lines.contains { $0.hasPrefix("[Container]") && $0.contains(text) }
+    }
+
+    @Test("without a key the last build's is there, wherever it lies", arguments: TestUser.all)
+    func withoutKey(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let text = buildspec(
+                "paths: [node_modules/**/*, /root/.m2/**/*, ~/.cache/pip, /data/cache/**, /opt/tool/**/*]",
+                "for d in node_modules /root/.m2 ~/.cache/pip /data/cache /opt/tool; do mkdir -p $d; "
+                    + "echo $(ls $d | wc -l) in $d; touch $d/$(ls $d | wc -l); done")
+            let first = try run(drydock, tree, text)
+            #expect(first.status == 0, "\(first.output)\(first.errors)")
+            #expect(says(first, "Expanded cache path node_modules/**/*"))
+            #expect(says(first, "Unable to download cache: nothing is saved yet"))
+            #expect(says(first, "Saved cache (no key): "))
+            for count in 1...2 {
+                let next = try run(drydock, tree, text)
+                for place in ["node_modules", "/root/.m2", "/root/.cache/pip", "/data/cache", "/opt/tool"] {
+                    #expect(next.lines.contains("\(count) in \(place)"), "\(next.output)")
+                }
+                #expect(says(next, "Restored cache (no key): ") && says(next, "5 files changed"), "\(next.output)")
+            }
+            #expect(!tree.exists("source/node_modules"))
+            let unchanged = try run(drydock, tree, text.replacing("touch", with: "true"))
+            #expect(says(unchanged, "Cache (no key) is unchanged"), "\(unchanged.output)")
+        }
+    }
+
+    @Test(
+        "a key is found again exactly, a fallback by its beginning, and nothing is written twice",
+        arguments: TestUser.all)
+    func keys(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let text = buildspec(
+                "key: npm-$(codebuild-hash-files lock)\nfallback-keys: [other-, npm-]\npaths: [node_modules/**/*]",
+                "mkdir -p node_modules; ls node_modules; touch node_modules/$(cat lock)")
+            try tree.write("source/lock", "one")
+            #expect(says(try run(drydock, tree, text), "Unable to download cache: no entry with the key `npm-"))
+            let again = try run(drydock, tree, text)
+            #expect(says(again, "Restored cache `npm-") && !says(again, "Saved") && again.lines.contains("one"))
+            try tree.write("source/lock", "two")
+            let other = try run(drydock, tree, text)
+            #expect(says(other, "by the fallback key `npm-`") && says(other, "Saved cache `npm-"), "\(other.output)")
+            // Other paths are another cache.
+            let paths = try run(drydock, tree, text.replacing("node_modules/**/*]", with: "node_modules/**/*, x/**/*]"))
+            #expect(says(paths, "Unable to download cache"))
+            let off = try run(drydock, tree, text, "--no-cache")
+            #expect(!says(off, "cache") && !off.lines.contains("one"), "\(off.output)")
+        }
+    }
+
+    @Test("`action` and `--cache-save` say what is done, and a failed build saves nothing")
+    func actions() throws {
+        try with(TestUser()) { tree, drydock in
+            func text(_ action: String, _ command: String = "mkdir -p n; ls n; date +%N > n/f") -> String {
+                buildspec("\(action)paths: [n/**/*]", command)
+            }
+            #expect(!says(try run(drydock, tree, text("action: restore\n")), "Saved"))
+            #expect(!says(try run(drydock, tree, text("", "mkdir n; touch n/g; exit 1")), "Saved"))
+            #expect(
+                says(try run(drydock, tree, text("", "mkdir n; touch n/g; exit 1"), "--cache-save", "always"), "Saved"))
+            let saving = try run(drydock, tree, text("action: save\n"))
+            #expect(!says(saving, "Restored") && says(saving, "Saved") && !saving.lines.contains("g"))
+            #expect(!says(try run(drydock, tree, text(""), "--cache-save", "never"), "Saved"))
+            #expect(!says(try run(drydock, tree, text(""), "build"), "Saved"))
+        }
+    }
+
+    @Test("paths that no cache can be made of are told with their places, and the rest is cached")
+    func oddPaths() throws {
+        try with(TestUser()) { tree, drydock in
+            let text = buildspec(
+                "paths: ['/**/*', '**/*', ../up, /proc/**/*, $NOTHING, '*.jar', deep/one.txt]",
+                "mkdir deep; touch a.jar deep/one.txt deep/two.txt; ls")
+            let first = try run(drydock, tree, text)
+            #expect(first.status == 0)
+            for reason in [
+                "the whole file system", "the source itself", "leads out of the source", "a place of the kernel's",
+                "nothing is left of it",
+            ] {
+                #expect(first.errors.contains(reason) || first.output.contains(reason), "\(reason)")
+            }
+            #expect(says(first, "2 files, copied: a pattern selects single files"), "\(first.output)")
+            let second = try run(drydock, tree, buildspec("paths: ['*.jar', deep/one.txt]", "true"))
+            #expect(says(second, "Restored cache"))
+            let third = try run(
+                drydock, tree,
+                text.replacing("mkdir deep; touch a.jar deep/one.txt deep/two.txt; ls", with: "ls . deep"))
+            #expect(
+                third.lines.contains("a.jar") && third.lines.contains("one.txt") && !third.lines.contains("two.txt"))
+        }
+    }
+
+    @Test("ten builds at once share an entry, and none sees another's writes", arguments: TestUser.all)
+    func concurrent(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let fill = buildspec("key: base-1\npaths: [n/**/*]", "mkdir n; echo base > n/base")
+            #expect(says(try run(drydock, tree, fill), "Saved cache `base-1`"))
+            let text = buildspec(
+                "key: k-$CODEBUILD_BUILD_NUMBER\nfallback-keys: [base-]\npaths: [n/**/*]",
+                "cat n/base; test $(ls n | wc -l) = 1 || exit 9; echo $CODEBUILD_BUILD_NUMBER > n/mine; sleep 0.3; "
+                    + "test $(cat n/mine) = $CODEBUILD_BUILD_NUMBER; test $(ls n | wc -l) = 2")
+            try tree.write("source/buildspec.yml", text)
+            try user.own(tree.path("source"))
+            let (program, words) = user.command(
+                Drydock.program, ["run", "--state-dir", drydock.state.string])
+            let (environment, directory) = (drydock.environment, drydock.directory)
+            let results = Locked<[ToolResult]>([])
+            let group = DispatchGroup()
+            for _ in 0..<10 {
+                DispatchQueue.global().async(group: group) {
+                    let result = try? runTool(program, words, environment: environment, in: directory)
+                    if let result { results.withLock { $0.append(result) } }
+                }
+            }
+            group.wait()
+            results.withLock { results in
+                #expect(results.count == 10)
+                for result in results {
+                    #expect(result.status == 0 && says(result, "Saved cache `k-"), "\(result.output)\(result.errors)")
+                }
+            }
+        }
+    }
+
+    @Test("a secret in what would be saved is told, and with `--strict-secrets` nothing is saved")
+    func secrets() throws {
+        try with(TestUser()) { tree, drydock in
+            let text = buildspec("paths: [n/**/*]", "mkdir -p n; echo \"key $TOKEN\" > n/leak; echo fine > n/fine")
+            let warned = try run(drydock, tree, text, "--secret", "TOKEN=hunter2hunter2")
+            #expect(warned.status == 0 && says(warned, "Saved"), "\(warned.output)\(warned.errors)")
+            #expect((warned.output + warned.errors).contains("the cache holds the value of `TOKEN` at "))
+            let strict = try run(drydock, tree, text, "--secret", "TOKEN=hunter2hunter3", "--strict-secrets")
+            #expect(strict.status == 1 && !says(strict, "Saved"), "\(strict.output)")
+            // A key is no place for one either.
+            let key = buildspec("key: x-$TOKEN\npaths: [m/**/*]", "mkdir m; touch m/m")
+            _ = try run(drydock, tree, key, "--secret", "TOKEN=hunter2hunter4")
+            let found = try runTool("grep", ["-rl", "hunter2hunter4", tree.path("state").string])
+            #expect(found.output.isEmpty, "\(found.output)")
+        }
+    }
+}
