@@ -192,6 +192,44 @@ struct SecretMaskTests {
             ])
     }
 
+    @Test(
+        "a value is hidden as serializers write it that fear for HTML, and as XML",
+        arguments: [
+            #"a\u0026b\u003cc\u003ed'e+f"#, #"a\u0026b\u003Cc\u003Ed\u0027e\u002Bf"#, "a&amp;b&lt;c&gt;d'e+f",
+            "a&amp;b&lt;c&gt;d&apos;e+f", "a&amp;b&lt;c&gt;d&#39;e+f", "a&amp;b&lt;c&gt;d&#x27;e+f",
+        ])
+    func markup(_ text: String) {
+        #expect(masked("x \(text) y", "a&b<c>d'e+f") == "x *** y")
+    }
+
+    @Test("a value in capital escapes of JSON is hidden")
+    func capitalEscapes() {
+        #expect(masked(#"x p\u00E9\u0022q\u65E5 y"#, "pé\"q日") == "x *** y")
+    }
+
+    @Test("a long value is hidden in base64 of every usual width, whatever stands before it", arguments: [64, 76])
+    func brokenBase64(_ width: Int) {
+        // Random enough that no group of it is another's.
+        var generator = SplitMix(state: 7)
+        let secret = (0..<100).map { _ in Character(Unicode.Scalar(UInt8.random(in: 0x21...0x7E, using: &generator))) }
+        let mask = SecretMask(secrets: [("S", String(secret))])
+        for before in 0..<width {
+            let encoded = SecretForms.encode(Array(repeating: 0x20, count: before) + Array(String(secret).utf8))
+            let lines = stride(from: 0, to: encoded.count, by: width).map { start in
+                String(decoding: encoded[start..<min(start + width, encoded.count)], as: UTF8.self)
+            }
+            let shown = mask.mask(lines.joined(separator: "\n"))
+            for start in stride(from: 0, through: secret.count - 15, by: 1) {
+                for shift in 0..<3 {
+                    let group = SecretForms.encode(
+                        Array(String(secret[start...].prefix(15)).utf8).dropFirst(shift).map { $0 })
+                    #expect(!shown.contains(String(decoding: group.prefix(16), as: UTF8.self)), "\(before): \(shown)")
+                }
+            }
+            #expect(shown.utf8.count < before * 4 / 3 + 60, "\(before): \(shown)")
+        }
+    }
+
     @Test("random texts over a small alphabet come out as a simple search has it, however they are cut")
     func randomTexts() {
         var generator = SplitMix(state: 20_250_628)

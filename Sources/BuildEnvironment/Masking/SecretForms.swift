@@ -4,22 +4,17 @@
 /// The forms in which a secret's value turns up in a log.
 ///
 /// CodeBuild hides exact values only (AWS CodeBuild User Guide, "Buildspec reference", `env/secrets-manager`). The
-/// further forms are those that tools make without meaning harm: `set -x` quotes, JSON and URLs escape, HTTP basic
+/// further forms are those that tools make without meaning harm: `set -x` quotes, JSON, XML and URLs escape, HTTP basic
 /// authentication encodes, `xxd` dumps. The list follows the secret masker of GitHub's runner (its ADR 0297 on base64).
 struct SecretForms {
     /// Shorter values are not masked: they occur by chance.
     static let minimumLength = 3
-    /// Below this a base64 or hexadecimal form would be shorter than six characters and occur by chance.
-    private static let minimumEncodedLength = 5
     /// Values above this many bytes are looked for as they are, encoded and by lines only.
-    private static let largestQuoted = 16_384
-    /// `base64` breaks its output after 76 characters, which hold this many bytes; `xxd -p` after 60.
-    private static let base64LineLength = 57
-    private static let hexadecimalLineLength = 30
+    static let largestQuoted = 16_384
 
     /// Whether the further forms are hidden too.
     let areDisguisesHidden: Bool
-    private(set) var list = FormList()
+    var list = FormList()
 
     init(areDisguisesHidden: Bool) { self.areDisguisesHidden = areDisguisesHidden }
 
@@ -66,6 +61,8 @@ struct SecretForms {
         // Of a document's size a tool quotes lines. What holds letters and digits alone looks the same in every quoting.
         guard areDisguisesHidden, !isDocument, !value.allSatisfy(Self.isUnreserved) else { return }
         addJSON(value, plain)
+        addGuardedJSON(value, plain)
+        addXML(value, plain)
         addShell(value, plain)
         if !isLine { addURL(value, plain) }
     }
@@ -104,10 +101,55 @@ struct SecretForms {
         }
     }
 
-    private static func json(_ text: String, escapesOthers: Bool, escapesSlash: Bool) -> String {
+    /// As serializers write it that want their text to be safe within HTML: Go's `encoding/json` with small digits, .NET's
+    /// `System.Text.Json` with capital ones and more of them.
+    private mutating func addGuardedJSON(_ value: ArraySlice<UInt8>, _ plain: Int) {
+        let hasOthers = value.contains { $0 < 0x20 || $0 > 0x7E }
+        for (guarded, isCapital) in [("<>&", false), ("<>&'+`\"", true)] {
+            guard isCapital && hasOthers || value.contains(where: guarded.utf8.contains) else { continue }
+            let text = String(decoding: value, as: UTF8.self)
+            list.add(unless: plain) {
+                $0 +=
+                    Self.json(
+                        text, escapesOthers: isCapital, escapesSlash: false, guarded: guarded, isCapital: isCapital
+                    ).utf8
+            }
+        }
+    }
+
+    /// As text and as an attribute's value of XML and HTML, by the habits of several libraries.
+    private mutating func addXML(_ value: ArraySlice<UInt8>, _ plain: Int) {
+        guard value.contains(where: "<>&'\"".utf8.contains) else { return }
+        let always = [UInt8(ascii: "&"): "&amp;", UInt8(ascii: "<"): "&lt;", UInt8(ascii: ">"): "&gt;"]
+        for (double, single) in [
+            (nil, nil), ("&quot;", nil), ("&quot;", "&apos;"), ("&quot;", "&#39;"), ("&quot;", "&#x27;"),
+            ("&#34;", "&#39;"),
+        ] as [(String?, String?)] {
+            var entities = always
+            entities[UInt8(ascii: "\"")] = double
+            entities[UInt8(ascii: "'")] = single
+            list.add(unless: plain) { form in
+                for byte in value {
+                    if let entity = entities[byte] { form += entity.utf8 } else { form.append(byte) }
+                }
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - guarded: characters of ASCII that are written as numbers.
+    ///   - isCapital: whether the numbers have capital digits.
+    private static func json(
+        _ text: String, escapesOthers: Bool, escapesSlash: Bool, guarded: String = "", isCapital: Bool = false
+    ) -> String {
+        func number(_ unit: UInt16) -> String {
+            let digits = String(unit, radix: 16, uppercase: isCapital)
+            return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
         var form = ""
         for scalar in text.unicodeScalars {
             switch scalar {
+            case _ where scalar.isASCII && guarded.unicodeScalars.contains(scalar): form += number(UInt16(scalar.value))
             case "\"": form += "\\\""
             case "\\": form += "\\\\"
             case "\n": form += "\\n"
@@ -115,10 +157,7 @@ struct SecretForms {
             case "\t": form += "\\t"
             case "/" where escapesSlash: form += "\\/"
             case _ where scalar.value < 0x20, _ where scalar.value > 0x7E && escapesOthers:
-                for unit in String(scalar).utf16 {
-                    let digits = String(unit, radix: 16)
-                    form += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                }
+                for unit in String(scalar).utf16 { form += number(unit) }
             default: form.unicodeScalars.append(scalar)
             }
         }
@@ -177,89 +216,5 @@ struct SecretForms {
             default: nil
             }
         }
-    }
-
-    // MARK: Encoded
-
-    private mutating func addEncoded(_ value: ArraySlice<UInt8>) {
-        guard value.count >= Self.minimumEncodedLength else { return }
-        addBase64(value)
-        addHexadecimal(value)
-    }
-
-    /// In small and capital digits, and as the lines of `xxd -p`.
-    private mutating func addHexadecimal(_ value: ArraySlice<UInt8>) {
-        for digits in ["0123456789abcdef", "0123456789ABCDEF"] {
-            let digits = Array(digits.utf8)
-            func add(_ part: ArraySlice<UInt8>) {
-                list.add { form in for byte in part { form += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] } }
-            }
-            add(value)
-            for line in Self.lines(of: value, length: Self.hexadecimalLineLength) { add(line) }
-        }
-    }
-
-    /// The value inside encoded data, at each of the three places it can have in a group of three bytes.
-    ///
-    /// Only characters that the value alone decides are in a form; up to four bits at either end stay visible unless
-    /// the data ends with the value.
-    private mutating func addBase64(_ value: ArraySlice<UInt8>) {
-        for shift in 0..<3 {
-            let encoded = Self.encode(Array(repeatElement(0, count: shift)) + value)
-            let start = shift == 0 ? 0 : shift + 1
-            let certain = (shift + value.count) * 8 / 6
-            addBase64Form(encoded[start..<certain])
-            // At the end of the data the last character is decided too, and padding follows it.
-            var ending = encoded[start...]
-            if ending.count + start != certain { addBase64Form(ending) }
-            guard ending.last == UInt8(ascii: "=") else { continue }
-            while ending.last == UInt8(ascii: "=") { ending.removeLast() }
-            addBase64Form(ending)
-        }
-        for line in Self.lines(of: value, length: Self.base64LineLength) {
-            let encoded = Self.encode(Array(line))
-            addBase64Form(encoded[..<(line.count * 8 / 6)])
-            addBase64Form(encoded[...])
-        }
-    }
-
-    private mutating func addBase64Form(_ form: ArraySlice<UInt8>) {
-        list.add { $0 += form }
-        guard form.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "/") }) else { return }
-        list.add { result in
-            for byte in form {
-                switch byte {
-                case UInt8(ascii: "+"): result.append(UInt8(ascii: "-"))
-                case UInt8(ascii: "/"): result.append(UInt8(ascii: "_"))
-                default: result.append(byte)
-                }
-            }
-        }
-    }
-
-    /// The lines that a tool breaks its output into; none where one is enough.
-    private static func lines(of value: ArraySlice<UInt8>, length: Int) -> [ArraySlice<UInt8>] {
-        guard value.count > length else { return [] }
-        return stride(from: value.startIndex, to: value.endIndex, by: length).map { start in
-            value[start..<min(start + length, value.endIndex)]
-        }.filter { $0.count >= minimumEncodedLength }
-    }
-
-    /// RFC 4648, with padding.
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-        var result: [UInt8] = []
-        result.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let count = min(3, bytes.count - start)
-            var bits = Int(bytes[start]) << 16
-            if count > 1 { bits |= Int(bytes[start + 1]) << 8 }
-            if count > 2 { bits |= Int(bytes[start + 2]) }
-            for place in 0..<4 {
-                result.append(
-                    place <= count ? alphabet.utf8Start[bits >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
-            }
-        }
-        return result
     }
 }
