@@ -160,7 +160,8 @@ let package = Package(
             name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "Secrets", "YAML"]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
-        .testTarget(name: "CheckoutTests", dependencies: ["Checkout", "Files", "TestSupport", systemPackage]),
+        .testTarget(
+            name: "CheckoutTests", dependencies: ["Checkout", "Files", "Secrets", "TestSupport", systemPackage]),
         .testTarget(name: "CommandSyntaxTests", dependencies: ["CommandSyntax"]),
         .testTarget(name: "ConsoleTests", dependencies: ["BuildModel", "Console", "Diagnostics"]),
         .testTarget(

@@ -37,6 +37,12 @@ extension CheckoutError {
         return CheckoutError(.fetch, "could not fetch from `\(location)`: \(said)", hints: hints)
     }
 
+    static func credentialsLate(_ host: String, seconds: Int) -> CheckoutError {
+        CheckoutError(
+            .fetch, "git did not say within \(seconds) s what it knows of `\(host)`",
+            hints: ["a helper of `credential.helper` in your git's configuration seems to wait for somebody"])
+    }
+
     static func checkoutFailed(_ commit: String, _ said: String) -> CheckoutError {
         CheckoutError(.destination, "could not check out commit \(commit): \(said)")
     }

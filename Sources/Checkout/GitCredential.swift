@@ -27,10 +27,13 @@ public struct GitCredential: Sendable, Equatable {
 
     /// Asks git, which asks nobody: a prompt would hold the build up. Outside of any repository, so that no repository's
     /// configuration names a helper to run.
+    /// - Parameter seconds: how long it may take; a helper may wait for somebody who is not there.
     /// - Returns: nil where git knows none. Source: git-credential(1).
     public static func ask(
-        host: String, environment: [String: String], isCancelled: () -> Bool
+        host: String, environment: [String: String], seconds: Double = 60, isCancelled: () -> Bool
     ) throws(CheckoutError) -> GitCredential? {
+        let limit = MonotonicTime.now() + seconds
+        var isLate = false
         var environment = environment
         environment["GIT_TERMINAL_PROMPT"] = "0"
         for name in ["GIT_ASKPASS", "SSH_ASKPASS", "GIT_DIR", "GIT_WORK_TREE"] { environment[name] = nil }
@@ -40,18 +43,23 @@ public struct GitCredential: Sendable, Equatable {
                 "git", arguments: ["-c", "core.askPass=", "credential", "fill"],
                 environment: environment.map { "\($0.key)=\($0.value)" },
                 searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", workingDirectory: "/",
-                input: Array("protocol=https\nhost=\(host)\n\n".utf8), outputLimit: 1 << 20, isCancelled: isCancelled)
-        } catch { throw .git(error) }
+                input: Array("protocol=https\nhost=\(host)\n\n".utf8), outputLimit: 1 << 20
+            ) {
+                isLate = MonotonicTime.now() >= limit
+                return isLate || isCancelled()
+            }
+        } catch { throw isLate ? .credentialsLate(host, seconds: Int(seconds)) : .git(error) }
         guard result.succeeded else { return nil }
-        var values: [Substring: Substring] = [:]
-        let text = String(decoding: result.standardOutput, as: UTF8.self)
-        for line in text.split(separator: "\n") {
-            guard let equals = line.firstIndex(of: "=") else { continue }
-            values[line[..<equals]] = line[line.index(after: equals)...]
+        var values: [String: ArraySlice<UInt8>] = [:]
+        // By bytes: to Swift a carriage return and the line end behind it are one character, which is no line end.
+        for line in result.standardOutput.split(separator: UInt8(ascii: "\n")) {
+            guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else { continue }
+            values[String(decoding: line[..<equals], as: UTF8.self)] = line[(equals + 1)...]
         }
         guard let password = values["password"], !password.isEmpty else { return nil }
         return GitCredential(
-            host: host, username: String(values["username"] ?? ""), password: SecretText(String(password)))
+            host: host, username: String(decoding: values["username"] ?? [], as: UTF8.self),
+            password: password.withUnsafeBytes { SecretText(bytes: $0) })
     }
 
     /// Variables by which git in the build has these credentials, each for its host alone: configuration of git-config(1)'s
