@@ -40,13 +40,8 @@ public struct AWSFailure: Error, Sendable, Equatable, CustomStringConvertible {
     func secretFailure(_ kind: SecretRequest.Kind?) -> SecretFailure {
         SecretFailure(
             message, hints: hints,
-            codeBuild: kind.map { CodeBuildVerdict(statusCode: $0.statusCode, message: sdkText ?? message) })
+            codeBuild: kind.map { CodeBuildVerdict(statusCode: $0.statusCode, message: sdkText) })
     }
-}
-
-extension SecretRequest.Kind {
-    /// CodeBuild's for whatever goes wrong with it.
-    var statusCode: String { self == .parameter ? "Decrypted Variables Error" : "Secrets Manager Error" }
 }
 
 // MARK: Configuration

@@ -15,22 +15,15 @@ public struct AWSSecretStore: SecretStore {
     private let configuration: AWSConfiguration
     private let client: HTTPClient
     private let timeLimit: Double
-    private let isCancelled: @Sendable () -> Bool
 
-    /// - Parameters:
-    ///   - timeLimit: seconds for all of it, finding credentials included.
-    ///   - isCancelled: asked ten times a second; then what is still open fails.
-    public init(
-        configuration: AWSConfiguration, client: HTTPClient, timeLimit: Double = 60,
-        isCancelled: @escaping @Sendable () -> Bool = { false }
-    ) {
+    /// - Parameter timeLimit: seconds for all of it, finding credentials included.
+    public init(configuration: AWSConfiguration, client: HTTPClient, timeLimit: Double = 60) {
         self.configuration = configuration
         self.client = client
         self.timeLimit = timeLimit
-        self.isCancelled = isCancelled
     }
 
-    public func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+    public func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
         do throws(AWSFailure) {
             let session = AWSSession(
                 settings: try configuration.settings(), client: client, deadline: .now() + timeLimit,
@@ -112,7 +105,7 @@ enum WantedRegion: Error {
     static func of(_ name: String, _ region: String?) throws -> String {
         let fields = name.split(separator: ":", omittingEmptySubsequences: false)
         if name.hasPrefix("arn:"), fields.count > 3, !fields[3].isEmpty {
-            return try AWSSettings.checked(String(fields[3]))
+            return try AWSSettings.checkedName(String(fields[3]))
         }
         guard let region else { throw Self.none }
         return region

@@ -80,7 +80,7 @@ public struct BuildPlanner {
         notices.append("Processing environment variables")
         var advice = request.warnings + found.warnings
         let phases = planPhases(buildspec, advice: &advice)
-        var environment = try resolveEnvironment(buildspec, sources: sources, text: found.text)
+        var environment = try resolveEnvironment(buildspec, sources: sources, text: found.text, isCancelled)
         if buildspec.environment.gitCredentialHelper {
             advice += try addGitCredentials(to: &environment, sources, isCancelled)
         }
@@ -246,7 +246,8 @@ public struct BuildPlanner {
     }
 
     private func resolveEnvironment(
-        _ buildspec: Buildspec, sources: [BuildPlan.PlannedSource], text: SourceText
+        _ buildspec: Buildspec, sources: [BuildPlan.PlannedSource], text: SourceText,
+        _ isCancelled: @escaping () -> Bool
     ) throws(EngineError) -> ResolvedEnvironment {
         let facts = sources.map { source in
             BuiltInVariables.Source(
@@ -282,7 +283,7 @@ public struct BuildPlanner {
             resolver.project = request.projectVariables
             resolver.hidden = request.hidden
             resolver.stores = request.secretStores
-            var environment = try resolver.resolve(buildspec.environment)
+            var environment = try resolver.resolve(buildspec.environment, isCancelled: isCancelled)
             environment.areDisguisesHidden = request.areDisguisesHidden
             return environment
         } catch {

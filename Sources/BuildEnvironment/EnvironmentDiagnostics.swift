@@ -196,7 +196,8 @@ extension Diagnostic {
             rule: "unresolved-variable", severity: .error,
             message: "`\(request.variable)` comes from \(request.kind.rawValue) "
                 + "`\(DisplayText.escaped(request.reference))`: \(failure.message)",
-            span: request.span, hints: failure.hints, codeBuild: failure.codeBuild)
+            span: request.span, hints: failure.hints,
+            codeBuild: failure.codeBuild ?? CodeBuildVerdict(statusCode: request.kind.statusCode))
     }
 
     static func malformed(_ request: SecretRequest, _ reason: String) -> Diagnostic {
@@ -211,22 +212,16 @@ extension Diagnostic {
                     ? "write `name`, or `name:version` or `name:label`"
                     : "write `secret-id:json-key:version-stage:version-id`, all but the first as needed"
             ],
-            codeBuild: CodeBuildVerdict(
-                statusCode: isParameter ? "Decrypted Variables Error" : "Secrets Manager Error", message: reason))
+            codeBuild: CodeBuildVerdict(statusCode: request.kind.statusCode))
     }
 
     /// - Parameter asked: the stores that do not know it, in their order.
     static func unresolved(_ request: SecretRequest, asked: [String]) -> Diagnostic {
-        let verdict =
-            switch request.kind {
-            case .parameter:
-                CodeBuildVerdict(
-                    statusCode: "Decrypted Variables Error", message: "parameter does not exist: \(request.reference)")
-            case .secret:
-                CodeBuildVerdict(
-                    statusCode: "Secrets Manager Error",
-                    message: "ResourceNotFoundException: Secrets Manager can't find the specified secret.")
-            }
+        let verdict = CodeBuildVerdict(
+            statusCode: request.kind.statusCode,
+            message: request.kind == .parameter
+                ? "parameter does not exist: \(request.reference)"
+                : "ResourceNotFoundException: Secrets Manager can't find the specified secret.")
         let reason =
             asked.isEmpty
             ? "no value is set locally, and no store is asked"
@@ -239,8 +234,10 @@ extension Diagnostic {
             hints: [
                 "give it for this run with `--secret \(request.variable)` from your environment, or in a file for "
                     + "`--env-file FILE`",
-                "keep it with `drydock secrets set \(ShellWord.typed(request.currentName ?? request.reference))`, or name "
-                    + "the store that has it with `--secrets`",
+                request.plainName.map {
+                    "keep it with `drydock secrets set \(ShellWord.typed($0))`, or name the store that has it with "
+                        + "`--secrets`"
+                } ?? "it names a version, which only the store `aws` has, and a file under the whole reference",
             ], codeBuild: verdict)
     }
 

@@ -40,10 +40,14 @@ public struct EnvironmentResolver {
     }
 
     /// The environment of a build.
-    /// - Parameter specification: the buildspec's `env`, or nil where it has none.
+    /// - Parameters:
+    ///   - specification: the buildspec's `env`, or nil where it has none.
+    ///   - isCancelled: asked while a store is waited for.
     /// - Throws: when a stored value cannot be had, with CodeBuild's words for it, or when the kernel would not take the
     ///   result.
-    public func resolve(_ specification: Buildspec.Environment?) throws(EnvironmentError) -> ResolvedEnvironment {
+    public func resolve(
+        _ specification: Buildspec.Environment?, isCancelled: @escaping () -> Bool = { false }
+    ) throws(EnvironmentError) -> ResolvedEnvironment {
         var table = VariableTable(reserved: builtIns.map(\.name))
         for variable in image {
             table.set(ResolvedVariable(name: variable.name, value: variable.value, origin: .image))
@@ -72,7 +76,7 @@ public struct EnvironmentResolver {
             sections.parameters.map(\.name.value) + sections.secrets.map(\.name.value)
                 + project.filter { $0.store != nil }.map(\.name))
         for item in given { set(item, except: stored, in: &table) }
-        try resolveStored(sections, into: &table)
+        try resolveStored(sections, into: &table, isCancelled)
         for case .file(let file) in given { table.warnings += file.diagnostics.filter { $0.severity != .error } }
         try table.checkSizes()
         let result = ResolvedEnvironment(variables: table.variables, hidden: hidden, warnings: table.warnings)
@@ -107,12 +111,13 @@ public struct EnvironmentResolver {
     }
 
     private func resolveStored(
-        _ sections: SectionedVariables, into table: inout VariableTable
+        _ sections: SectionedVariables, into table: inout VariableTable, _ isCancelled: @escaping () -> Bool
     ) throws(EnvironmentError) {
         let parameters = sections.parameters.map { variable in
             SecretRequest(
                 variable: variable.name.value, kind: .parameter,
-                reference: VariableExpansion.expand(variable.value.value) { table[$0] }, span: variable.value.span)
+                reference: VariableExpansion.expand(variable.value.value) { table.plainValue(of: $0) },
+                span: variable.value.span)
         }
         let secrets = sections.secrets.map { variable in
             SecretRequest(
@@ -128,7 +133,8 @@ public struct EnvironmentResolver {
             (parameters + secrets).filter { !table.refuses($0.variable, $0.span, source: "the buildspec") }
             + own.filter { !table.refuses($0.variable, $0.span, source: "the project") }
         guard !requests.isEmpty else { return }
-        let answers = try SecretLookup(given: givenValues, stores: stores).values(for: requests)
+        let answers = try SecretLookup(given: givenValues, stores: stores, isCancelled: isCancelled)
+            .values(for: requests)
         for (request, answer) in zip(requests, answers) {
             table.set(
                 ResolvedVariable(
@@ -208,7 +214,10 @@ private struct VariableTable {
         self.reserved = Set(reserved.filter(VariableName.isReserved))
     }
 
-    subscript(name: String) -> String? { places[name].map { variables[$0].value } }
+    /// Nil for a secret too: a reference is shown, logged by whom it is asked of, and a word of the programs that are asked.
+    func plainValue(of name: String) -> String? {
+        places[name].flatMap { variables[$0].isSecret ? nil : variables[$0].value }
+    }
 
     mutating func setBuiltIn(_ variable: ResolvedVariable) {
         if let place = places[variable.name] {

@@ -16,6 +16,7 @@ struct SecretLookup {
     /// By the name of the variable; counts before every store.
     var given: [String: FoundSecret]
     var stores: [any SecretStore]
+    var isCancelled: () -> Bool
 
     /// - Returns: a value for each request, in order.
     /// - Throws: findings for all that have none.
@@ -28,8 +29,8 @@ struct SecretLookup {
         var asked: [Int: [String]] = [:]
         for store in stores {
             let open = requests.indices.filter { found[$0] == nil && failures[$0] == nil }
-            if open.isEmpty { break }
-            for (index, answer) in zip(open, store.answers(to: open.map { requests[$0] })) {
+            if open.isEmpty || isCancelled() { break }
+            for (index, answer) in zip(open, store.answers(to: open.map { requests[$0] }, isCancelled: isCancelled)) {
                 switch take(answer, requests[index]) {
                 case .success(let secret?): found[index] = secret
                 case .success(nil):

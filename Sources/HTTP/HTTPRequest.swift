@@ -74,8 +74,17 @@ public struct HTTPRequest: Sendable, Equatable {
         case file(FileDescriptor, offset: Int)
     }
 
-    /// The address without its query, which may hold secrets.
-    public var displayAddress: String { String(url.prefix { $0 != "?" && $0 != "#" }) }
+    /// The address without what may be secret: its query, and a name and password before its host.
+    public var displayAddress: String { Self.displayed(url) }
+
+    /// An address without what may be secret.
+    public static func displayed(_ url: String) -> String {
+        let address = url.prefix { $0 != "?" && $0 != "#" }
+        guard let scheme = address.firstRange(of: "://") else { return String(address) }
+        let authority = address[scheme.upperBound...].prefix { $0 != "/" }
+        guard let sign = authority.lastIndex(of: "@") else { return String(address) }
+        return address[..<scheme.upperBound] + "***@" + address[address.index(after: sign)...]
+    }
 }
 
 public struct HTTPHeader: Sendable, Equatable {

@@ -58,12 +58,13 @@ public struct SecretVault: Sendable {
         return try open(line, key)
     }
 
+    /// - Parameter names: for each value the names that it may have; the first that the store has counts.
     /// - Returns: nil for names that the store does not have; nil at all where there is no store.
-    func values(of names: [SecretName?]) throws(SecretVaultError) -> [SecretText?]? {
+    func values(of names: [[SecretName]]) throws(SecretVaultError) -> [SecretText?]? {
         guard let (file, key) = try read() else { return nil }
         var values: [SecretText?] = []
         for name in names {
-            let line = name.flatMap { file[$0] }
+            let line = name.lazy.compactMap { file[$0] }.first
             values.append(try line.map { (line) throws(SecretVaultError) in try open(line, key) })
         }
         return values

@@ -73,6 +73,9 @@ public struct ParameterReference: Sendable, Equatable {
 extension SecretRequest {
     /// Why the reference is none; nil for a good one.
     public var malformation: String? {
+        if reference.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) {
+            return "it holds a control character"
+        }
         do throws(SecretsError) {
             switch kind {
             case .parameter: _ = try ParameterReference(reference)
@@ -91,6 +94,35 @@ extension SecretRequest {
         case .secret:
             guard let reference = try? SecretReference(self.reference), reference.asksForCurrent else { return nil }
             return reference.secretID
+        }
+    }
+
+    /// The names under which a store of the user's own may keep the current version, the likeliest first: as it is written,
+    /// and for an ARN the name in it.
+    public var localNames: [String] { currentName.map { [$0] + Self.names(inARN: $0, kind) } ?? [] }
+
+    /// The name that a person would keep it under.
+    public var plainName: String? { localNames.count > 1 ? localNames[1] : localNames.first }
+
+    /// A parameter's ARN leaves the slash at the beginning of its name away; a secret's adds `-` and six characters to it.
+    ///
+    /// Source: AWS Systems Manager User Guide, "Restricting access to Parameter Store parameters using IAM policies"; AWS
+    /// Secrets Manager User Guide, "Secret structure" in "What's in a Secrets Manager secret?".
+    private static func names(inARN text: String, _ kind: Kind) -> [String] {
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard text.hasPrefix("arn:") else { return [] }
+        switch kind {
+        case .parameter:
+            guard fields.count == 6 else { return [] }
+            let name = String(fields[5].dropFirst("parameter/".count))
+            return name.contains("/") ? ["/\(name)", name] : [name, "/\(name)"]
+        case .secret:
+            guard fields.count == 7 else { return [] }
+            let name = fields[6]
+            let isSuffixed =
+                name.count > 7 && name.dropLast(6).last == "-"
+                && name.suffix(6).allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+            return isSuffixed ? [String(name.dropLast(7)), String(name)] : [String(name)]
         }
     }
 }

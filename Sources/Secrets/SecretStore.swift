@@ -11,8 +11,16 @@ public protocol SecretStore: Sendable {
     /// As the user writes it: `file:secrets.yml`, `aws`.
     var name: String { get }
 
+    /// - Parameter isCancelled: asked ten times a second wherever somebody else is waited for; then nobody waits for the
+    ///   answers any more.
     /// - Returns: an answer to each request, in order.
-    func answers(to requests: [SecretRequest]) -> [SecretAnswer]
+    func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer]
+}
+
+extension SecretStore {
+    public func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+        answers(to: requests, isCancelled: { false })
+    }
 }
 
 /// A variable whose value lies in a store.
@@ -36,6 +44,9 @@ public struct SecretRequest: Sendable, Equatable {
     public enum Kind: String, Sendable {
         case parameter = "parameter-store"
         case secret = "secrets-manager"
+
+        /// CodeBuild's for whatever goes wrong with it.
+        public var statusCode: String { self == .parameter ? "Decrypted Variables Error" : "Secrets Manager Error" }
     }
 }
 

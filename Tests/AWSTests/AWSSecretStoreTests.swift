@@ -89,18 +89,20 @@ struct AWSSecretStoreTests {
     @Test(
         "binary, empty, deleted and other versions are failures of their own",
         arguments: [
-            ("binary", "the secret is binary", "aws (eu-west-1, the environment): the secret is binary"),
+            ("binary", "the secret is binary", nil),
             ("none", "secret value", "ResourceNotFoundException: "),
             ("deleted", "marked deleted", "InvalidRequestException: "),
             ("prod/db:::00000000-0000-0000-0000-000000000000", "secret value", "ResourceNotFoundException: "),
         ])
-    func badSecrets(_ reference: String, _ words: String, _ verdict: String) throws {
+    func badSecrets(_ reference: String, _ words: String, _ verdict: String?) throws {
         let answer = try ask(.secret, [reference])[0]
         guard case .failed(let failure) = answer else { throw UnexpectedAnswer(answer) }
         #expect(failure.message.hasPrefix("aws (eu-west-1, the environment)"), "\(failure.message)")
         #expect(failure.message.contains(words), "\(failure.message)")
         #expect(failure.codeBuild?.statusCode == "Secrets Manager Error")
-        #expect(failure.codeBuild?.message?.hasPrefix(verdict) == true, "\(failure)")
+        #expect(
+            verdict == nil
+                ? failure.codeBuild?.message == nil : failure.codeBuild?.message?.hasPrefix(verdict ?? "") == true)
         if reference == "deleted" {
             #expect(failure.hints.first?.contains("restore-secret --secret-id deleted") == true)
         }

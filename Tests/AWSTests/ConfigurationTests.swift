@@ -43,6 +43,9 @@ struct ConfigurationTests {
         region = ap-south-1
         [sso-session x]
         sso_region = us-east-1
+        [profile both]
+        use_fips_endpoint = true
+        use_dualstack_endpoint = TRUE
         [services local]
         secrets_manager =
           endpoint_url = http://services.example:1
@@ -53,13 +56,13 @@ struct ConfigurationTests {
     @Test("both files are read, and the credentials file counts more")
     func sharedFiles() throws {
         try TemporaryTree.with { tree in
-            try tree.write(".aws/config", Self.files + "\n[profile both]\naws_access_key_id = A\nregion = r\n")
+            try tree.write(".aws/config", Self.files + "\n[profile twice]\naws_access_key_id = A\nregion = r\n")
             try tree.write(
                 ".aws/credentials",
-                "[both]\nAWS_ACCESS_KEY_ID=B # = c\n[only]\n; comment\naws_secret_access_key = x=y==\n")
+                "[twice]\nAWS_ACCESS_KEY_ID=B # = c\n[only]\n; comment\naws_secret_access_key = x=y==\n")
             let files = try AWSSettings(configuration(home: tree.path)).files
-            #expect(files.profiles.keys.sorted() == ["both", "default", "dev", "only", "with blank"])
-            #expect(files.profiles["both"]?.values == ["aws_access_key_id": "B # = c", "region": "r"])
+            #expect(files.profiles.keys.sorted() == ["both", "default", "dev", "only", "twice", "with blank"])
+            #expect(files.profiles["twice"]?.values == ["aws_access_key_id": "B # = c", "region": "r"])
             #expect(files.profiles["only"]?.values == ["aws_secret_access_key": "x=y=="])
             #expect(files.services["local"]?.nested["secrets_manager"]?["endpoint_url"] == "http://services.example:1")
             #expect(files.profiles["dev"]?.values["endpoint_url"] == "http://profile.example/")
@@ -149,6 +152,11 @@ struct ConfigurationTests {
                     ["AWS_USE_FIPS_ENDPOINT": "true"], .parameters, "us-east-1",
                     "https://ssm-fips.us-east-1.amazonaws.com"
                 ),
+                (["AWS_PROFILE": "both"], .parameters, "eu-west-1", "https://ssm-fips.eu-west-1.api.aws"),
+                (
+                    ["AWS_PROFILE": "both", "AWS_USE_DUALSTACK_ENDPOINT": "false"], .tokens, "eu-west-1",
+                    "https://sts-fips.eu-west-1.amazonaws.com"
+                ),
                 (["AWS_ENDPOINT_URL": "http://a:1/"], .parameters, "eu-west-1", "http://a:1"),
                 (
                     ["AWS_ENDPOINT_URL": "http://a:1/", "AWS_ENDPOINT_URL_SSM": "http://b"], .parameters, "eu-west-1",
@@ -167,13 +175,66 @@ struct ConfigurationTests {
                 let settings = try configuration(environment, home: tree.path).settings()
                 #expect(try settings.endpoint(service, region: region) == expected, "\(environment)")
             }
-            for address in ["localhost:4566", "ftp://a", "http://", "http://a/?b"] {
-                let settings = try configuration(["AWS_ENDPOINT_URL": address]).settings()
+            for address in ["localhost:4566", "ftp://a", "http://", "http://a/?…"] {
+                let settings = try configuration(["AWS_ENDPOINT_URL": address.replacingOccurrences(of: "…", with: "b")])
+                    .settings()
                 #expect(
                     failure { try settings.endpoint(.tokens, region: "a") }
                         == "aws: `AWS_ENDPOINT_URL` cannot be `\(address)`")
             }
         }
+    }
+
+    /// As botocore 1.43 resolves them.
+    @Test(
+        "endpoints of both kinds of address, and with FIPS, are those of botocore",
+        arguments: [
+            ("eu-west-1", AWSService.parameters, false, true, "ssm.eu-west-1.api.aws"),
+            ("eu-west-1", .parameters, true, true, "ssm-fips.eu-west-1.api.aws"),
+            ("eu-west-1", .tokens, false, true, "sts.eu-west-1.api.aws"),
+            // Its ordinary name has addresses of both kinds.
+            ("eu-west-1", .secrets, false, true, "secretsmanager.eu-west-1.amazonaws.com"),
+            ("us-east-1", .secrets, true, true, "secretsmanager-fips.us-east-1.amazonaws.com"),
+            ("cn-north-1", .parameters, false, true, "ssm.cn-north-1.api.amazonwebservices.com.cn"),
+            ("cn-north-1", .secrets, false, true, "secretsmanager.cn-north-1.amazonaws.com.cn"),
+            ("cn-north-1", .secrets, true, true, "secretsmanager-fips.cn-north-1.api.amazonwebservices.com.cn"),
+            ("eusc-de-east-1", .secrets, false, true, "secretsmanager.eusc-de-east-1.api.amazonwebservices.eu"),
+            ("us-isob-east-1", .tokens, true, true, "sts-fips.us-isob-east-1.api.aws.scloud"),
+            ("us-iso-west-1", .parameters, true, false, "ssm-fips.us-iso-west-1.c2s.ic.gov"),
+            ("us-gov-west-1", .parameters, true, false, "ssm.us-gov-west-1.amazonaws.com"),
+            ("us-gov-west-1", .tokens, true, false, "sts.us-gov-west-1.amazonaws.com"),
+            ("us-gov-west-1", .secrets, true, false, "secretsmanager-fips.us-gov-west-1.amazonaws.com"),
+            ("us-gov-west-1", .tokens, true, true, "sts-fips.us-gov-west-1.api.aws"),
+        ])
+    func otherEndpoints(
+        _ region: String, _ service: AWSService, _ isFIPS: Bool, _ isDualStack: Bool, _ host: String
+    ) throws {
+        let settings = try configuration([
+            "AWS_USE_FIPS_ENDPOINT": "\(isFIPS)", "AWS_USE_DUALSTACK_ENDPOINT": "\(isDualStack)",
+        ]).settings()
+        #expect(try settings.endpoint(service, region: region) == "https://" + host)
+    }
+
+    @Test("an ARN's region is written as AWS writes regions, for its author must not choose the host")
+    func regionsOfResourceNames() throws {
+        for region in ["eu-west-1", "us-gov-west-1", "eusc-de-east-1", "ap-southeast-7"] {
+            #expect(try AWSSettings.checkedName(region) == region)
+        }
+        for region in ["s3", "s3-website-eu-west-1", "execute-api", "eu-west", "eu-west-", "eu--1", "x-west-1"] {
+            var wanted: [WantedParameter] = []
+            let told = failure {
+                try WantedParameter.add("arn:aws:ssm:\(region):1:parameter/x", 0, "eu-west-1", to: &wanted)
+            }
+            #expect(told?.contains("is no region") == true, "\(region)")
+        }
+    }
+
+    @Test("an endpoint's password is not shown")
+    func endpointWithPassword() throws {
+        let settings = try configuration(["AWS_ENDPOINT_URL": "http://me:hunter2@host/?q"]).settings()
+        #expect(
+            failure { try settings.endpoint(.tokens, region: "a") }
+                == "aws: `AWS_ENDPOINT_URL` cannot be `http://***@host/?…`")
     }
 
     @Test("the number of attempts can be set")

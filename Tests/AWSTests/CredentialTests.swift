@@ -175,13 +175,39 @@ struct CredentialTests {
                 "assumes its role as a container's role, which gives no credentials"
             ),
             ("role_arn = r\nmfa_serial = m\nsource_profile = x", "asks for a code of a second device"),
-            ("sso_session = s", "signs in with sso"),
+            ("sso_session = s", "signs in with `aws sso login`"), ("login_session = s", "signs in with `aws login`"),
             ("role_arn = r\nweb_identity_token_file = /nowhere", "could not open `/nowhere`"),
         ])
     func badProfiles(_ text: String, _ words: String) throws {
         try TemporaryTree.with { tree in
             try tree.write(".aws/config", "[default]\n\(text)\n")
             #expect(message(resolve([:], home: tree.path))?.contains(words) == true, "\(resolve([:], home: tree.path))")
+        }
+    }
+
+    @Test("a role of the environment counts before a profile's key, and a profile's role before it")
+    func orderOfRoles() throws {
+        try TemporaryTree.with { tree in
+            try tree.write(
+                ".aws/config",
+                """
+                [default]
+                aws_access_key_id = AKIADEFAULT
+                aws_secret_access_key = one
+                [profile role]
+                role_arn = arn:aws:iam::1:role/own
+                source_profile = default
+                """)
+            let environment = [
+                "AWS_ROLE_ARN": "arn:aws:iam::1:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE": tree.path("none").string,
+            ]
+            let words = "no credentials from role `arn:aws:iam::1:role/r` of the environment"
+            #expect(message(resolve(environment, home: tree.path))?.contains(words) == true)
+            let own = resolve(
+                environment.merging(["AWS_PROFILE": "role"]) { $1 }, home: tree.path, endpoint: "http://127.0.0.1:1")
+            #expect(message(own)?.contains("role `arn:aws:iam::1:role/own` of profile `role`") == true)
+            let given = resolve(environment, home: tree.path, profile: "default")
+            #expect(try given.get().accessKeyID == "AKIADEFAULT")
         }
     }
 

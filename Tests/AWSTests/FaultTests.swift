@@ -33,17 +33,17 @@ struct FaultTests {
         _ steps: [ScriptedServer.Step], _ references: [String] = ["/a"], kind: SecretRequest.Kind = .parameter,
         timeLimit: Double = 30,
         now: @escaping @Sendable () -> Timestamp = { Timestamp(seconds: Date().timeIntervalSince1970) },
-        isCancelled: @escaping @Sendable () -> Bool = { false }
+        isCancelled: @escaping () -> Bool = { false }
     ) throws -> Result {
         try TemporaryTree.with { tree in
             let server = try ScriptedServer(steps, in: tree)
             let store = AWSSecretStore(
                 configuration: AWSFixture.configuration("http://127.0.0.1:\(server.port)", AWSFixture.key, now: now),
-                client: HTTPClient(program: BuiltProgram.path("drydock-http")), timeLimit: timeLimit,
-                isCancelled: isCancelled)
+                client: HTTPClient(program: BuiltProgram.path("drydock-http")), timeLimit: timeLimit)
             let start = MonotonicTime.now()
             let answers = store.answers(
-                to: references.map { SecretRequest(variable: "X", kind: kind, reference: $0, span: nil) })
+                to: references.map { SecretRequest(variable: "X", kind: kind, reference: $0, span: nil) },
+                isCancelled: isCancelled)
             return Result(
                 answers: answers, requests: try server.requests(),
                 seconds: Double(MonotonicTime.now().milliseconds(since: start)) / 1000)

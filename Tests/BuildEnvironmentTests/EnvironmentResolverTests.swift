@@ -147,7 +147,7 @@ struct EnvironmentResolverTests {
     func providers() throws {
         struct Store: SecretStore {
             let name = "store"
-            func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+            func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
                 requests.map { .value(SecretText("from " + $0.reference), from: "store") }
             }
         }
@@ -161,7 +161,7 @@ struct EnvironmentResolverTests {
     func jsonKeys() throws {
         struct Store: SecretStore {
             let name = "store"
-            func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+            func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
                 requests.map { request in
                     let text =
                         request.reference.hasPrefix("plain")
@@ -189,7 +189,7 @@ struct EnvironmentResolverTests {
     func malformed() throws {
         struct Store: SecretStore {
             let name = "store"
-            func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+            func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
                 requests.map { _ in .value("hunter2", from: "store") }
             }
         }
@@ -197,12 +197,66 @@ struct EnvironmentResolverTests {
         resolver.stores = [Store()]
         for (reference, words) in [
             ("name:", "is empty"), (":3", "name is empty"), ("a:1:2", "`2` follows"),
-            ("arn:aws:s3:::b", "not one of a parameter"),
+            ("arn:aws:s3:::b", "not one of a parameter"), ("a\nb", "holds a control character"),
         ] {
             let error = try #require(throws: EnvironmentError.self) {
                 try resolver.resolve(specification(parameters: [("P", reference)]))
             }
             #expect(error.message.contains(words) && error.codeBuild?.statusCode == "Decrypted Variables Error")
+        }
+    }
+
+    @Test("a reference never holds a secret: it would be shown, and sent to whoever is asked")
+    func noSecretInReference() throws {
+        var resolver = try resolver("STAGE=beta")
+        resolver.given.append(.flag(try EnvironmentFlag("TOKEN=hunter2", caller: [:], isSecret: true)))
+        let error = try #require(throws: EnvironmentError.self) {
+            try resolver.resolve(specification(parameters: [("P", "/$STAGE/${TOKEN}/$TOKEN")]))
+        }
+        #expect(error.message.contains("`/beta/${TOKEN}/$TOKEN`"), "\(error)")
+        let shown = "\(error.diagnostics)\(error.hints)\(error.codeBuild?.message ?? "")"
+        #expect(!shown.contains("hunter2"))
+    }
+
+    @Test(
+        "whatever a store answers that is no value has CodeBuild's status code",
+        arguments: [
+            (SecretAnswer.value("", from: "store"), "gives is empty"),
+            (.value(SecretText(bytes: [0x61, 0, 0x62]), from: "store"), "holds a NUL"),
+            (.value(SecretText(bytes: [0xFF, 0xFE]), from: "store"), "is not UTF-8 text"),
+            (.failed(SecretFailure("the store `store` is shut")), "is shut"),
+            (.absent("it never heard of it"), "not known to `store` (it never heard of it)"),
+        ])
+    func answersWithoutValue(_ answer: SecretAnswer, _ words: String) throws {
+        struct Store: SecretStore {
+            let name = "store"
+            let answer: SecretAnswer
+            func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
+                requests.map { _ in answer }
+            }
+        }
+        var resolver = try resolver()
+        resolver.stores = [Store(answer: answer)]
+        for (specification, code) in [
+            (specification(parameters: [("P", "/p")]), "Decrypted Variables Error"),
+            (specification(secrets: [("P", "p")]), "Secrets Manager Error"),
+        ] {
+            let error = try #require(throws: EnvironmentError.self) { try resolver.resolve(specification) }
+            #expect(error.message.contains(words) && error.codeBuild?.statusCode == code, "\(error)")
+        }
+    }
+
+    @Test("what can be kept is said to be kept under a name of its own, and a version not at all")
+    func keepingHints() throws {
+        for (reference, hint) in [
+            ("prod/db:key", "`drydock secrets set prod/db`"),
+            ("arn:aws:secretsmanager:eu-west-1:1:secret:prod/db-AbC123:key", "`drydock secrets set prod/db`"),
+            ("prod/db::AWSPREVIOUS", "it names a version"),
+        ] {
+            let error = try #require(throws: EnvironmentError.self) {
+                try resolver().resolve(specification(secrets: [("S", reference)]))
+            }
+            #expect(error.hints.contains { $0.contains(hint) }, "\(error.hints)")
         }
     }
 

@@ -88,6 +88,30 @@ struct SecretStoreTests {
         }
     }
 
+    @Test("a pipe is read to its end, and waited for neither too long nor when nobody wants it any more")
+    func pipes() throws {
+        try TemporaryTree.with { tree in
+            let path = tree.path("pipe")
+            #expect(mkfifo(path.string, 0o600) == 0)
+            let store = FileSecretStore(path: path, user: geteuid(), seconds: 0.3)
+            #expect(answers(store, [request("a")])[0].hasSuffix("did not come to its end within 0 s"))
+            let patient = FileSecretStore(path: path, user: geteuid())
+            let stopped = patient.answers(to: [request("a")], isCancelled: { true })
+            guard case .failed(let failure) = stopped[0] else {
+                Issue.record("\(stopped)")
+                return
+            }
+            #expect(failure.message.hasSuffix("was not waited for"))
+            // Whoever writes comes later, and takes its time.
+            let writer = try FileDescriptor.open(path, .readWrite)
+            _ = try writer.writeAll("a=tok".utf8)
+            let reading = FileSecretStore(path: path, user: geteuid(), seconds: 20)
+            let closer = CloseLater(writer)
+            #expect(answers(reading, [request("a")])[0].hasPrefix("tok file:"))
+            closer.wait()
+        }
+    }
+
     @Test("a directory gives what mounts of Docker and Kubernetes hold, and nothing from outside")
     func directory() throws {
         try TemporaryTree.with { tree in
@@ -109,6 +133,34 @@ struct SecretStoreTests {
             #expect(found == ["nested", "linked", "by variable", "by variable", "by variable", "{\"a\":\"b\"}\n"])
             #expect(answers(DirectorySecretStore(path: tree.path("none")), [request("a")])[0].contains("no such file"))
         }
+    }
+
+    @Test("an ARN is looked for as it is written, and by the name in it")
+    func resourceNames() throws {
+        let parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter"
+        let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+        try TemporaryTree.with { tree in
+            let file = try tree.write(
+                "s.env", "/ci/token=tok\nplain=p\nprod/db=db\n\(secret)exact-AbC123=own\nexact=other\n", mode: 0o600)
+            let store = FileSecretStore(path: file, user: geteuid())
+            let found = answers(
+                store,
+                [
+                    request("\(parameter)/ci/token"), request("\(parameter)/plain"), request("\(parameter)/ci/token:3"),
+                    request("\(secret)prod/db-AbC123", .secret), request("\(secret)prod/db", .secret),
+                    request("\(secret)exact-AbC123:key", .secret), request("\(secret)prod/db-AbC12", .secret),
+                ]
+            ).map { String($0.prefix { $0 != " " }) }
+            #expect(found == ["tok", "p", "-", "db", "db", "own", "-"])
+            try tree.write("d/ci.token", "tok")
+            #expect(
+                answers(DirectorySecretStore(path: tree.path("d")), [request("\(parameter)/ci/token")])[0].hasPrefix(
+                    "tok "))
+        }
+        let environment = EnvironmentSecretStore(only: nil, names: ["PROD_DB"]) { _ in "db" }
+        #expect(answers(environment, [request("\(secret)prod/db-AbC123", .secret)]) == ["db env:PROD_DB"])
+        let command = CommandSecretStore("echo $DRYDOCK_SECRET_NAME #", environment: ["PATH": "/usr/bin:/bin"])
+        #expect(answers(command, [request("\(secret)prod/db-AbC123:key", .secret)])[0].hasPrefix("prod/db "))
     }
 
     @Test("the environment gives variables of the same name or of the reference's, and empty ones not")
@@ -139,8 +191,36 @@ struct SecretStoreTests {
         #expect(ask("nothing-of-that-name", ["x"])[0].hasPrefix("! the program of the store `command:nothing-of"))
         #expect(ask("sleep 60 #", ["x"], seconds: 0.3)[0].hasSuffix("did not answer within 0 s"))
         #expect(ask("kill -9 $$ #", ["x"])[0].hasSuffix("was killed by signal 9"))
+        for name in ["--output=/etc/passwd", "/-x", "//--help"] {
+            #expect(ask("echo", [name])[0].hasPrefix("- it is not asked for a name that begins with `-`"))
+        }
+        let slow = CommandSecretStore("sleep 60 #", environment: ["PATH": "/usr/bin:/bin"])
+        guard case .failed(let failure) = slow.answers(to: [request("x")], isCancelled: { true })[0] else {
+            Issue.record("the program was waited for")
+            return
+        }
+        #expect(failure.message.hasSuffix("was stopped before it answered"))
         #expect(
             ask("echo $DRYDOCK_SECRET_KIND $DRYDOCK_SECRET_VARIABLE \"$1\"", ["x"])[0].hasPrefix(
                 "secrets-manager TOKEN x"))
     }
+}
+
+/// Closes a descriptor a moment later, on a thread of its own.
+private final class CloseLater: @unchecked Sendable {
+    private var thread = pthread_t()
+    private let file: FileDescriptor
+
+    init(_ file: FileDescriptor) {
+        self.file = file
+        pthread_create(
+            &thread, nil,
+            { context in
+                usleep(200_000)
+                if let context { try? Unmanaged<CloseLater>.fromOpaque(context).takeUnretainedValue().file.close() }
+                return nil
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    func wait() { pthread_join(thread, nil) }
 }

@@ -233,6 +233,40 @@ struct SecretStoreTests {
         }
     }
 
+    @Test("are not waited for once the build is to stop", arguments: [SIGINT, SIGTERM])
+    func interruption(number: Int32) throws {
+        try TemporaryTree.with { tree in
+            let drydock = try prepared(tree)
+            let asked = tree.path("asked").string
+            for stores in ["command:touch \(asked); exec sleep 60 #", "command:touch \(asked); false #,file:../pipe"] {
+                unlink(asked)
+                if mkfifo(tree.path("pipe").string, 0o600) != 0 { #expect(errno == EEXIST) }
+                let running = try RunningDrydock(drydock, ["run", "--secrets", stores])
+                for _ in 0..<400 where access(asked, F_OK) != 0 { usleep(25_000) }
+                usleep(200_000)
+                let begin = Date()
+                running.signal(number)
+                #expect(running.end() == -Int(number), "\(running.text)\(running.errors)")
+                #expect(Date().timeIntervalSince(begin) < 5)
+                #expect(running.text.contains("DOWNLOAD_SOURCE State: STOPPED"), "\(running.text)")
+            }
+        }
+    }
+
+    @Test("stay out of the references to others")
+    func references() throws {
+        try TemporaryTree.with { tree in
+            var drydock = try prepared(tree)
+            try tree.write(
+                "source/buildspec.yml", Self.buildspec.replacingOccurrences(of: "/ci/token", with: "/ci/$STAGE/$KEY"))
+            drydock.environment["KEY"] = "hunter2-key"
+            let result = try drydock(
+                "run", "-e", "STAGE=beta", "--secret", "KEY", "--secrets", "command:echo \"asked $1\" >&2; false")
+            #expect(result.status == 3 && result.errors.contains("asked /ci/beta/$KEY"), "\(result.errors)")
+            #expect(!result.all.contains("hunter2"))
+        }
+    }
+
     @Test("are refused where a store is not named rightly, others may read it, or the checkout names it")
     func badStores() throws {
         try TemporaryTree.with { tree in

@@ -75,6 +75,16 @@ struct HTTPMessageTests {
         }
     }
 
+    @Test(
+        "an address is shown without what may be secret",
+        arguments: [
+            ("https://a.b:1/c?d#e", "https://a.b:1/c"), ("http://me:hunter2@a/c@d", "http://***@a/c@d"),
+            ("http://me@you@a", "http://***@a"), ("x", "x"), ("http://a/b@c", "http://a/b@c"),
+        ])
+    func displayedAddress(_ url: String, _ shown: String) {
+        #expect(HTTPRequest(method: "GET", url: url).displayAddress == shown)
+    }
+
     @Test("no description shows a header's value, a body or a query")
     func descriptionsAreDiscreet() {
         let response = HTTPResponse(status: 200, headers: request.headers, body: Array("hunter2".utf8))

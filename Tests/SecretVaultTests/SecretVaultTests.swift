@@ -357,6 +357,25 @@ struct LocalSecretStoreTests {
         }
     }
 
+    @Test("an ARN finds what is kept under it, or under the name in it")
+    func resourceNames() throws {
+        try VaultFixture.with { fixture in
+            let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+            try fixture.set("/ci/token", "hush")
+            try fixture.set("prod/db", "db")
+            try fixture.set("\(secret)exact-AbC123", "own")
+            try fixture.set("exact", "other")
+            let answers = LocalSecretStore(fixture.vault).answers(to: [
+                request(.parameter, "arn:aws:ssm:eu-west-1:123456789012:parameter/ci/token"),
+                request(.secret, "\(secret)prod/db-AbC123"), request(.secret, "\(secret)exact-AbC123"),
+                request(.secret, "\(secret)prod/db-AbC123::AWSPREVIOUS"), request(.secret, "\(secret)none-AbC123"),
+            ])
+            #expect(
+                answers
+                    == ["hush", "db", "own"].map { SecretAnswer.value($0, from: "local") } + [.unknown, .unknown])
+        }
+    }
+
     @Test("without a store nothing is known, and nothing is made")
     func nothing() throws {
         try VaultFixture.with { fixture in

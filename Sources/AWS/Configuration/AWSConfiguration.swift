@@ -3,6 +3,7 @@
 
 public import BuildModel
 internal import Files
+internal import HTTP
 public import SystemPackage
 
 /// What of the caller's world decides whom is asked, as whom, where. Nothing is read before it is needed.
@@ -99,18 +100,31 @@ struct AWSSettings {
         return region
     }
 
+    /// A region of a buildspec's author's: it has to be written as AWS writes them, since `ssm.s3.amazonaws.com` would be
+    /// somebody's bucket.
+    static func checkedName(_ region: String) throws(AWSFailure) -> String {
+        let region = try checked(region)
+        let words = region.split(separator: "-", omittingEmptySubsequences: false)
+        guard words.count >= 3, let number = words.last, !number.isEmpty, number.allSatisfy(\.isNumber),
+            words.dropLast().allSatisfy({ $0.count >= 2 && $0.allSatisfy(\.isLetter) })
+        else { throw .invalidRegion(region) }
+        return region
+    }
+
     /// Where a service is asked, without a path.
     func endpoint(_ service: AWSService, region: String?) throws(AWSFailure) -> String {
         if let (address, setting) = configuredEndpoint(service) {
             let parts = AddressParts(address)
             guard ["http", "https"].contains(parts.scheme), !parts.host.isEmpty, parts.query.isEmpty else {
-                throw .invalidSetting(setting, address)
+                throw .invalidSetting(
+                    setting, HTTPRequest.displayed(address) + (parts.query.isEmpty ? "" : "?…"))
             }
             return address.hasSuffix("/") ? String(address.dropLast()) : address
         }
         guard let region else { return "https://\(service.rawValue).amazonaws.com" }
-        let wantsFIPS = flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
-        return "https://\(service.rawValue)\(wantsFIPS ? "-fips" : "").\(region).\(Self.suffix(region))"
+        return AWSPartition(region).endpoint(
+            service, region: region, isFIPS: flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+            isDualStack: flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"))
     }
 
     func configuredEndpoint(_ service: AWSService) -> (address: String, setting: String)? {
@@ -131,15 +145,6 @@ struct AWSSettings {
     }
 
     var certificateAuthorities: String? { variable("AWS_CA_BUNDLE") ?? profile?.values["ca_bundle"] }
-
-    /// Of host names, by partition. Source: `partitions.json` of botocore.
-    static func suffix(_ region: String) -> String {
-        let suffixes = [
-            ("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"), ("us-iso-", "c2s.ic.gov"),
-            ("us-isob-", "sc2s.sgov.gov"), ("eu-isoe-", "cloud.adc-e.uk"), ("us-isof-", "csp.hci.ic.gov"),
-        ]
-        return suffixes.first { region.hasPrefix($0.0) }?.1 ?? "amazonaws.com"
-    }
 }
 
 /// The services that are asked; the word is in their hosts' names and in signatures.

@@ -5,9 +5,10 @@ public import HTTP
 internal import Processes
 public import Secrets
 
-/// Finds out as whom AWS is asked: the first of the environment, the profile, a container's role, this machine's role.
+/// Finds out as whom AWS is asked: the first of the environment, a profile's role, the environment's role, what else the
+/// profile has, a container's role, this machine's role.
 ///
-/// Source: "Credential provider chain", AWS SDKs and Tools Reference Guide.
+/// Source: "Credential provider chain", AWS SDKs and Tools Reference Guide; `create_credential_resolver` of botocore.
 public struct AWSCredentialChain: Sendable {
     private let configuration: AWSConfiguration
     private let client: HTTPClient
@@ -44,9 +45,11 @@ extension AWSSession {
         let found: AWSCredentials?
         if !isProfileGiven, let credentials = try environmentCredentials() {
             found = credentials
-        } else if let credentials = try profileCredentials(settings.profileName) {
+        } else if let credentials = try profileRole(settings.profileName) {
             found = credentials
         } else if !isProfileGiven, let credentials = try webIdentityCredentials() {
+            found = credentials
+        } else if let credentials = try profileCredentials(settings.profileName) {
             found = credentials
         } else if let credentials = try containerCredentials() {
             found = credentials

@@ -27,7 +27,8 @@ extension AWSSession {
             throw .profile(
                 name, "asks for a code of a second device, which drydock cannot ask for",
                 hints: [
-                    "let the AWS CLI ask: `eval \"$(aws configure export-credentials --profile \(name) --format env)\"`"
+                    "let the AWS CLI ask: `eval \"$(aws configure export-credentials --profile "
+                        + "\(DisplayText.escaped(name)) --format env)\"`, and build without `--aws-profile`"
                 ])
         }
         fields["ExternalId"] = values["external_id"]

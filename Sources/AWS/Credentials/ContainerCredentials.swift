@@ -12,16 +12,16 @@ extension AWSSession {
     /// Source: "Container credential provider", AWS SDKs and Tools Reference Guide.
     func containerCredentials() throws(AWSFailure) -> AWSCredentials? {
         let source = "the container's role"
-        let address: String
+        let (address, setting): (String, String)
         if let path = settings.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
-            address = "http://169.254.170.2" + path
+            (address, setting) = ("http://169.254.170.2" + path, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
         } else if let whole = settings.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
-            address = whole
+            (address, setting) = (whole, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
         } else {
             return nil
         }
         guard Self.mayHaveCredentials(AddressParts(address)) else {
-            throw .invalidSetting("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+            throw .invalidSetting(setting, HTTPRequest.displayed(address))
         }
         var request = HTTPRequest(
             method: "GET", url: address, headers: [HTTPHeader("Accept", "application/json")], connectTimeLimit: 2,

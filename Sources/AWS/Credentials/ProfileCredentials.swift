@@ -4,10 +4,15 @@
 internal import Diagnostics
 
 extension AWSSession {
-    /// What a profile of the shared files gives: a role, a key, or a program that prints one. Nil where it has none of it.
+    /// The role of a profile of the shared files; nil where it has none.
+    func profileRole(_ name: String) throws(AWSFailure) -> AWSCredentials? {
+        guard let profile = settings.files.profiles[name], profile.values["role_arn"] != nil else { return nil }
+        return try assumedRole(of: name, profile, above: [])
+    }
+
+    /// What else a profile gives: a key, or a program that prints one. Nil where it has neither.
     func profileCredentials(_ name: String) throws(AWSFailure) -> AWSCredentials? {
         guard let profile = settings.files.profiles[name] else { return nil }
-        if profile.values["role_arn"] != nil { return try assumedRole(of: name, profile, above: []) }
         return try ownCredentials(of: name, profile)
     }
 
@@ -40,12 +45,13 @@ extension AWSSession {
     private func ownCredentials(of name: String, _ profile: SharedFiles.Section) throws(AWSFailure) -> AWSCredentials? {
         if let credentials = try ownKey(of: name, profile) { return credentials }
         if let command = profile.values["credential_process"] { return try processCredentials(command, profile: name) }
-        if profile.values["sso_session"] != nil || profile.values["sso_start_url"] != nil {
+        for (keys, way) in [(["sso_session", "sso_start_url"], "sso login"), (["login_session"], "login")]
+        where keys.contains(where: { profile.values[$0] != nil }) {
             let shown = DisplayText.escaped(name)
             throw .profile(
-                name, "signs in with sso, which drydock does not",
+                name, "signs in with `aws \(way)`, whose sessions drydock does not read",
                 hints: [
-                    "sign in with `aws sso login`, and let the AWS CLI give the credentials: a profile with "
+                    "sign in with `aws \(way)`, and let the AWS CLI give the credentials: a profile with "
                         + "`credential_process = aws configure export-credentials --profile \(shown)`"
                 ])
         }

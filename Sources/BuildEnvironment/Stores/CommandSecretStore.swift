@@ -13,40 +13,40 @@ public struct CommandSecretStore: SecretStore {
     private let text: String
     private let environment: [String: String]
     private let seconds: Double
-    private let isCancelled: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - environment: what the program finds in its environment: the caller's own.
     ///   - seconds: how long one call may take; then it is killed.
-    public init(
-        _ text: String, environment: [String: String], seconds: Double = 60,
-        isCancelled: @escaping @Sendable () -> Bool = { false }
-    ) {
+    public init(_ text: String, environment: [String: String], seconds: Double = 60) {
         self.text = text
         self.environment = environment
         self.seconds = seconds
-        self.isCancelled = isCancelled
     }
 
     public var name: String { "command:\(text)" }
 
-    public func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+    public func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
         // Two variables may take keys of one secret; the program may ask its user something.
         var known: [String: SecretAnswer] = [:]
         return requests.map { request in
             guard let name = request.currentName else { return .unknown }
             if let answer = known[name] { return answer }
-            let answer = run(name, request)
+            let answer = run(name, request, isCancelled)
             known[name] = answer
             return answer
         }
     }
 
-    private func run(_ name: String, _ request: SecretRequest) -> SecretAnswer {
+    private func run(_ name: String, _ request: SecretRequest, _ isCancelled: () -> Bool) -> SecretAnswer {
+        // A name comes from a buildspec, whose author must not choose options for the user's programs.
+        if name.drop(while: { $0 == "/" }).hasPrefix("-") {
+            return .absent("it is not asked for a name that begins with `-`, which it could take for an option")
+        }
         let script = Self.takesName(text) ? text : text + " \"$1\""
         var environment = environment
         environment["DRYDOCK_SECRET_KIND"] = request.kind.rawValue
         environment["DRYDOCK_SECRET_VARIABLE"] = request.variable
+        environment["DRYDOCK_SECRET_NAME"] = request.plainName ?? name
         let limit = MonotonicTime.now() + seconds
         var isLate = false
         let result: HostProcess.Result
@@ -60,10 +60,12 @@ public struct CommandSecretStore: SecretStore {
             }
         } catch {
             let reason =
-                isLate
-                ? "did not answer within \(Int(seconds)) s"
-                : error.code == .tooMuchOutput
-                    ? "printed more than a secret can be" : "could not be run"
+                error.code == .cancelled && !isLate
+                ? "was stopped before it answered"
+                : isLate
+                    ? "did not answer within \(Int(seconds)) s"
+                    : error.code == .tooMuchOutput
+                        ? "printed more than a secret can be" : "could not be run"
             return .failed(SecretFailure("the program of the store `\(self.name)` \(reason)"))
         }
         switch result.status {

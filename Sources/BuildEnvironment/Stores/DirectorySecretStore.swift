@@ -21,7 +21,7 @@ public struct DirectorySecretStore: SecretStore {
 
     public var name: String { "dir:\(path.displayed)" }
 
-    public func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+    public func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
         let directory: Directory
         do throws(FilesError) { directory = try Directory(path) } catch {
             let failure = SecretFailure(
@@ -32,8 +32,9 @@ public struct DirectorySecretStore: SecretStore {
     }
 
     private func answer(to request: SecretRequest, in directory: Directory) -> SecretAnswer {
-        guard let name = request.currentName else { return .unknown }
-        for candidate in Self.fileNames(name) + [request.variable] {
+        let names = request.localNames
+        if names.isEmpty { return .unknown }
+        for candidate in names.flatMap(Self.fileNames) + [request.variable] {
             // A reference comes from a buildspec and leads nowhere else: `..` is left out, links stay inside.
             let place = FilePath(root: nil, FilePath(candidate).components.filter { $0.kind == .regular })
             guard !place.isEmpty else { continue }

@@ -25,10 +25,11 @@ public struct EnvironmentSecretStore: SecretStore {
 
     public var name: String { only.map { "env:\($0)" } ?? "env" }
 
-    public func answers(to requests: [SecretRequest]) -> [SecretAnswer] {
+    public func answers(to requests: [SecretRequest], isCancelled: @escaping () -> Bool) -> [SecretAnswer] {
         requests.map { request in
-            guard let reference = request.currentName else { return .unknown }
-            for name in [request.variable, Self.variableName(reference)] {
+            let names = request.localNames
+            if names.isEmpty { return .unknown }
+            for name in [request.variable] + names.map(Self.variableName) {
                 if let value = variables[name] { return .value(value, from: "env:\(name)") }
             }
             // Whoever names one variable means it for this one request, whatever that is called.
