@@ -205,6 +205,10 @@ struct ConfigurationTests {
             ("us-gov-west-1", .tokens, true, false, "sts.us-gov-west-1.amazonaws.com"),
             ("us-gov-west-1", .secrets, true, false, "secretsmanager-fips.us-gov-west-1.amazonaws.com"),
             ("us-gov-west-1", .tokens, true, true, "sts-fips.us-gov-west-1.api.aws"),
+            ("us-gov-west-1", .logs, true, false, "logs.us-gov-west-1.amazonaws.com"),
+            ("us-gov-west-1", .storage, true, false, "s3-fips.us-gov-west-1.amazonaws.com"),
+            ("eu-west-1", .storage, true, true, "s3-fips.dualstack.eu-west-1.amazonaws.com"),
+            ("cn-north-1", .storage, false, true, "s3.dualstack.cn-north-1.amazonaws.com.cn"),
         ])
     func otherEndpoints(
         _ region: String, _ service: AWSService, _ isFIPS: Bool, _ isDualStack: Bool, _ host: String

@@ -30,6 +30,9 @@ struct AWSPartition {
     }
 
     func endpoint(_ service: AWSService, region: String, isFIPS: Bool, isDualStack: Bool) -> String {
+        if service == .storage {
+            return "https://s3\(isFIPS ? "-fips" : "").\(isDualStack ? "dualstack." : "")\(region).\(suffix)"
+        }
         // What the ordinary name has there already is not had by another.
         let isFIPSAnyway = kind == .government && service != .secrets && !isDualStack
         let isDualStackAnyway =
