@@ -125,12 +125,23 @@ extension BuildRunner {
             phases: (request.resumption?.reusedPhases ?? []) + enteredPhases, environment: environment,
             withheld: withheld)
         kept.buildspec = plan.identity.buildspecPath
+        kept.caches = request.resumption?.record.caches ?? keptCaches
         if let resumption = request.resumption {
             kept.earlierEnvironments = resumption.record.phases.filter(resumption.hasShellState).map {
                 .init(phase: $0, variables: resumption.record.environment(of: $0))
             }
         }
         return kept
+    }
+
+    private var keptCaches: KeptRecord.Caches? {
+        guard let settings = plannedCache?.settings(isCopied: request.caches?.mode == .copy) else { return nil }
+        return KeptRecord.Caches(
+            layers: settings.layers.map {
+                .init(directory: $0.directory.string, rootUser: $0.rootUser, rootGroup: $0.rootGroup)
+            },
+            paths: settings.paths.map { .init(path: $0.path.string, isDirectory: $0.isDirectory) },
+            isCopied: settings.isCopied)
     }
 
     // MARK: Going on

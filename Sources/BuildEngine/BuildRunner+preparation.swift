@@ -118,7 +118,7 @@ extension BuildRunner {
             request.resumption?.place.directory ?? surroundings.scratch.removingLastComponent().appending(name)
         self.scratch = scratch
         var settings = plan.sandboxSettings(scratch: scratch, launcher: surroundings.launcher)
-        settings.reopening = request.resumption?.reopening(for: plan)
+        request.resumption?.reopen(for: plan, in: &settings)
         do {
             try planCache(plan, settings)
             if let plannedCache { settings.caches = plannedCache.settings(isCopied: request.caches?.mode == .copy) }

@@ -5,7 +5,7 @@ import BuildEnvironment
 public import BuildModel
 import Files
 public import Sandbox
-import SystemPackage
+public import SystemPackage
 
 /// A kept state that a build goes on with.
 public struct ResumedState: Sendable {
@@ -54,10 +54,24 @@ public struct ResumedState: Sendable {
 
     /// How a sandbox takes over what was kept: files as they were left, the shell's state as the phase found it, and what the
     /// plan's environment says differently from the earlier build's. The settings' scratch directory is the place's.
-    public func reopening(for plan: BuildPlan) -> SandboxSettings.Reopening {
+    public func reopen(for plan: BuildPlan, in settings: inout SandboxSettings) {
         var (variables, directory) = shellState()
         variables.yield(to: plan.environment, before: record.environment(of: phase))
-        return SandboxSettings.Reopening(place: place, environment: variables.text, directory: directory)
+        settings.reopening = SandboxSettings.Reopening(
+            place: place, environment: variables.text, directory: directory)
+        settings.caches = record.caches.map { caches in
+            SandboxSettings.Caches(
+                layers: caches.layers.map {
+                    .init(directory: FilePath($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
+                },
+                paths: caches.paths.map { .init(FilePath($0.path), isDirectory: $0.isDirectory) },
+                isCopied: caches.isCopied)
+        }
+    }
+
+    /// A layer of a cache that the state lies over and that is no more, or nil.
+    public var missingLayer: FilePath? {
+        record.caches?.layers.map { FilePath($0.directory) }.first { (try? Directory($0)) == nil }
     }
 
     private func file(_ phase: PhaseType, _ kind: String) -> [UInt8]? {

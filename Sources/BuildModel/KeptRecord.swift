@@ -37,6 +37,47 @@ public struct KeptRecord: Codable, Sendable, Equatable {
     /// The environments of phases that an earlier build had begun, whose state the last one went on with.
     public var earlierEnvironments: [PhaseEnvironment]?
 
+    /// The caches that the state lies over; absent where there were none.
+    public var caches: Caches?
+
+    /// Layers of caches that a build began with.
+    public struct Caches: Codable, Sendable, Equatable {
+        /// The first lies on top.
+        public var layers: [Layer]
+        public var paths: [Path]
+        public var isCopied: Bool
+
+        public init(layers: [Layer], paths: [Path], isCopied: Bool) {
+            self.layers = layers
+            self.paths = paths
+            self.isCopied = isCopied
+        }
+
+        public struct Layer: Codable, Sendable, Equatable {
+            /// Of the host, absolute.
+            public var directory: String
+            public var rootUser: UInt32
+            public var rootGroup: UInt32
+
+            public init(directory: String, rootUser: UInt32, rootGroup: UInt32) {
+                self.directory = directory
+                self.rootUser = rootUser
+                self.rootGroup = rootGroup
+            }
+        }
+
+        /// A path that was cached: absolute, inside.
+        public struct Path: Codable, Sendable, Equatable {
+            public var path: String
+            public var isDirectory: Bool
+
+            public init(path: String, isDirectory: Bool) {
+                self.path = path
+                self.isDirectory = isDirectory
+            }
+        }
+    }
+
     /// What the shell's state at the beginning of a phase was made with.
     public struct PhaseEnvironment: Codable, Sendable, Equatable {
         public var phase: PhaseType
@@ -135,6 +176,7 @@ public struct KeptRecord: Codable, Sendable, Equatable {
             }
             writer.array("withheld", of: withheld)
             writer.member("buildspec", ifPresent: buildspec)
+            if let caches { writer.object("caches") { caches.write(to: &$0) } }
             if let earlierEnvironments {
                 writer.array("earlierEnvironments") { writer in
                     for earlier in earlierEnvironments {
@@ -150,6 +192,29 @@ public struct KeptRecord: Codable, Sendable, Equatable {
         }
         writer.newline()
         return writer.bytes
+    }
+}
+
+extension KeptRecord.Caches {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.array("layers") { writer in
+            for layer in layers {
+                writer.object {
+                    $0.member("directory", layer.directory)
+                    $0.member("rootUser", Int(layer.rootUser))
+                    $0.member("rootGroup", Int(layer.rootGroup))
+                }
+            }
+        }
+        writer.array("paths") { writer in
+            for path in paths {
+                writer.object {
+                    $0.member("path", path.path)
+                    $0.member("isDirectory", path.isDirectory)
+                }
+            }
+        }
+        writer.member("isCopied", isCopied)
     }
 }
 

@@ -178,7 +178,7 @@ struct RunCommand: Action {
             var settings = preview.plan.sandboxSettings(
                 scratch: request.resumption?.place.directory ?? store.sandboxDirectory("preview"),
                 launcher: Caller.launcher)
-            settings.reopening = request.resumption?.reopening(for: preview.plan)
+            request.resumption?.reopen(for: preview.plan, in: &settings)
             let prepared = try PreparedSandbox.prepare(settings)
             terminal.print("\(prepared.plan)\n")
             for notice in prepared.notices { terminal.warn(notice.message, hint: notice.hint) }

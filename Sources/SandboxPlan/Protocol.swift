@@ -44,6 +44,9 @@ public enum LauncherRequest: Sendable, Equatable {
     /// Make a layer of what the build wrote, which nobody can see in the sandbox afterwards. Everything of the build has to be
     /// dead.
     case publish(LayerPublication)
+    /// Make one layer of several that sandboxes of this identity left, the first being the top one: as hard links where their
+    /// files have the ids of the first, copied where not. The directory is not there yet.
+    case merge(identity: SandboxPlan.Identity, layers: [SandboxPlan.Operation.Layer], destination: KernelText)
     /// Tell how much disk a directory takes that a sandbox of this identity left.
     case measure(identity: SandboxPlan.Identity, directory: KernelText)
 
@@ -104,6 +107,11 @@ public enum LauncherRequest: Sendable, Equatable {
         case .publish(let publication):
             wire.append(UInt8(31))
             publication.encode(to: &wire)
+        case .merge(let identity, let layers, let destination):
+            wire.append(UInt8(32))
+            identity.encode(to: &wire)
+            wire.appendList(layers) { $1.encode(to: &$0) }
+            wire.append(destination)
         }
         return wire.bytes
     }
@@ -129,6 +137,11 @@ public enum LauncherRequest: Sendable, Equatable {
         case 23: self = .measure(identity: try SandboxPlan.Identity(from: &wire), directory: try wire.text())
         case 30: self = .gather(try wire.list { wire throws(WireDecoder.Malformed) in try GatheredPath(from: &wire) })
         case 31: self = .publish(try LayerPublication(from: &wire))
+        case 32:
+            self = .merge(
+                identity: try SandboxPlan.Identity(from: &wire),
+                layers: try wire.list { wire throws(WireDecoder.Malformed) in try .init(from: &wire) },
+                destination: try wire.text())
         default: throw WireDecoder.Malformed()
         }
         guard wire.isAtEnd else { throw WireDecoder.Malformed() }

@@ -111,7 +111,7 @@ struct CommandService {
             // One that cannot be made is one that nobody pauses at; the build goes on.
             if breakpoints == nil { breakpoints = BreakpointService(plan: plan, control: control) }
         case .resume: breakpoints?.resume()
-        case .enter, .setUp, .remove, .measure: exit(1)
+        case .enter, .setUp, .remove, .measure, .merge: exit(1)
         }
     }
 

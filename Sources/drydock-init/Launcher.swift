@@ -32,6 +32,9 @@ enum Launcher {
         case .measure(let identity, let directory):
             namespaces?.abandon()
             measure(directory, identity: identity, control: control)
+        case .merge(let identity, let layers, let destination):
+            namespaces?.abandon()
+            merge(layers, destination, identity: identity, control: control)
         default:
             control.send(SetUpFailure(.protocolMismatch, errno: 0).reply)
             exit(1)
@@ -166,8 +169,8 @@ enum Launcher {
     private static func remove(_ directory: KernelText, identity: SandboxPlan.Identity, control: Channel) -> Never {
         var left = TreeRemoval.Leftover()
         do throws(SetUpFailure) {
-            let number = try asOwner(identity) { UInt64(TreeRemoval.remove(directory).errno) }
-            left = TreeRemoval.Leftover(errno: Int32(truncatingIfNeeded: number), path: directory)
+            let numbers = try asOwner(identity) { [UInt64(TreeRemoval.remove(directory).errno)] }
+            left = TreeRemoval.Leftover(errno: Int32(truncatingIfNeeded: numbers[0]), path: directory)
         } catch {
             control.send(error.reply)
             exit(1)
@@ -178,13 +181,12 @@ enum Launcher {
 
     private static func measure(_ directory: KernelText, identity: SandboxPlan.Identity, control: Channel) -> Never {
         do throws(SetUpFailure) {
-            control.send(
-                .measured(
-                    try asOwner(identity) {
-                        var size = TreeSize()
-                        size.add(directory)
-                        return size.byteCount
-                    }))
+            let numbers = try asOwner(identity) {
+                var size = TreeSize()
+                size.add(directory)
+                return [size.byteCount]
+            }
+            control.send(.measured(numbers[0]))
         } catch {
             control.send(error.reply)
             exit(1)
@@ -192,10 +194,33 @@ enum Launcher {
         exit(0)
     }
 
-    /// Does something as the root of a sandbox of that identity, and gives the number that came out of it.
+    private static func merge(
+        _ layers: [SandboxPlan.Operation.Layer], _ destination: KernelText, identity: SandboxPlan.Identity,
+        control: Channel
+    ) -> Never {
+        do throws(SetUpFailure) {
+            let numbers = try asOwner(identity) {
+                let errno = LayerMerging(layers: layers).perform(into: destination)
+                var size = TreeSize()
+                if errno == 0 { size.add(destination) } else { _ = TreeRemoval.remove(destination) }
+                return [UInt64(errno), size.byteCount, size.fileCount]
+            }
+            if numbers[0] == 0 {
+                control.send(.published(.init(trees: [], byteCount: numbers[1], fileCount: numbers[2])))
+            } else {
+                control.send(.notPublished(errno: Int32(truncatingIfNeeded: numbers[0]), path: destination))
+            }
+        } catch {
+            control.send(error.reply)
+            exit(1)
+        }
+        exit(0)
+    }
+
+    /// Does something as the root of a sandbox of that identity, and gives the numbers that came out of it: at least one.
     private static func asOwner(
-        _ identity: SandboxPlan.Identity, _ body: () -> UInt64
-    ) throws(SetUpFailure) -> UInt64 {
+        _ identity: SandboxPlan.Identity, _ body: () -> [UInt64]
+    ) throws(SetUpFailure) -> [UInt64] {
         if identity.method == .privileged || identity.method == .inherited { return body() }
         var ends: [Int32] = [-1, -1]
         try check(linux_pipe2(&ends, O_CLOEXEC), .createNamespaces)
@@ -206,8 +231,8 @@ enum Launcher {
             raise(SIGSTOP)
             _ = linux_setresgid(0)
             _ = linux_setresuid(0)
-            var number = body()
-            exit(write(ends[1], &number, 8) == 8 ? 0 : 1)
+            let numbers = body()
+            exit(write(ends[1], numbers, numbers.count * 8) == numbers.count * 8 ? 0 : 1)
         }
         close(ends[1])
         defer { close(ends[0]) }
@@ -219,10 +244,10 @@ enum Launcher {
             throw error
         }
         kill(child, SIGCONT)
-        var number: UInt64 = 0
-        let count = read(ends[0], &number, 8)
+        var numbers = [UInt64](repeating: 0, count: 4)
+        let count = read(ends[0], &numbers, numbers.count * 8)
         waitpid(child, &status, 0)
-        return count == 8 ? number : UInt64(EIO)
+        return count >= 8 ? Array(numbers.prefix(count / 8)) : [UInt64(EIO)]
     }
 }
 

@@ -15,14 +15,44 @@ struct StateCopy {
     private let links: Int32
     /// Whether what is there already gives way; its directories stay.
     private let isMerging: Bool
+    /// What is added to the ids of each owner.
+    private let shift: IdentityShift
+    /// Whether the overlay's own notes are left out: in a tree that stands by itself they mean nothing, or the wrong thing.
+    private let leavesOutNotes: Bool
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var linked: Set<UInt64> = []
 
     private struct Failure: Error { var errno: Int32 }
 
-    private init(links: Int32, isMerging: Bool = false) {
+    private init(
+        links: Int32, isMerging: Bool = false, shift: IdentityShift = IdentityShift(), leavesOutNotes: Bool = false
+    ) {
         self.links = links
         self.isMerging = isMerging
+        self.shift = shift
+        self.leavesOutNotes = leavesOutNotes
+    }
+
+    /// Gives a directory the attributes of another, with its owner's ids shifted and without the overlay's notes.
+    /// - Returns: 0, or why it could not be.
+    static func attributes(_ source: Int32, to target: Int32, shift: IdentityShift) -> Int32 {
+        let copy = StateCopy(links: -1, shift: shift, leavesOutNotes: true)
+        defer { copy.buffer.deallocate() }
+        do throws(Failure) { try copy.attributes(source, target) } catch { return error.errno }
+        return 0
+    }
+
+    /// Copies one file, with its owner's ids shifted and without the overlay's notes.
+    /// - Returns: 0, or the reason why it is not whole.
+    static func file(_ name: KernelText, of source: Int32, to target: Int32, shift: IdentityShift) -> Int32 {
+        var copy = StateCopy(links: -1, shift: shift, leavesOutNotes: true)
+        defer { copy.buffer.deallocate() }
+        do throws(Failure) {
+            var status = stat()
+            try copy.check(name.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) })
+            try copy.file(name, status, source, target)
+        } catch { return error.errno }
+        return 0
     }
 
     /// - Parameters:
@@ -177,7 +207,10 @@ struct StateCopy {
 
     private func ownership(_ name: KernelText, _ status: stat, _ target: Int32) throws(Failure) {
         try check(
-            name.withCString { fchownat(target, $0, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) })
+            name.withCString {
+                fchownat(
+                    target, $0, status.st_uid &+ shift.user, status.st_gid &+ shift.group, AT_SYMLINK_NOFOLLOW)
+            })
         var times = [status.st_atim, status.st_mtim]
         try check(name.withCString { utimensat(target, $0, &times, AT_SYMLINK_NOFOLLOW) })
     }
@@ -246,7 +279,7 @@ struct StateCopy {
     private func attributes(_ source: Int32, _ target: Int32) throws(Failure) {
         var status = stat()
         try check(fstat(source, &status))
-        try check(fchown(target, status.st_uid, status.st_gid))
+        try check(fchown(target, status.st_uid &+ shift.user, status.st_gid &+ shift.group))
         try check(fchmod(target, status.st_mode & 0o7777))
         try extendedAttributes(source, target)
         var times = [status.st_atim, status.st_mtim]
@@ -260,6 +293,7 @@ struct StateCopy {
         guard count > 0 else { return }
         for name in names[..<count].split(separator: 0) {
             let name = KernelText(name.map { UInt8(bitPattern: $0) })
+            if leavesOutNotes, name.bytes.starts(with: "user.overlay.".utf8) { continue }
             let buffer = self.buffer
             let size = name.withCString { linux_get_attribute(source, $0, buffer.baseAddress, buffer.count) }
             guard size >= 0 else { continue }

@@ -173,4 +173,23 @@ struct CacheInBuildTests {
             #expect(found.output.isEmpty, "\(found.output)")
         }
     }
+
+    @Test("a failed build goes on over the cache that it began with", arguments: TestUser.all)
+    func resuming(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let fill = buildspec(
+                "paths: [n/**/*, /root/.m2/**/*]", "mkdir -p n ~/.m2; echo one > n/a; echo two > ~/.m2/b")
+            #expect(says(try run(drydock, tree, fill), "Saved cache"))
+            let failing = buildspec(
+                "paths: [n/**/*, /root/.m2/**/*]", "cat n/a ~/.m2/b", "rm n/a; echo three > ~/.m2/c", "test -e fixed")
+            #expect(try run(drydock, tree, failing).status == 1)
+            try tree.write("source/fixed", "")
+            let text = failing.replacing("cat n/a ~/.m2/b", with: "cat ~/.m2/b; test ! -e n/a; ls ~/.m2")
+                .replacing("rm n/a; echo three > ~/.m2/c", with: "true")
+            let shell = try drydock("shell", "-c", "cat ~/.m2/b ~/.m2/c; test -e n/a || echo gone")
+            #expect(shell.output.hasSuffix("two\nthree\ngone\n"), "\(shell.output)\(shell.errors)")
+            let resumed = try run(drydock, tree, text, "--resume")
+            #expect(resumed.status == 0 && resumed.lines.contains("two"), "\(resumed.output)\(resumed.errors)")
+        }
+    }
 }

@@ -181,4 +181,35 @@ struct CacheTests {
             #expect(after == before + "2001-02-03 00:00:00.000000000 +0000\n")
         }
     }
+
+    @Test("layers are made one that shows the same, and nothing of what was hidden")
+    func merging() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/c", Self.source + "/n")
+            let look = "cd /root/c; find . /codebuild/output/src1/src/n -printf '%p %y %m %U %s %l\\n' | sort; cat * 2>/dev/null || true"
+            try cache.build(
+                "mkdir -p /root/c/a/b /root/c/gone n; cd /root/c; echo 1 > a/b/one; echo x > gone/x; ln -s a l; echo f > f; "
+                    + "chmod 711 a; cd -; echo n > n/n")
+            try cache.build("cd /root/c; rm -r gone; echo 2 > a/b/two; echo g > f")
+            try cache.build(
+                "cd /root/c; rm -r a; mkdir -p a/b; echo 3 > a/b/three; rm l; echo file > l; mkdir gone; touch gone/y")
+            let (_, before) = try cache.build(look, saving: false)
+            let merged = try SandboxSettings.Caches.merge(
+                cache.layers, into: tree.path("layers/merged"), launcher: BuiltProgram.path("drydock-init"))
+            #expect(merged.isWhole && merged.fileCount == 5)
+            // The same file by another name.
+            let names = ["layers/2/files/root/root/c/f", "layers/merged/files/root/root/c/f"]
+            let numbers = try runTool("stat", ["-c", "%i"] + names.map { tree.path(FilePath($0)).string }).output
+            #expect(Set(numbers.split(separator: "\n")).count == 1)
+            cache.layers = [
+                .init(
+                    directory: tree.path("layers/merged/files"), rootUser: merged.rootUser, rootGroup: merged.rootGroup)
+            ]
+            let (_, after) = try cache.build(look, saving: false)
+            #expect(after == before)
+            // Hidden by nothing any more: a mark would hide a source's own files.
+            let marks = try runTool("find", [tree.path("layers/merged").string, "-type", "c"])
+            #expect(marks.output.isEmpty)
+        }
+    }
 }

@@ -96,7 +96,7 @@ struct ShellSession {
     ) throws -> Sandbox? {
         var settings = plan.sandboxSettings(
             scratch: failed?.place.directory ?? store.sandboxDirectory(uuid), launcher: Caller.launcher)
-        settings.reopening = failed?.reopening(for: plan)
+        failed?.reopen(for: plan, in: &settings)
         do throws(SandboxError) {
             let (runner, notices) = try SandboxMaker(pending: pending).start(settings)
             for notice in notices { terminal.warn(notice.message, hint: notice.hint) }

@@ -81,7 +81,9 @@ struct LastFailure {
         if let difference = request.difference(from: state.record) {
             throw CommandFailure.keptFromElse(difference, request)
         }
-        return ResumedState(record: state.record, place: place, phase: state.record.phase)
+        let resumed = ResumedState(record: state.record, place: place, phase: state.record.phase)
+        if let missing = resumed.missingLayer { throw CommandFailure.cacheOfStateGone(missing, state.record) }
+        return resumed
     }
 
     /// A build that has just failed may still be putting its state there; an open shell may take hours.
@@ -231,5 +233,14 @@ extension CommandFailure {
             .wrongUse,
             "build \(record.buildNumber) failed in \(record.phase.rawValue), so nothing can begin at \(phase.rawValue)",
             hints: ["`--from` takes phases up to the one that failed"])
+    }
+}
+
+extension CommandFailure {
+    static func cacheOfStateGone(_ layer: FilePath, _ record: KeptRecord) -> CommandFailure {
+        CommandFailure(
+            .inputUnavailable,
+            "the state of build \(record.buildNumber) lies over a cache that is not there any more: `\(layer.displayed)`",
+            hints: ["`drydock run` begins anew; `drydock gc \(record.buildNumber)` removes the state"])
     }
 }
