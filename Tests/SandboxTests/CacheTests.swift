@@ -186,7 +186,9 @@ struct CacheTests {
     func merging() throws {
         try TemporaryTree.with { tree in
             let cache = try Cache(tree, "/root/c", Self.source + "/n")
-            let look = "cd /root/c; find . /codebuild/output/src1/src/n -printf '%p %y %m %U %s %l\\n' | sort; cat * 2>/dev/null || true"
+            let look =
+                "cd /root/c; find . /codebuild/output/src1/src/n -printf '%p %y %m %U %s %l\\n' | sort; "
+                + "cat * 2>/dev/null || true"
             try cache.build(
                 "mkdir -p /root/c/a/b /root/c/gone n; cd /root/c; echo 1 > a/b/one; echo x > gone/x; ln -s a l; echo f > f; "
                     + "chmod 711 a; cd -; echo n > n/n")

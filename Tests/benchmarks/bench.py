@@ -28,7 +28,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("drydock", "drydock-init")
+PROGRAMS = ("drydock", "drydock-init", "codebuild-hash-files")
 MILLISECOND = 1e3
 
 
@@ -281,6 +281,70 @@ class Bench:
         # As fast as: within what two runs of the same thing differ on a busy machine.
         self.report(f"{count} files of source, to 10", large, "10 files", small, 1.1)
 
+    def caches(self, count=60_000, megabytes=300):
+        """A cache of many files, beside archives of the same tree, and beside a cache of ten."""
+        if not shutil.which("zstd"):
+            print("  zstd is not installed: caches are not compared")
+            return
+        shuffled = random.Random(2)
+        words = ["".join(shuffled.choices(string.ascii_letters, k=shuffled.randint(2, 12))) for _ in range(5000)]
+        tree = self.work / "tree" / "data"
+        for index in range(count):
+            path = tree / f"{index % 600}" / f"file-{index}"
+            if index < 600:
+                path.parent.mkdir(parents=True)
+            path.write_text(" ".join(shuffled.choices(words, k=megabytes * 1_000_000 // count // 8)))
+        archive = str(self.work / "tree.tar.zst")
+        pack = ["sh", "-c", f"tar -C {tree.parent} -cf - data | zstd -q -1 -T0 -f -o {archive}"]
+
+        def project(name, key, command):
+            directory = self.source(name, [command])
+            cache = ["cache:", f"  key: {key}", "  fallback-keys: [many-]", "  paths: [data/**/*]"]
+            with (pathlib.Path(directory) / "buildspec.yml").open("a") as file:
+                file.write("\n".join(cache) + "\n")
+            return directory
+
+        def build(directory, *words):
+            command = [self.drydock, "run", "--progress", "plain", "--cache-namespace", "bench", *words]
+            return self.once(command, directory)[0]
+
+        self.peak = 0
+        fill = project("fill", "many-0", "cp -r tree/data data")
+        (pathlib.Path(fill) / "tree").mkdir()
+        tree.rename(pathlib.Path(fill) / "tree" / "data")
+        build(fill)
+        (pathlib.Path(fill) / "tree" / "data").rename(tree)
+        build(project("fill-few", "few", "mkdir data; for n in 1 2 3 4 5 6 7 8 9 10; do echo $n >data/$n; done"))
+        many_again = project("restore", "many-0", "test -d data/599")
+        few_again = project("restore-few", "few", "test -e data/10")
+        self.once(pack)
+        into = self.work / "extracted"
+
+        def extract():
+            seconds = self.once(["sh", "-c", f"mkdir {into} && tar -C {into} -xf {archive}"])[0]
+            # Under another name, and away only at the end: making files is slow for minutes where many were removed.
+            into.rename(self.work / f"extracted-{time.monotonic_ns()}")
+            return seconds
+
+        runs = 3
+        ours, theirs = self.in_turn([lambda: build(many_again), extract], runs=runs)
+        ratio = statistics.median(b / a for a, b in zip(ours, theirs))
+        self.say(f"a build on {count} cached files, to tar -x", ratio, "at least 100 ×", False, 100, "×",
+                 f"{spread(ours)} ms, tar {spread(theirs)} ms")
+        large, small = self.in_turn([lambda: build(many_again), lambda: build(few_again)])
+        self.report(f"a build on {count} cached files, to 10", large, "10 files", small, 2)
+        change = project(
+            "change", "many-$(date +%s%N)", "for n in 1 2 3 4 5 6 7 8 9 10; do echo $n >data/$n/file-$n; done")
+        ours, theirs = self.in_turn([lambda: build(change), lambda: self.once(pack)[0]], runs=5)
+        ratio = statistics.median(b / a for a, b in zip(ours, theirs))
+        self.say("a build that saves 10 changed ones, to tar.zst", ratio, "at least 20 ×", False, 20, "×",
+                 f"{spread(ours)} ms, tar + zstd {spread(theirs)} ms")
+        read = project("read", "many-0", "find data -type f -exec cat {} + >/dev/null")
+        plain = ["sh", "-c", f"cd {tree.parent} && find data -type f -exec cat {{}} + >/dev/null"]
+        ours, theirs = self.in_turn([lambda: build(read), lambda: self.once(plain)[0]], runs=5)
+        self.report("a build that reads them all, to a directory", ours, "directory", theirs, 1.3)
+        self.say("peak memory with caches", self.peak / 1e6, "below 60 MB", True, 60, "MB", "of drydock itself")
+
     def watch(self):
         directory = self.source("watched", ["/bin/true"], ["word"])
         process = subprocess.Popen(
@@ -328,6 +392,7 @@ def measure(options):
     bench.output()
     bench.masking()
     bench.large_source()
+    bench.caches()
     bench.watch()
     return bench.broken
 
