@@ -99,8 +99,7 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "AWS", "Artifacts", "BuildCache", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore",
-                "Buildspec",
-                "CLinux",
+                "Buildspec", "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
                 "HTTP", "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "SecretVault",
                 "Secrets",
@@ -140,9 +139,12 @@ let package = Package(
         .testTarget(
             name: "ArtifactsTests",
             dependencies: ["Artifacts", "Buildspec", "Diagnostics", "Files", "TestSupport", systemPackage]),
+        .executableTarget(
+            name: "CacheSaver", dependencies: ["BuildCache", "BuildModel", "Files", systemPackage],
+            path: "Tests/CacheSaver", linkerSettings: [fastLinker]),
         .testTarget(
             name: "BuildCacheTests",
-            dependencies: ["BuildCache", "BuildModel", "Files", "TestSupport", systemPackage]),
+            dependencies: ["BuildCache", "BuildModel", "Files", "Processes", "TestSupport", systemPackage]),
         .testTarget(
             name: "BuildEngineTests",
             dependencies: [
@@ -169,7 +171,9 @@ let package = Package(
             dependencies: [
                 "CommandExecution", "DirectExecution", "Files", "Processes", "TestSupport", systemPackage,
             ]),
-        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Files", "TestSupport", systemPackage]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["BuildCache", "BuildModel", "CLinux", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "FilesTests", dependencies: ["Archives", "Files", "TestSupport", systemPackage]),
         .testTarget(name: "HashFilesTests", dependencies: ["TestSupport", systemPackage]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "Processes", "TestSupport", systemPackage]),

@@ -71,6 +71,16 @@ public struct CacheWarning: Sendable, Equatable {
     public var message: String
     public var hint: String?
 
+    public init(_ error: CacheError) {
+        message = error.message
+        hint = error.hints.first
+    }
+
+    init(message: String, hint: String? = nil) {
+        self.message = message
+        self.hint = hint
+    }
+
     /// - Parameter isRemoved: whether the record could be taken away.
     static func damaged(_ path: FilePath, _ reason: String, isRemoved: Bool) -> CacheWarning {
         CacheWarning(

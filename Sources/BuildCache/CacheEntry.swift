@@ -60,7 +60,49 @@ public struct CacheEntry: Sendable, Equatable {
     public var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
     public var fileCount: Int { layers.reduce(0) { $0 + $1.fileCount } }
 
-    /// Whether another identity than this could use it as well.
+    /// The members of the entry's object, for programs.
+    public func write(into writer: inout JSONWriter) {
+        writer.member("hash", hash)
+        writer.member("key", ifPresent: key)
+        writer.member("namespace", namespace)
+        writer.member("identity", identity.text)
+        writer.array("paths", of: paths)
+        writer.member("version", version)
+        writer.member("created", epoch: created)
+        writer.member("lastUsed", epoch: lastUsed)
+        writer.member("build", build)
+        writer.member("bytes", byteCount)
+        writer.member("files", fileCount)
+        writer.array("layers") { writer in
+            for layer in layers {
+                writer.object { writer in
+                    writer.member("id", layer.id)
+                    writer.member("bytes", layer.byteCount)
+                    writer.member("files", layer.fileCount)
+                    writer.member("isDelta", layer.isDelta)
+                }
+            }
+        }
+        writer.array("inputs") { writer in
+            for input in inputs {
+                writer.object { writer in
+                    writer.member("name", input.name)
+                    writer.member("value", input.value)
+                    guard let files = input.files else { return }
+                    writer.array("files") { writer in
+                        for file in files {
+                            writer.object { writer in
+                                writer.member("path", file.path)
+                                writer.member("sha256", file.digest)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a build gets it under some key.
     func isReached(by request: CacheRequest) -> Bool {
         identity.text == request.identity.text && namespace.hasSameBytes(as: request.namespace)
             && version == request.version

@@ -56,19 +56,23 @@ struct CacheRecord: Equatable {
                 }
             }
         }
+        Self.write(entry.inputs, into: &writer)
+    }
+
+    static func write(_ inputs: [KeyInput], into writer: inout JSONWriter) {
         writer.array("inputs") { writer in
-            var room = Self.maximumFiles
-            for input in entry.inputs {
+            var room = maximumFiles
+            for input in inputs {
                 writer.object { writer in
-                    writer.member("name", Self.plain(input.name))
-                    writer.member("value", Self.plain(input.value))
+                    writer.member("name", plain(input.name))
+                    writer.member("value", plain(input.value))
                     guard let files = input.files, files.count <= room else { return }
                     room -= files.count
                     writer.array("files") { writer in
                         for file in files {
                             writer.array { writer in
-                                writer.element(Self.plain(file.path))
-                                writer.element(Self.plain(file.digest))
+                                writer.element(plain(file.path))
+                                writer.element(plain(file.digest))
                             }
                         }
                     }
@@ -89,10 +93,7 @@ struct CacheRecord: Equatable {
         else { return nil }
         let checksum = bytes[Self.head.count..<(Self.head.count + 64)]
         guard checksum.elementsEqual(Self.checksum(bytes[Self.headLength...]).utf8) else { return nil }
-        var limits = YAMLLimits()
-        limits.bytes = Self.maximumSize
-        guard let root = try? YAMLDocument(json: SourceText(path: "record.json", bytes: bytes), limits: limits).root
-        else { return nil }
+        guard let root = Self.document(bytes) else { return nil }
         func text(_ key: String) -> String? { (root[key]?.scalar?.text).map(Self.original) }
         guard let namespace = text("namespace"), let identity = text("identity"), let words = text("identityWords"),
             let paths = root["paths"]?.items?.map({ Self.original($0.scalar?.text ?? "") }),
@@ -113,6 +114,12 @@ struct CacheRecord: Equatable {
         else { return nil }
     }
 
+    static func document(_ bytes: [UInt8]) -> Node? {
+        var limits = YAMLLimits()
+        limits.bytes = maximumSize
+        return try? YAMLDocument(json: SourceText(path: "record.json", bytes: bytes), limits: limits).root
+    }
+
     init(entry: CacheEntry, boot: String?) {
         self.entry = entry
         self.boot = boot
@@ -129,7 +136,7 @@ struct CacheRecord: Equatable {
             id: id, byteCount: bytes, fileCount: files, rootUser: user, rootGroup: group, isDelta: delta == "true")
     }
 
-    private static func input(_ node: Node) -> KeyInput {
+    static func input(_ node: Node) -> KeyInput {
         let files = node["files"]?.items?.compactMap { pair -> KeyInput.File? in
             guard let words = pair.items, words.count == 2 else { return nil }
             return KeyInput.File(

@@ -11,17 +11,16 @@ public struct CacheSize: Sendable, Equatable {
 
     /// - Parameter word: a number and one of K, M, G and T, each 1024 times the one before; `iB` or `B` may follow.
     public init(_ word: String) throws(CacheError) {
-        var text = Substring(word)
-        for ending in ["iB", "ib", "B", "b"] where text.hasSuffix(ending) {
-            text.removeLast(ending.count)
-            // `20iB` is no size: the ending belongs to a letter.
-            if ending.count == 2, text.last?.isNumber ?? true { throw .invalid(size: word) }
-            break
-        }
+        var text = Substring(word.lowercased())
         var factor = 1.0
-        if let last = text.last, let unit = "KMGT".firstIndex(of: Character(last.uppercased())) {
-            for _ in 0..."KMGT".distance(from: "KMGT".startIndex, to: unit) { factor *= 1024 }
+        let isBinary = text.hasSuffix("ib")
+        if text.hasSuffix("b") { text.removeLast(isBinary ? 2 : 1) }
+        let letters: [Character] = ["k", "m", "g", "t"]
+        if let last = text.last, let unit = letters.firstIndex(of: last) {
+            for _ in 0...unit { factor *= 1024 }
             text.removeLast()
+        } else if isBinary {
+            throw .invalid(size: word)
         }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         let isNumber =

@@ -8,15 +8,10 @@ extension CacheStore {
     /// More layers than this are made one. A lookup of a name that is not there asks each of them.
     public static let usefulDepth = 8
 
-    /// What a merged layer takes.
-    public struct LayerSize: Sendable, Equatable {
-        public var byteCount: Int
-        public var fileCount: Int
-
-        public init(byteCount: Int, fileCount: Int) {
-            self.byteCount = byteCount
-            self.fileCount = fileCount
-        }
+    /// A layer and where its tree lies.
+    public struct PlacedLayer: Sendable, Equatable {
+        public var layer: CacheLayer
+        public var directory: FilePath
     }
 
     /// Makes one layer of those of each entry that has too many. The entries stay what they are, with the time of their
@@ -25,19 +20,24 @@ extension CacheStore {
     /// Where one stack is the lower part of another, as with keys that fell back on one another, both get the same layer.
     /// - Parameters:
     ///   - depth: entries with more layers are flattened.
+    ///   - isMeant: whether an entry can be flattened here; those of other identities cannot.
     ///   - flatten: merges the trees of the first argument, top first, into `files/` in the directory of the second, which
-    ///     is not there yet: what a lower one has and an upper one does not hide or replace, without whiteouts.
+    ///     is not there yet: what a lower one has and an upper one does not hide or replace, without whiteouts. It says
+    ///     what is known of the new layer.
     /// - Returns: how many stacks were merged. The old layers go with the next ``collectLayers(_:)``.
     @discardableResult
     public func flatten(
-        deeperThan depth: Int = usefulDepth, warn: (CacheWarning) -> Void = { _ in },
-        _ flatten: (_ layers: [FilePath], _ into: FilePath) throws -> LayerSize
+        deeperThan depth: Int = usefulDepth, where isMeant: (CacheEntry) -> Bool = { _ in true },
+        warn: (CacheWarning) -> Void = { _ in },
+        _ flatten: (_ layers: [PlacedLayer], _ into: FilePath) throws -> CacheLayer
     ) throws(CacheError) -> Int {
         var count = 0
         var failed: Set<[String]> = []
         while true {
             // The shortest first: it may be the lower part of the others.
-            let deep = try entries { _ in }.filter { $0.layers.count > max(1, depth) && !failed.contains($0.stack) }
+            let deep = try entries { _ in }.filter {
+                $0.layers.count > max(1, depth) && !failed.contains($0.stack) && isMeant($0)
+            }
             guard let entry = deep.min(by: { ($0.layers.count, $0.hash) < ($1.layers.count, $1.hash) }) else {
                 return count
             }
@@ -47,19 +47,19 @@ extension CacheStore {
             }
             defer { withExtendedLifetime(pin) {} }
             let incoming = try begin()
-            let size: LayerSize
+            var merged: CacheLayer
             do {
-                size = try flatten(
-                    entry.layers.map { layerDirectory($0.id).appending(Self.filesName) }, incoming.directory)
+                merged = try flatten(
+                    entry.layers.map {
+                        PlacedLayer(layer: $0, directory: layerDirectory($0.id).appending(Self.filesName))
+                    }, incoming.directory)
             } catch {
                 warn(.notFlattened(entry, "\(error)"))
                 failed.insert(entry.stack)
                 continue
             }
-            let top = entry.layers[0]
-            let merged = CacheLayer(
-                id: incoming.id, byteCount: size.byteCount, fileCount: size.fileCount, rootUser: top.rootUser,
-                rootGroup: top.rootGroup, isDelta: false)
+            merged.id = incoming.id
+            merged.isDelta = false
             do throws(FilesError) { try replace(entry.stack, by: merged, incoming) } catch {
                 throw .storage(error, store: directory)
             }

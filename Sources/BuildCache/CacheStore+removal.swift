@@ -49,14 +49,25 @@ public struct CacheLimits: Sendable, Equatable {
     }
 }
 
-/// Nothing here makes a file: it works on a disk that is full.
+extension CacheLimits {
+    /// Why an entry goes whatever the others take; nil when it need not.
+    fileprivate func condemns(_ entry: CacheEntry) -> RemovedEntry.Reason? {
+        if let unusedSince, entry.lastUsed < unusedSince { return .unused }
+        if let size, entry.byteCount > size.bytes { return .oversized }
+        return nil
+    }
+}
+
+/// Nothing here needs to make a file: it works on a disk that is full.
 extension CacheStore {
     /// Removes entries, unless a build uses them, and what then is left over.
     /// - Parameter hashes: of entries, or of records that cannot be read.
-    public func remove(_ hashes: [String], _ tools: LayerTools) throws(CacheError) -> CacheRemoval {
+    public func remove(_ hashes: [String], _ tools: LayerTools, now: Timestamp) throws(CacheError) -> CacheRemoval {
         guard let entries = try openEntries() else { return CacheRemoval() }
         var removal = CacheRemoval()
-        for hash in hashes { try detach(hash, in: entries, &removal) }
+        for hash in hashes {
+            try detach(RemovedEntry(hash: hash, time: now, reason: .asked), in: entries, &removal)
+        }
         return try collectLayers(tools, removal)
     }
 
@@ -64,10 +75,12 @@ extension CacheStore {
     /// rest fits. An entry that fits by no means goes first, before it takes all others with it.
     ///
     /// Nothing that a build uses is removed, and nothing that was used since we looked.
-    public func evict(_ limits: CacheLimits, _ tools: LayerTools) throws(CacheError) -> CacheRemoval {
+    /// - Parameter isTrial: only says what would be removed, as if no build used any of it.
+    public func evict(
+        _ limits: CacheLimits, _ tools: LayerTools, isTrial: Bool = false, now: Timestamp
+    ) throws(CacheError) -> CacheRemoval {
         guard let directory = try openEntries() else { return CacheRemoval() }
         var removal = CacheRemoval()
-        // The longest unused last, to be taken from the end.
         let all = try entries { _ in }
         var shares: [String: Int] = [:]
         var total = 0
@@ -78,35 +91,50 @@ extension CacheStore {
         let size = limits.size?.bytes ?? .max
         let floor = limits.floor?.bytes ?? 0
         var free = floor > 0 ? DiskSpace(of: self.directory)?.free ?? .max : .max
-        let isExpired: (CacheEntry) -> Bool = { entry in limits.unusedSince.map { entry.lastUsed < $0 } ?? false }
-        let unfit = all.filter { isExpired($0) || $0.byteCount > size }
-        let rest = all.filter { !isExpired($0) && $0.byteCount <= size }
-        for (entry, isUnfit) in unfit.map({ ($0, true) }) + rest.reversed().map({ ($0, false) }) {
-            guard isUnfit || total > size || free < floor else { break }
-            guard try detach(entry.hash, usedAt: entry.lastUsed, in: directory, &removal) else { continue }
+        // Those that go in any case first, then the longest unused.
+        let doomed = all.compactMap { entry in limits.condemns(entry).map { (entry, $0 as RemovedEntry.Reason?) } }
+        let others = all.reversed().filter { limits.condemns($0) == nil }.map { ($0, nil as RemovedEntry.Reason?) }
+        for (entry, condemned) in doomed + others {
+            guard let reason = condemned ?? (total > size ? .size : free < floor ? .floor : nil) else { break }
+            if isTrial {
+                removal.entries.append(entry)
+            } else {
+                let removed = RemovedEntry(hash: entry.hash, time: now, reason: reason)
+                guard try detach(removed, usedAt: entry.lastUsed, in: directory, &removal) else { continue }
+            }
             for layer in entry.layers {
                 shares[layer.id, default: 0] -= 1
                 guard shares[layer.id] == 0 else { continue }
                 total -= layer.byteCount
                 if free != .max { free += layer.byteCount }
+                if isTrial {
+                    removal.layerCount += 1
+                    removal.byteCount += layer.byteCount
+                }
             }
         }
-        return try collectLayers(tools, removal)
+        return isTrial ? removal : try collectLayers(tools, removal)
+    }
+
+    /// What all entries take, each layer counted once.
+    public static func total(of entries: [CacheEntry]) -> Int {
+        var known: Set<String> = []
+        return entries.flatMap(\.layers).reduce(0) { $0 + (known.insert($1.id).inserted ? $1.byteCount : 0) }
     }
 
     /// Takes a record away.
     /// - Parameter usedAt: leaves an entry that was used after that.
     @discardableResult
     private func detach(
-        _ hash: String, usedAt: Timestamp? = nil, in entries: Directory, _ removal: inout CacheRemoval
+        _ removed: RemovedEntry, usedAt: Timestamp? = nil, in entries: Directory, _ removal: inout CacheRemoval
     ) throws(CacheError) -> Bool {
+        let hash = removed.hash
         do throws(FilesError) {
             let lock = try lockForRemoval()
             defer { withExtendedLifetime(lock) {} }
             var idle: FileLock?
             defer { withExtendedLifetime(idle) {} }
-            let reading = read(hash, in: entries)
-            switch reading {
+            switch read(hash, in: entries) {
             case .absent: return false
             case .damaged, .unreadable: removal.damaged.append(entries.path.pushing(Self.recordName(hash)))
             case .whole(let record):
@@ -122,8 +150,9 @@ extension CacheStore {
                 }
                 removal.entries.append(record.entry)
             }
-            try entries.removeTree(Self.recordName(hash))
             try entries.removeTree(Self.earlierName(hash))
+            try entries.removeTree(Self.recordName(hash))
+            remember(removed)
             return true
         } catch { throw .storage(error, store: directory) }
     }
@@ -205,6 +234,11 @@ extension CacheStore {
                     isSure = false
                 }
             } else if let hash = Self.hash(ofRecord: entry.name, suffix: ".before") {
+                // Without the one that took its place it is nobody's.
+                if case .absent = read(hash, in: entries) {
+                    try? entries.removeTree(name)
+                    continue
+                }
                 switch read(hash, named: name, in: entries) {
                 case .whole(let record): named.formUnion(record.entry.layers.map(\.id))
                 case .absent: continue

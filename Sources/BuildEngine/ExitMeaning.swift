@@ -8,7 +8,7 @@ public enum ExitMeaning: Sendable, Equatable {
     case buildFailed
     /// Wrong use of drydock, or a buildspec that CodeBuild would reject.
     case wrongUse
-    /// A source, an image or a secret could not be had.
+    /// A source, an image, a secret or a cache could not be had.
     case inputUnavailable
     /// This machine cannot run it; `drydock doctor` says why.
     case machineUnable

@@ -43,7 +43,7 @@ extension Program {
             RunCommand.self, ShellCommand.self, AttachCommand.self, LintCommand.self, FormatCommand.self,
             InitCommand.self, ListCommand.self, EnvironmentCommand.self, DoctorCommand.self, HistoryCommand.self,
             ShowCommand.self, LogsCommand.self, CollectCommand.self, ConfigCommand.self, ImageCommand.self,
-            SecretsCommand.self, CompletionCommand.self, ManualCommand.self,
+            CacheCommand.self, SecretsCommand.self, CompletionCommand.self, ManualCommand.self,
         ]
     }
 

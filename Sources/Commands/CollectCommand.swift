@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import BuildCache
 internal import BuildEngine
 internal import BuildModel
 internal import BuildStore
@@ -17,14 +18,17 @@ struct CollectCommand: Action {
         CommandSyntax(
             name, abstract: "Remove what failed builds left",
             discussion: """
-                Without arguments: kept states older than 7 days, and what killed builds left. With `--all` every kept \
-                state, with BUILD those of these builds. What is in use is never removed. Records and logs are kept for \
-                good, unless `--logs-older-than` says otherwise.
+                Without arguments: kept states older than 7 days, what killed builds left, and of caches what \
+                `drydock cache prune` removes. With `--all` every kept state, with BUILD those of these builds. What is \
+                in use is never removed. Records and logs are kept for good, unless `--logs-older-than` says otherwise.
                 """,
             operands: Operands(
                 "build", help: "A build that left a state: its number, or the beginning of its id.",
                 count: Operands.anyNumber),
-            groups: [OptionGroup("Options", [all, BuildSelector.project, dryRun, logs]), StateOptions.group])
+            groups: [
+                OptionGroup("Options", [all, BuildSelector.project, dryRun, logs, CacheVerbOptions.size]),
+                StateOptions.group,
+            ])
     }
 
     private static let all = Flag("all", help: "Every kept state, however new.")
@@ -38,6 +42,7 @@ struct CollectCommand: Action {
     private let all: Bool
     private let dryRun: Bool
     private let logSeconds: Double?
+    private let size: CacheSize?
     private let state: StateOptions
 
     init(_ words: ParsedWords) throws {
@@ -46,17 +51,9 @@ struct CollectCommand: Action {
         all = words[Self.all]
         dryRun = words[Self.dryRun]
         if all, !builds.isEmpty { throw CommandFailure.conflict("--all", "BUILD") }
-        logSeconds = try words[Self.logs].map(Self.seconds)
+        logSeconds = try words[Self.logs].map { try CacheVerbOptions.seconds("--logs-older-than", $0) }
+        size = try CacheVerbOptions.size(words)
         state = StateOptions(words)
-    }
-
-    /// `30d`, `12h`.
-    private static func seconds(_ word: String) throws -> Double {
-        let units: [Character: Double] = ["d": 86_400, "h": 3600]
-        guard let unit = word.last.flatMap({ units[$0] }), let number = Int(word.dropLast()), number >= 0 else {
-            throw CommandFailure.wrongNumber("--logs-older-than", word, expected: "a time such as `30d` or `12h`")
-        }
-        return Double(number) * unit
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
@@ -91,9 +88,18 @@ struct CollectCommand: Action {
                 "\(dryRun ? "would remove" : "removed") record and log of \(logCount) "
                     + "build\(logCount == 1 ? "" : "s")\n")
         }
+        if builds.isEmpty, !isOfOneProject {
+            let report = try CacheUpkeep(store: store.caches, size: size).perform(isTrial: dryRun, now: Caller.now)
+            terminal.print(report.lines)
+            report.warn(terminal)
+            total += UInt64(report.removal.byteCount)
+            failed = failed || report.meaning != .succeeded
+        }
         terminal.print("\(dryRun ? "would free" : "freed") \(ByteCount.words(total))\n")
         return failed ? .machineUnable : terminal.meaning()
     }
+
+    private var isOfOneProject: Bool { if case .only = scope { true } else { false } }
 
     private func isMeant(_ states: [KeptState]) throws -> (KeptState) -> Bool {
         let now = Caller.now.seconds

@@ -24,14 +24,14 @@ struct RemovalTests {
             let saved = try #require(try cache.save(cache.request("k")))
             do {
                 let hit = try #require(try cache.find(cache.request("k")).hit)
-                let removal = try cache.store.remove([saved.hash], StoreFixture.tools)
+                let removal = try cache.store.remove([saved.hash], StoreFixture.tools, now: StoreFixture.now)
                 #expect(removal.busy.map(\.key) == ["k"] && removal.entries.isEmpty && removal.layerCount == 0)
                 #expect(try cache.content(cache.request("k")) == "x")
                 withExtendedLifetime(hit) {}
             }
-            let removal = try cache.store.remove([saved.hash], StoreFixture.tools)
+            let removal = try cache.store.remove([saved.hash], StoreFixture.tools, now: StoreFixture.now)
             #expect(removal.entries.map(\.key) == ["k"] && removal.layerCount == 1 && removal.byteCount == 1)
-            #expect(try bare() == ["lock"])
+            #expect(try bare() == ["lock", "removed"])
         }
     }
 
@@ -43,10 +43,10 @@ struct RemovalTests {
             let b = try #require(try cache.save(cache.request("b"), "delta", over: base))
             let a = try #require(base?.entry)
             base = nil
-            _ = try cache.store.remove([a.hash], StoreFixture.tools)
+            _ = try cache.store.remove([a.hash], StoreFixture.tools, now: StoreFixture.now)
             #expect(try layers(cache) == 2)
             #expect(try cache.find(cache.request("b")).hit?.layers.count == 2)
-            _ = try cache.store.remove([b.hash], StoreFixture.tools)
+            _ = try cache.store.remove([b.hash], StoreFixture.tools, now: StoreFixture.now)
             #expect(try layers(cache) == 0)
 
             // Replaced while it is used.
@@ -83,8 +83,8 @@ struct RemovalTests {
                 try cache.store.publish(
                     making, layer: StoreFixture.layer(1), for: cache.request("l"), over: nil, inputs: [], build: "b",
                     now: Timestamp(seconds: 1)) != nil)
-            _ = try cache.store.remove([cache.request("l").hash], StoreFixture.tools)
-            #expect(try cache.tree.listing("cache") == before)
+            _ = try cache.store.remove([cache.request("l").hash], StoreFixture.tools, now: StoreFixture.now)
+            #expect(try cache.tree.listing("cache").filter { $0 != "removed" } == before)
         }
     }
 
@@ -93,7 +93,7 @@ struct RemovalTests {
         try StoreFixture.with { cache in
             let saved = try #require(try cache.save(cache.request("k")))
             let failing = LayerTools(remove: { _ in throw Errno.permissionDenied })
-            let removal = try cache.store.remove([saved.hash], failing)
+            let removal = try cache.store.remove([saved.hash], failing, now: StoreFixture.now)
             #expect(removal.entries.count == 1 && removal.layerCount == 0 && removal.warnings.count == 1)
             #expect(try cache.find(cache.request("k")).hit == nil)
             #expect(try cache.store.collectLayers(StoreFixture.tools).layerCount == 1)
@@ -120,7 +120,9 @@ struct RemovalTests {
                 try cache.save(cache.request(key), key, bytes: 100, now: Double(1000 + index))
             }
             func evict(_ size: Int) throws -> [String?] {
-                try cache.store.evict(CacheLimits(size: CacheSize(bytes: size)), StoreFixture.tools).entries.map(\.key)
+                try cache.store.evict(
+                    CacheLimits(size: CacheSize(bytes: size)), StoreFixture.tools, now: StoreFixture.now
+                ).entries.map(\.key)
             }
             #expect(try evict(400).isEmpty)
             #expect(try evict(399) == ["a"])
@@ -131,7 +133,8 @@ struct RemovalTests {
             #expect(try evict(900) == ["huge"])
             #expect(try keys(cache) == ["b", "d"])
             let used = try #require(try cache.find(cache.request("d")).hit)
-            let removal = try cache.store.evict(CacheLimits(size: CacheSize(bytes: 0)), StoreFixture.tools)
+            let removal = try cache.store.evict(
+                CacheLimits(size: CacheSize(bytes: 0)), StoreFixture.tools, now: StoreFixture.now)
             #expect(removal.entries.map(\.key) == ["b"] && removal.busy.map(\.key) == ["d"])
             #expect(try cache.text(of: used) == "d")
         }
@@ -146,9 +149,11 @@ struct RemovalTests {
                 try cache.save(cache.request("b"), "b", over: base, bytes: 10, now: 2_000_000_000)
                 try cache.save(cache.request("c"), "c", over: base, bytes: 10, now: 2_000_000_001)
             }
-            let fits = try cache.store.evict(CacheLimits(size: CacheSize(bytes: 1020)), StoreFixture.tools)
+            let fits = try cache.store.evict(
+                CacheLimits(size: CacheSize(bytes: 1020)), StoreFixture.tools, now: StoreFixture.now)
             #expect(fits.entries.isEmpty)
-            let tight = try cache.store.evict(CacheLimits(size: CacheSize(bytes: 1015)), StoreFixture.tools)
+            let tight = try cache.store.evict(
+                CacheLimits(size: CacheSize(bytes: 1015)), StoreFixture.tools, now: StoreFixture.now)
             #expect(tight.entries.map(\.key) == ["a", "b"])
             #expect(try cache.find(cache.request("c")).hit?.layers.count == 2)
         }
@@ -160,7 +165,8 @@ struct RemovalTests {
             try cache.save(cache.request("old"), now: 1000)
             try cache.save(cache.request("new"), now: 2000)
             let limits = CacheLimits(unusedSince: Timestamp(seconds: 1500))
-            #expect(try cache.store.evict(limits, StoreFixture.tools).entries.map(\.key) == ["old"])
+            #expect(
+                try cache.store.evict(limits, StoreFixture.tools, now: StoreFixture.now).entries.map(\.key) == ["old"])
             #expect(try keys(cache) == ["new"])
         }
     }
@@ -170,9 +176,9 @@ struct RemovalTests {
         try StoreFixture.with { cache in
             try cache.save(cache.request("k"))
             let kept = CacheLimits(floor: CacheSize(bytes: 1))
-            #expect(try cache.store.evict(kept, StoreFixture.tools).entries.isEmpty)
+            #expect(try cache.store.evict(kept, StoreFixture.tools, now: StoreFixture.now).entries.isEmpty)
             let never = CacheLimits(floor: CacheSize(bytes: 1 << 60))
-            #expect(try cache.store.evict(never, StoreFixture.tools).entries.count == 1)
+            #expect(try cache.store.evict(never, StoreFixture.tools, now: StoreFixture.now).entries.count == 1)
         }
     }
 

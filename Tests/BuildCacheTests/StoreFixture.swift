@@ -40,6 +40,8 @@ struct StoreFixture {
         return incoming
     }
 
+    static let now = Timestamp(seconds: 2_000_000_000)
+
     static func layer(_ bytes: Int, isDelta: Bool = false) -> CacheLayer {
         CacheLayer(id: "", byteCount: bytes, fileCount: 1, rootUser: 1000, rootGroup: 1000, isDelta: isDelta)
     }

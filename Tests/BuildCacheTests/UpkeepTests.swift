@@ -62,10 +62,10 @@ struct UpkeepTests {
     }
 
     /// What the launcher does with overlays, on trees without whiteouts.
-    private func merge(_ layers: [FilePath], into place: FilePath) throws -> CacheStore.LayerSize {
+    private func merge(_ layers: [CacheStore.PlacedLayer], into place: FilePath) throws -> CacheLayer {
         var count = 0
         for layer in layers.reversed() {
-            let root = layer.appending("root")
+            let root = layer.directory.appending("root")
             for entry in try Directory(root).entries() {
                 let bytes = try FileContents.read(root.pushing(FilePath(bytes: entry.name)), limit: 100)
                 let target = place.appending("files/root")
@@ -74,7 +74,7 @@ struct UpkeepTests {
                 count += 1
             }
         }
-        return CacheStore.LayerSize(byteCount: count, fileCount: count)
+        return StoreFixture.layer(count)
     }
 
     @Test("deep stacks become one layer, which entries over one another share")

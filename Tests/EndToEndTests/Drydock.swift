@@ -45,7 +45,7 @@ struct Drydock {
 
     static func withState(_ arguments: [String], _ state: FilePath) -> [String] {
         let verbs = ["run", "env", "doctor", "history", "show", "logs", "shell", "attach", "gc"]
-        if arguments.first == "image", arguments.count > 1 {
+        if ["cache", "image"].contains(arguments.first), arguments.count > 1 {
             return arguments.prefix(2) + ["--state-dir", state.string] + arguments.dropFirst(2)
         }
         guard let verb = arguments.first, verbs.contains(verb) else { return arguments }

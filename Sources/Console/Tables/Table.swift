@@ -105,7 +105,8 @@ public enum HistoryTable {
         CodeBuildLog.durationText(max(0, end.milliseconds - start.milliseconds))
     }
 
-    private static func ago(_ time: Timestamp, _ now: Timestamp) -> String {
+    /// How long ago a time was: `3 minutes ago`.
+    public static func ago(_ time: Timestamp, _ now: Timestamp) -> String {
         let seconds = max(0, now.milliseconds - time.milliseconds) / 1000
         func words(_ count: Int, _ unit: String) -> String { "\(count) \(unit)\(count == 1 ? "" : "s") ago" }
         switch seconds {
