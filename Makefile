@@ -86,7 +86,7 @@ lint: ## Formatting, and the rules of docs/architecture.md
 format: ## Format in place
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: setup release ## Figures: start, commands, output, memory, large sources
+bench: setup release ## Figures: start, commands, output, memory, large sources, caches, artifacts
 	python3 Tests/benchmarks/bench.py
 
 install: ## Install what `make release` built (DESTDIR, prefix)

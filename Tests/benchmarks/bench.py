@@ -86,19 +86,19 @@ class Bench:
             f"bench: `{' '.join(command)}` failed ({result.returncode}):\n"
             + result.stdout.decode(errors="replace")[-2000:])
 
-    def in_turn(self, measures, runs=None, before=None):
+    def in_turn(self, measures, runs=None, before=None, warm=2):
         """Several measures taken in turn, so that a change of the machine's speed meets them alike; `before` each turn."""
         runs = runs or self.runs
         # What was written before this series is not its cost: an overlay's files wait for the disk's journal.
         os.sync()
         taken = [[] for _ in measures]
-        for turn in range(runs + 2):
+        for turn in range(runs + warm):
             if before:
                 before()
             for index, measure in enumerate(measures):
                 seconds = measure()
-                # The first two turns warm the caches up.
-                if turn >= 2:
+                # The first turns warm the caches up.
+                if turn >= warm:
                     taken[index].append(seconds)
         return taken
 
@@ -345,6 +345,99 @@ class Bench:
         self.report("a build that reads them all, to a directory", ours, "directory", theirs, 1.3)
         self.say("peak memory with caches", self.peak / 1e6, "below 60 MB", True, 60, "MB", "of drydock itself")
 
+    def artifacts(self):
+        """A whole build that does nothing but leave its source as an artifact, to `zip` on the same files."""
+        if not shutil.which("zip"):
+            print("  zip is not installed: artifacts are not compared")
+            return
+        output = self.work / "artifacts"
+        theirs = self.work / "theirs.zip"
+
+        def clear():
+            shutil.rmtree(output, ignore_errors=True)
+            theirs.unlink(missing_ok=True)
+            os.sync()
+
+        self.peak = 0
+        for name, title, fill in (
+            ("system", "artifact of 500 MB, times faster than zip", self.copy_of_system),
+            ("cuttings", "artifact of 60000 files, faster than zip", self.cuttings),
+        ):
+            directory = self.source(name, ["/bin/true"])
+            with (pathlib.Path(directory) / "buildspec.yml").open("a") as file:
+                file.write("artifacts:\n  files: ['**/*']\n")
+            self.apart(lambda: fill(pathlib.Path(directory)))
+            size = sum(os.lstat(os.path.join(folder, file)).st_size
+                       for folder, _, files in os.walk(directory) for file in files)
+            ours, peer = self.in_turn(
+                [lambda: self.once([self.drydock, "run", "--progress", "plain", "-a", str(output)], directory)[0],
+                 lambda: self.once(["zip", "-r", "-q", str(theirs), "."], directory)[0]],
+                runs=max(3, self.runs // 10), before=clear, warm=1)
+            sizes = next(output.iterdir()).stat().st_size / theirs.stat().st_size
+            ratio = statistics.median(b / a for a, b in zip(ours, peer))
+            self.say(title, ratio, "at least 3 ×", False, 3, "×",
+                     f"{spread(ours)} ms, zip {spread(peer)} ms; {size / 1e6:.0f} MB, the file {sizes:.2f} of zip's")
+            clear()
+        self.say("peak memory with artifacts", self.peak / 1e6, "below 60 MB", True, 60, "MB", "of drydock itself")
+
+    def apart(self, work):
+        """In a process of its own: what this one ever held would count as its children's peak too."""
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                work()
+                status = 0
+            except Exception as error:
+                print(f"bench: {error}", file=sys.stderr)
+            finally:
+                os._exit(status)
+        if os.waitpid(child, 0)[1] != 0:
+            raise SystemExit("bench: the files for a series could not be made")
+
+    def system_files(self, suffixes=("",)):
+        """What any machine has of files as projects have them, in an order that is the same each time."""
+        found = []
+        for root in ("/usr/share", "/usr/lib/python3", "/usr/include", "/usr/lib"):
+            for folder, _, names in os.walk(root):
+                paths = (os.path.join(folder, name) for name in names if name.endswith(suffixes))
+                found += [path for path in paths if os.path.isfile(path) and not os.path.islink(path)
+                          and os.access(path, os.R_OK) and os.path.getsize(path) < 32 << 20]
+        found.sort()
+        random.Random(1).shuffle(found)
+        return found
+
+    def copy_of_system(self, directory, wanted=500_000_000):
+        size = 0
+        for path in self.system_files():
+            if size >= wanted:
+                break
+            target = directory / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            size += target.stat().st_size
+
+    def cuttings(self, directory, count=60_000):
+        """Pieces of text: half of them below 2 kB, a tenth above 10 kB."""
+        text = self.work / "text"
+        with text.open("wb") as file:
+            for path in self.system_files((".py", ".h", ".txt", ".pm", ".js", ".c", ".json", ".sh", ".pl", ".html")):
+                if file.tell() > 60_000_000:
+                    break
+                with open(path, "rb") as source:
+                    shutil.copyfileobj(source, file)
+        shuffled = random.Random(1)
+        room = text.stat().st_size
+        with text.open("rb") as source:
+            for number in range(count):
+                length = min(int(shuffled.lognormvariate(7.55, 1.35)) + 20, 200_000, room)
+                source.seek(shuffled.randrange(room - length + 1))
+                target = directory / f"{number // 40}" / f"{number % 3}" / f"{number}.js"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(source.read(length))
+        text.unlink()
+
     def watch(self):
         directory = self.source("watched", ["/bin/true"], ["word"])
         process = subprocess.Popen(
@@ -393,6 +486,7 @@ def measure(options):
     bench.masking()
     bench.large_source()
     bench.caches()
+    bench.artifacts()
     bench.watch()
     return bench.broken
 
