@@ -12,10 +12,16 @@ public struct LayerTools {
     public var remove: (FilePath) throws -> Void
     /// The bytes that a directory takes; nil where that cannot be found out.
     public var measure: (FilePath) -> Int?
+    /// The ids of layers that are needed although no record names them: kept states of failed builds lie over them.
+    public var needed: Set<String>
 
-    public init(remove: @escaping (FilePath) throws -> Void, measure: @escaping (FilePath) -> Int? = { _ in nil }) {
+    public init(
+        needed: Set<String> = [], remove: @escaping (FilePath) throws -> Void,
+        measure: @escaping (FilePath) -> Int? = { _ in nil }
+    ) {
         self.remove = remove
         self.measure = measure
+        self.needed = needed
     }
 }
 
@@ -173,7 +179,7 @@ extension CacheStore {
             let lock = try lockForRemoval()
             defer { withExtendedLifetime(lock) {} }
             if let named = try namedLayers(&removal) {
-                for id in try identifiers(in: layersDirectory) where !named.contains(id) {
+                for id in try identifiers(in: layersDirectory) where !named.contains(id) && !tools.needed.contains(id) {
                     guard case .idle(let lock) = takeIdle(layerLock(id)) else { continue }
                     doomed.append((moveToTrash(layerDirectory(id)), lock))
                 }

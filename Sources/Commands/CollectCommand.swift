@@ -89,7 +89,7 @@ struct CollectCommand: Action {
                     + "build\(logCount == 1 ? "" : "s")\n")
         }
         if builds.isEmpty, !isOfOneProject {
-            let report = try CacheUpkeep(store: store.caches, size: size).perform(isTrial: dryRun, now: Caller.now)
+            let report = try CacheUpkeep(builds: store, size: size).perform(isTrial: dryRun, now: Caller.now)
             terminal.print(report.lines)
             report.warn(terminal)
             total += UInt64(report.removal.byteCount)

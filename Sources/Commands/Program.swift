@@ -68,6 +68,7 @@ public enum Program {
     /// Ctrl-C only when the program died of it.
     private static func end(_ meaning: ExitMeaning) -> Never {
         BackgroundWork.settle()
+        CacheUpkeep.settle()
         if case .interrupted(let number) = meaning { linux_die_of_signal(number) }
         // Nothing of ours waits for the end of the process, and static destructors only cost time.
         _exit(meaning.code)

@@ -88,6 +88,19 @@ struct RemovalTests {
         }
     }
 
+    @Test("a layer that a kept state lies over stays until the state goes")
+    func needed() throws {
+        try StoreFixture.with { cache in
+            let saved = try #require(try cache.save(cache.request("k")))
+            var tools = StoreFixture.tools
+            tools.needed = Set(saved.layers.map(\.id))
+            #expect(try cache.store.remove([saved.hash], tools, now: StoreFixture.now).layerCount == 0)
+            #expect(try cache.find(cache.request("k")).hit == nil)
+            #expect(try layers(cache) == 1)
+            #expect(try cache.store.collectLayers(StoreFixture.tools).layerCount == 1)
+        }
+    }
+
     @Test("what cannot be removed is told, and tried again")
     func failing() throws {
         try StoreFixture.with { cache in

@@ -3,6 +3,7 @@
 
 import BuildModel
 import Files
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -39,6 +40,38 @@ struct SavingTests {
                 incoming, layer: StoreFixture.layer(5), for: cache.request("c"), over: base, isWhole: true,
                 inputs: [], build: "b:1", now: Timestamp(seconds: 1))
             #expect(whole?.layers.count == 1)
+        }
+    }
+
+    @Test("a store that can only be read serves, and a save says clearly that it cannot be written")
+    func readOnly() throws {
+        guard getuid() == 0 else { return }
+        try StoreFixture.with { cache in
+            try cache.save(cache.request("k"), "one", now: 1000)
+            try cache.tree.write(cache.recordPath(cache.request("damaged")), "x")
+            let place = cache.store.directory.string
+            let mounted = try runTool(
+                "sh", ["-c", "mount --bind \(place) \(place) && mount -o remount,ro,bind \(place)"])
+            guard mounted.status == 0 else { return }
+            defer { _ = try? runTool("umount", [place]) }
+            #expect(try cache.content(cache.request("k")) == "one")
+            #expect(try cache.entries().first?.lastUsed.seconds == 1000)
+            // The record cannot be taken away, and is told of each time.
+            for _ in 0..<2 {
+                let (hit, warnings) = try cache.find(cache.request("damaged"))
+                #expect(hit == nil && warnings.count == 1 && warnings.first?.hint == nil)
+            }
+            let attempts: [() throws -> Void] = [
+                { try cache.save(cache.request("l")) },
+                { _ = try cache.store.remove([cache.request("k").hash], StoreFixture.tools, now: StoreFixture.now) },
+                { _ = try cache.store.collectLayers(StoreFixture.tools) }, { try cache.store.sync() },
+            ]
+            for attempt in attempts {
+                let error = try #require(throws: CacheError.self) { try attempt() }
+                #expect(error.code == .readOnly && error.message.hasPrefix("the cache cannot be written: "), "\(error)")
+                #expect(error.message.hasSuffix("read-only file system"), "\(error)")
+            }
+            #expect(try cache.content(cache.request("k")) == "one")
         }
     }
 

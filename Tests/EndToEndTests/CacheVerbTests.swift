@@ -47,8 +47,16 @@ struct CacheVerbTests {
         ]
     }
 
-    private func json(_ result: ToolResult) throws -> Any {
-        try JSONSerialization.jsonObject(with: Data(result.standardOutput))
+    /// The output as JSON, which is as its schema says; of an array each element is.
+    private func json(_ result: ToolResult, _ name: String) throws -> Any {
+        let docs = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+        let schema = try JSONSchema(docs.appending("docs/schemas/\(name).schema.json"))
+        let value = try JSONSerialization.jsonObject(with: Data(result.standardOutput))
+        for element in value as? [Any] ?? [value] {
+            let bytes = Array(try JSONSerialization.data(withJSONObject: element))
+            #expect(schema.violations(in: bytes) == [])
+        }
+        return value
     }
 
     @Test("without caches every verb says so, and makes nothing")
@@ -91,7 +99,7 @@ struct CacheVerbTests {
             #expect(!list.output.contains("\u{1B}") && list.lines.count == 4)
             #expect(try drydock("cache", "ls", "--project", "other").lines.count == 2)
             #expect(try drydock("cache", "ls", "--keys").lines.first == "npm-1")
-            let objects = try #require(try json(drydock("cache", "ls", "--json")) as? [[String: Any]])
+            let objects = try #require(try json(drydock("cache", "ls", "--json"), "cache") as? [[String: Any]])
             #expect(objects.map { $0["key"] as? String } == ["npm-1", nil, "odd\u{1B}[31m key\n"])
             #expect(objects.first?["bytes"] as? Int == 3 << 20)
 
@@ -101,7 +109,7 @@ struct CacheVerbTests {
                 "codebuild-hash-files package-lock.json = aa (1 file)", "$BRANCH = main",
             ] { #expect(shown.output.contains(words), "\(words): \(shown.output)") }
             #expect(try drydock("cache", "show", String(entry.hash.prefix(8))).output == shown.output)
-            let one = try #require(try json(drydock("cache", "show", "npm-1", "--json")) as? [[String: Any]])
+            let one = try #require(try json(drydock("cache", "show", "npm-1", "--json"), "cache") as? [[String: Any]])
             #expect((one.first?["layers"] as? [Any])?.count == 1)
             #expect(try drydock("cache", "show", "npm-2").errors.contains("did you mean `npm-1`?"))
         }
@@ -148,7 +156,7 @@ struct CacheVerbTests {
                     == "would remove the cache `a` of `web` (1.0 MiB), last used 5 days ago\nwould free 1.0 MiB\n")
             #expect(try drydock("cache", "prune", "--cache-size", "3M").output.hasPrefix("removed the cache `a`"))
             let aged = try drydock("cache", "prune", "--older-than", "80h", "--json")
-            let object = try #require(try json(aged) as? [String: Any])
+            let object = try #require(try json(aged, "cache-removal") as? [String: Any])
             #expect((object["removed"] as? [[String: Any]])?.map { $0["key"] as? String } == ["b"])
             #expect(object["bytes"] as? Int == 1 << 20)
             try tree.write(
@@ -176,7 +184,7 @@ struct CacheVerbTests {
             let build = try #require(builds.first)
             let lookup = CacheLookup(
                 request: Self.request("npm-bb", fallback: ["npm-"]), inputs: Self.inputs("bb", branch: "work"),
-                found: before.hash, time: Timestamp(seconds: 1))
+                found: before.hash, time: Timestamp(seconds: Date().timeIntervalSince1970))
             try lookup.write(to: tree.path(FilePath("state/builds/\(build)")))
 
             let result = try drydock("cache", "explain")
@@ -186,15 +194,22 @@ struct CacheVerbTests {
                 "`$BRANCH`: was `main`, is `work`", "taken by the fallback key `npm-`",
                 "other paths: without `node_modules`", "another key",
             ] { #expect(result.output.contains(words), "\(words): \(result.output)\(result.errors)") }
-            let object = try #require(try json(drydock("cache", "explain", "--json")) as? [String: Any])
+            let object = try #require(
+                try json(drydock("cache", "explain", "--json"), "cache-explanation") as? [String: Any])
             #expect(object["taken"] as? String == before.hash && object["compared"] as? String == before.hash)
             #expect((object["changes"] as? [Any])?.count == 2 && (object["candidates"] as? [Any])?.count == 3)
+
+            // What the build saved then does not hide why it had to.
+            try Self.save(drydock, lookup.request, inputs: lookup.inputs, age: 0)
+            let saved = try drydock("cache", "explain").output
+            #expect(saved.contains("`npm-bb` is found\n") && saved.contains("changed since `npm-aa`"), "\(saved)")
+            _ = try drydock("cache", "rm", lookup.request.hash)
 
             #expect(try drydock("cache", "explain", "pip-1").output.contains("`pip-1` is found\n"))
             _ = try drydock("cache", "rm", "npm-aa")
             let gone = try drydock("cache", "explain")
             #expect(gone.output.contains("a cache was found that is not there any more"), "\(gone.output)")
-            #expect(gone.output.contains("a miss: there is one, for another list of paths"))
+            #expect(gone.output.contains("a miss: it was removed 0 seconds ago, by `drydock cache rm`"))
             #expect(
                 try drydock("cache", "explain", "npm-aa").output.contains(
                     "removed 0 seconds ago, by `drydock cache rm`"))

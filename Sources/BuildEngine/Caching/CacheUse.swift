@@ -18,6 +18,8 @@ public struct CacheUse: Sendable {
     public var restores = true
     /// Whether a build saves that was not asked to run every phase: a build that is there to fill caches.
     public var savesPartialBuilds = false
+    /// Told what was asked for and found, and the build's id.
+    public var didLook: @Sendable (CacheLookup, String) -> Void = { _, _ in }
     /// How much room entries may take; told by whoever started the build, applied when one was saved.
     public var didSave: @Sendable (CacheEntry) -> Void = { _ in }
 

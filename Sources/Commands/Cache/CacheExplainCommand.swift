@@ -41,9 +41,16 @@ struct CacheExplainCommand: Action {
         let store = builds.caches
         let entries = try store.allEntries(terminal)
         let question = try question(builds, entries)
-        let explanation = CacheExplanation(
-            question.lookup.request, inputs: question.lookup.inputs, entries: entries, removed: store.removedEntries)
-        let report = CacheExplanationReport(question: question, explanation: explanation, now: Caller.now)
+        let lookup = question.lookup
+        func explanation(_ entries: [CacheEntry]) -> CacheExplanation {
+            CacheExplanation(
+                lookup.request, inputs: lookup.inputs, entries: entries, removed: store.removedEntries)
+        }
+        // What the build itself saved is no news about what it found.
+        let report = CacheExplanationReport(
+            question: question, explanation: explanation(entries),
+            earlier: explanation(question.build == nil ? entries : entries.filter { $0.created < lookup.time }),
+            now: Caller.now)
         if json {
             terminal.print(report.json)
         } else {
@@ -106,6 +113,8 @@ struct CacheQuestion {
 struct CacheExplanationReport {
     let question: CacheQuestion
     let explanation: CacheExplanation
+    /// Of what there was when the build looked, as far as it is still there.
+    let earlier: CacheExplanation
     let now: Timestamp
 
     private var request: CacheRequest { question.lookup.request }
@@ -129,10 +138,10 @@ struct CacheExplanationReport {
         text += row("namespace", request.namespace) + row("paths", request.paths.joined(separator: ", "))
         if question.build != nil { text += row("then", then) }
         text += row("now", explanation.taken.map(taken) ?? "a miss: \(missReason)")
-        if let compared = explanation.compared {
+        if let compared = earlier.compared {
             text +=
                 "\n\(safe("changed since \(compared.quotedKey), saved \(HistoryTable.ago(compared.created, now)):"))\n"
-            let lines = explanation.changes.flatMap(words)
+            let lines = earlier.changes.flatMap(words)
             text += (lines.isEmpty ? ["nothing that is known"] : lines).map { "  \(safe($0))\n" }.joined()
         }
         guard !explanation.candidates.isEmpty else { return text }
@@ -234,9 +243,9 @@ struct CacheExplanationReport {
                     writer.member("reason", removed.reason.rawValue)
                 }
             }
-            writer.member("compared", ifPresent: explanation.compared?.hash)
+            writer.member("compared", ifPresent: earlier.compared?.hash)
             writer.array("changes") { writer in
-                for change in explanation.changes { writer.object { Self.write(change, into: &$0) } }
+                for change in earlier.changes { writer.object { Self.write(change, into: &$0) } }
             }
             writer.array("candidates") { writer in
                 for candidate in explanation.candidates {

@@ -41,7 +41,8 @@ struct CacheRemoveCommand: Action {
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
-        let store = try state.store().caches
+        let builds = try state.store()
+        let store = builds.caches
         let entries = try store.allEntries(terminal)
         // A key that is none is told before anything goes.
         let meant =
@@ -49,7 +50,9 @@ struct CacheRemoveCommand: Action {
                 entries.filter { all || $0.namespace == project }
             }
         let removal: CacheRemoval
-        do throws(CacheError) { removal = try store.remove(meant.map(\.hash), .ofCaller, now: Caller.now) } catch {
+        do throws(CacheError) {
+            removal = try store.remove(meant.map(\.hash), builds.layerTools, now: Caller.now)
+        } catch {
             throw CommandFailure(error)
         }
         let report = CacheReport(removal: removal, isTrial: false, now: Caller.now)
@@ -97,7 +100,7 @@ struct CachePruneCommand: Action {
     }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
-        let upkeep = CacheUpkeep(store: try state.store().caches, size: size, unusedSeconds: unusedSeconds)
+        let upkeep = CacheUpkeep(builds: try state.store(), size: size, unusedSeconds: unusedSeconds)
         let report = try upkeep.perform(isTrial: dryRun, now: Caller.now)
         if json {
             terminal.print(report.json)

@@ -4,32 +4,36 @@
 internal import BuildCache
 internal import BuildEngine
 internal import BuildModel
+internal import BuildStore
 internal import Console
 internal import Diagnostics
 internal import Processes
+internal import Sandbox
 internal import SystemPackage
 
 /// Keeps all caches within their size and flat, and makes them safe from power cuts.
 struct CacheUpkeep {
-    let store: CacheStore
+    let builds: BuildStore
     /// Nil for the usual one.
     var size: CacheSize?
     var unusedSeconds: Double?
 
-    /// Merges layers; nil where nobody can.
-    typealias Merge = (_ layers: [CacheStore.PlacedLayer], _ into: FilePath) throws -> CacheLayer
-    var merge: Merge?
-
     /// Removes first: on a full disk only that is possible.
     func perform(isTrial: Bool, now: Timestamp) throws(CommandFailure) -> CacheReport {
+        let store = builds.caches
+        let tools = builds.layerTools
         let limits = CacheLimits(
             size: size ?? .standard(for: store.directory), floor: .standardFloor(for: store.directory),
             unusedSince: unusedSeconds.map { Timestamp(seconds: now.seconds - $0) })
         do throws(CacheError) {
-            var removal = try store.evict(limits, .ofCaller, isTrial: isTrial, now: now)
+            var removal = try store.evict(limits, tools, isTrial: isTrial, now: now)
             guard !isTrial else { return CacheReport(removal: removal, isTrial: true, now: now) }
-            if let merge, try store.flatten(warn: { removal.warnings.append($0) }, merge) > 0 {
-                let old = try store.collectLayers(.ofCaller)
+            // Others' layers are theirs to merge.
+            let identity = CacheIdentity.current
+            let count = try store.flatten(
+                where: { $0.identity.text == identity.text }, warn: { removal.warnings.append($0) }, Self.merge)
+            if count > 0 {
+                let old = try store.collectLayers(tools)
                 removal.layerCount += old.layerCount
                 removal.byteCount += old.byteCount
                 removal.warnings += old.warnings
@@ -42,17 +46,35 @@ struct CacheUpkeep {
         } catch { throw CommandFailure(error) }
     }
 
+    private static func merge(_ layers: [CacheStore.PlacedLayer], into place: FilePath) throws -> CacheLayer {
+        let merged = try SandboxSettings.Caches.merge(
+            layers.map {
+                .init(directory: $0.directory, rootUser: $0.layer.rootUser, rootGroup: $0.layer.rootGroup)
+            }, into: place, launcher: Caller.launcher)
+        return CacheLayer(
+            id: "", byteCount: merged.byteCount, fileCount: merged.fileCount, rootUser: merged.rootUser,
+            rootGroup: merged.rootGroup, isDelta: false)
+    }
+
     /// Starts a drydock that does all this and that nobody waits for, after a build has saved something.
     ///
     /// syncfs(2) takes as long as the disk takes, and which entries go is known only from all records: neither is worth
     /// any of a build's time. A process of its own also outlives a build that is killed.
-    /// - Returns: nil where it cannot be started; the next one makes up for it.
-    static func startInBackground(stateDirectory: FilePath, size: CacheSize?) -> ChildProcess? {
+    /// Where it cannot be started, the next one makes up for it.
+    static func startInBackground(stateDirectory: FilePath, size: CacheSize?) {
         let words =
             ["cache", "prune", "--state-dir", stateDirectory.string]
             + (size.map { ["--cache-size", "\($0.bytes)"] } ?? [])
-        return try? ChildProcess.spawn(
+        background = try? ChildProcess.spawn(
             executable: "/proc/self/exe", arguments: words, environment: [], descriptors: [], workingDirectory: "/")
+    }
+
+    // One thread starts it and waits for it.
+    nonisolated(unsafe) private static var background: ChildProcess?
+
+    /// To be called before drydock ends: the first process of a container takes all others with it.
+    static func settle() {
+        if Caller.processIdentifier == 1 { _ = background?.wait() }
     }
 }
 

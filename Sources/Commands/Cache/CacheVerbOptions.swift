@@ -42,11 +42,14 @@ extension BuildStore {
     var caches: CacheStore { CacheStore(directory: directory.appending("cache")) }
 }
 
-extension LayerTools {
-    /// As this caller, and as the ids of a build where files belong to those.
-    static var ofCaller: LayerTools {
+extension BuildStore {
+    /// What reaches layers' files: this caller, and the ids of a build where files belong to those.
+    var layerTools: LayerTools {
         let launcher = Caller.launcher
+        let kept = keptStates().flatMap { $0.record.caches?.layers ?? [] }
         return LayerTools(
+            // `layers/ID/files`.
+            needed: Set(kept.compactMap { FilePath($0.directory).removingLastComponent().lastComponent?.string }),
             remove: { directory in
                 guard let name = directory.lastComponent else { return }
                 do throws(FilesError) {
@@ -54,7 +57,7 @@ extension LayerTools {
                 } catch {
                     if !UserIdentifiers.removeTree(directory, launcher: launcher) { throw error }
                 }
-            }, measure: size)
+            }, measure: Self.size)
     }
 
     /// As far as this caller can see.

@@ -61,6 +61,13 @@ struct CacheOptions {
             namespace: try namespace ?? request.projectName().description)
         use.mode = mode
         use.saving = saving
+        // Neither is worth a build.
+        use.didLook = { lookup, build in
+            let uuid = build.split(separator: ":").last.map(String.init) ?? build
+            try? lookup.write(to: store.buildDirectory(uuid))
+        }
+        let size = size
+        use.didSave = { _ in CacheUpkeep.startInBackground(stateDirectory: store.directory, size: size) }
         request.caches = use
     }
 }
