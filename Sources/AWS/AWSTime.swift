@@ -33,7 +33,8 @@ enum AWSTime {
             offset = (sign == 0x2B ? 1 : -1) * (hours * 3600 + minutes * 60)
         default: return nil
         }
-        return moment(year, month, day, hour, minute, second).map { Timestamp(seconds: $0.seconds - Double(offset)) }
+        return Timestamp(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+            .map { Timestamp(seconds: $0.seconds - Double(offset)) }
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers send.
@@ -46,28 +47,11 @@ enum AWSTime {
             let day = number(words[1].utf8), let year = number(words[3].utf8), let hour = number(words[4].utf8),
             let minute = number(words[5].utf8), let second = number(words[6].utf8)
         else { return nil }
-        return moment(year, month + 1, day, hour, minute, second)
+        return Timestamp(year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
     }
 
     private static func number(_ digits: some Collection<UInt8>) -> Int? {
         guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         return digits.reduce(0) { $0 * 10 + Int($1) - 0x30 }
-    }
-
-    /// The calendar arithmetic is Howard Hinnant's `days_from_civil`
-    /// (https://howardhinnant.github.io/date_algorithms.html).
-    private static func moment(
-        _ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int
-    ) -> Timestamp? {
-        guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60,
-            second < 61
-        else { return nil }
-        let shifted = month <= 2 ? year - 1 : year
-        let era = shifted / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        let days = era * 146_097 + dayOfEra - 719_468
-        return Timestamp(seconds: Double(days * 86_400 + hour * 3600 + minute * 60 + second))
     }
 }

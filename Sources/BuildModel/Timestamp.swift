@@ -48,6 +48,38 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
         return (year, month, day, secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60, microsecond)
     }
 
+    /// The moment of a date and time in UTC; nil where there is no such.
+    ///
+    /// The calendar arithmetic is Howard Hinnant's `days_from_civil`
+    /// (https://howardhinnant.github.io/date_algorithms.html).
+    public init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
+        guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60,
+            second < 61
+        else { return nil }
+        let shifted = month <= 2 ? year - 1 : year
+        let era = shifted / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        seconds = Double(days * 86_400 + hour * 3600 + minute * 60 + second)
+    }
+
+    /// Reads what ``logText`` writes.
+    public init?(logText: some StringProtocol) {
+        let bytes = Array(logText.utf8)
+        let marks: [Int: UInt8] = [4: 0x2F, 7: 0x2F, 10: 0x20, 13: 0x3A, 16: 0x3A, 19: 0x2E]
+        guard bytes.count == 26 else { return nil }
+        for (index, byte) in bytes.enumerated() {
+            guard marks[index].map({ $0 == byte }) ?? (0x30...0x39).contains(byte) else { return nil }
+        }
+        func number(_ range: Range<Int>) -> Int { bytes[range].reduce(0) { $0 * 10 + Int($1) - 0x30 } }
+        self.init(
+            year: number(0..<4), month: number(5..<7), day: number(8..<10), hour: number(11..<13),
+            minute: number(14..<16), second: number(17..<19))
+        seconds += Double(number(20..<26)) / 1e6
+    }
+
     /// `2025/06/28 13:10:52.671738`, the form of CodeBuild's log lines.
     public var logText: String {
         let (year, month, day, hour, minute, second, microsecond) = civil

@@ -11,6 +11,15 @@ struct CodeBuildLogTests {
 
     private func text(_ event: BuildEvent) -> String { CodeBuildLog.text(of: TimedEvent(time: time, event: event)) }
 
+    @Test("the time of a line is read as it was written")
+    func timeOfLine() {
+        #expect(Timestamp(logText: stamp)?.logText == stamp)
+        #expect(Timestamp(logText: "1969/12/31 23:59:59.500000")?.seconds == -0.5)
+        for text in ["", "2025/06/28 13:10:52", "2025/13/28 13:10:52.671738", "2025-06-28 13:10:52.671738"] {
+            #expect(Timestamp(logText: text) == nil)
+        }
+    }
+
     @Test("phases, commands and contexts are worded as in real logs")
     func phases() {
         let command = CommandReference(phase: .build, index: 0, text: "make test")
