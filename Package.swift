@@ -98,7 +98,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "AWS", "Artifacts", "BuildCache", "BuildEngine", "BuildEnvironment", "BuildModel", "BuildStore",
+                "AWS", "Archives", "Artifacts", "BuildCache", "BuildEngine", "BuildEnvironment", "BuildModel",
+                "BuildStore",
                 "Buildspec", "CLinux",
                 "Checkout", "CommandExecution", "CommandSyntax", "Console", "Diagnostics", "DirectExecution", "Files",
                 "HTTP", "ImageStore", "Processes", "Projects", "Sandbox", "SandboxPlan", "Scaffold", "SecretVault",

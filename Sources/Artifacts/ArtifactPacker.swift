@@ -30,9 +30,11 @@ struct ArtifactPacker {
             case .zip: try ZipSink(name.path, in: destination, time: request.sourceDateEpoch)
             case .directory: try DirectorySink(name.path, in: destination, time: request.sourceDateEpoch, warn: warn)
             }
-        let (count, bytes) = try fill(sink)
+        var outputPaths: [[UInt8]] = []
+        let (count, bytes) = try fill(sink) { if request.packaging == .directory { outputPaths.append($0) } }
         let (location, md5, sha256) = try sink.finish()
-        return ArtifactResult(location: location, md5: md5, sha256: sha256, fileCount: count, byteCount: bytes)
+        return ArtifactResult(
+            location: location, md5: md5, sha256: sha256, outputPaths: outputPaths, fileCount: count, byteCount: bytes)
     }
 
     /// Before the destination is touched: what is refused leaves nothing there.
@@ -57,7 +59,9 @@ struct ArtifactPacker {
         request.packaging == .directory && request.openedDestination?.isSourcesOwn == true
     }
 
-    private func fill(_ sink: any ArtifactSink) throws(ArtifactsError) -> (count: Int, bytes: Int) {
+    private func fill(
+        _ sink: any ArtifactSink, didPut: ([UInt8]) -> Void
+    ) throws(ArtifactsError) -> (count: Int, bytes: Int) {
         var count = 0
         var bytes = 0
         var gitDirectories = 0
@@ -90,6 +94,7 @@ struct ArtifactPacker {
             case .put(let size):
                 count += 1
                 bytes += size
+                didPut(output)
             case .noRoom: throw .tooLarge(shown(path), limit: request.maximumBytes)
             case .pathTooLong: warn(ArtifactWarning.pathTooLong(shown(path)))
             case .unreadable(let reason):

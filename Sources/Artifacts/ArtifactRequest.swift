@@ -59,6 +59,8 @@ public struct ArtifactResult: Sendable, Equatable {
     /// Of the ZIP file, in lower-case hexadecimal digits; nil for a directory, as in CodeBuild.
     public var md5: String?
     public var sha256: String?
+    /// Of the files of a directory, below it; empty for a ZIP file.
+    public var outputPaths: [[UInt8]] = []
     public var fileCount: Int
     /// Of the files' content, before compression.
     public var byteCount: Int

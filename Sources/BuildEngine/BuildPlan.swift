@@ -36,6 +36,8 @@ public struct BuildPlan: Sendable {
     public var computeType: ComputeType?
     public var timeoutMinutes: Double
     public var artifactsDirectory: FilePath?
+    /// Where they go from there, for display.
+    public var artifactPlaces: [String] = []
     public var packaging: ArtifactRequest.Packaging
     /// Findings that did not stop the plan.
     public var warnings: [Diagnostic]
@@ -166,8 +168,10 @@ extension BuildPlan: CustomStringConvertible {
     }
 
     private var artifactLines: [String] {
-        guard let artifactsDirectory else { return ["artifacts    not kept"] }
-        var lines = ["artifacts    \(artifactsDirectory.displayed) (\(packaging == .zip ? "zip" : "directory"))"]
+        let places = [artifactsDirectory?.displayed].compactMap { $0 } + artifactPlaces.map(DisplayText.escaped)
+        if places.isEmpty { return ["artifacts    not kept"] }
+        let form = packaging == .zip ? "zip" : "directory"
+        var lines = ["artifacts    \(places.joined(separator: ", ")) (\(form))"]
         if let primary = buildspec.artifacts {
             lines += primary.files.map { "  \(DisplayText.escaped($0.value))" }
         }

@@ -94,7 +94,8 @@ public struct BuildPlanner {
             image: request.image, runtimes: runtimes, network: request.network, limits: limits,
             computeType: request.computeType,
             timeoutMinutes: request.timeoutMinutes, artifactsDirectory: request.artifactsDirectory,
-            packaging: request.packaging, warnings: diagnostics + environment.warnings, advice: advice)
+            artifactPlaces: request.upload?.displayPlaces ?? [], packaging: request.packaging,
+            warnings: diagnostics + environment.warnings, advice: advice)
     }
 
     // MARK: Sources

@@ -39,6 +39,8 @@ public struct BuildRequest: Sendable {
     /// The source directory, where a file of it named `artifactsDirectory`: that is then a path below this directory, and
     /// has to be one of its own there.
     public var artifactsSource: FilePath?
+    /// Where they go from there; nil leaves them.
+    public var upload: ArtifactUpload?
     public var packaging = ArtifactRequest.Packaging.zip
     /// How artifacts of these identifiers are packed, where that is not `packaging`.
     public var secondaryPackaging: [String: ArtifactRequest.Packaging] = [:]

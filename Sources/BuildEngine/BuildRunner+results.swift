@@ -29,15 +29,16 @@ extension BuildRunner {
             // What the build left running could change files while they are read.
             try sandbox.quiesce()
             let collector = ArtifactCollector(tree: try sandbox.tree())
+            var places: [String] = []
             for artifact in artifacts {
-                if let taken = locationTaken(by: artifact, plan, destination) {
+                if let taken = locationTaken(by: artifact, plan, destination, places) {
                     let message = "artifact `\(artifact.identifier ?? "")` would replace `\(taken)`"
                     fail(
                         .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: message), message: message,
                         hints: ["give the primary artifact another `name`, or the secondary one another identifier"])
                     return .failed
                 }
-                let end = collect(artifact, plan, collector, into: destination)
+                let end = collect(artifact, plan, collector, into: destination, &places)
                 guard end == .succeeded else { return end }
             }
             return .succeeded
@@ -49,20 +50,19 @@ extension BuildRunner {
 
     /// The artifact of this build that a secondary one would be written over, or into, or that would lie in it.
     private func locationTaken(
-        by artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ destination: FilePath
+        by artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ destination: FilePath, _ places: [String]
     ) -> String? {
         guard let identifier = artifact.identifier else { return nil }
         let name = identifier + (packaging(of: artifact, plan) == .zip ? ".zip" : "")
         let place = masked(destination.appending(name).displayed)
-        let packed = [record.artifacts].compactMap { $0 } + record.secondaryArtifacts
-        return packed.map(\.location).first {
+        return places.first {
             $0 == place || $0.hasPrefix(place + "/") || place.hasPrefix($0 + "/")
         }
     }
 
     private func collect(
         _ artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ collector: ArtifactCollector,
-        into destination: FilePath
+        into destination: FilePath, _ places: inout [String]
     ) -> PhaseMachine.End {
         var name = artifact.definition.name.map { answer?.texts[$0.value] ?? $0.value }
         if artifact.identifier == nil, case .project(let own) = request.artifactNaming { name = own }
@@ -77,16 +77,18 @@ extension BuildRunner {
             let result = try collector.collect(
                 request, log: { notice($0) }, warn: { warn(Warning(message: $0)) },
                 isCancelled: { interruption != nil })
-            let packed = ArtifactRecord(
+            var packed = ArtifactRecord(
                 location: masked(result.location.displayed), md5sum: result.md5, sha256sum: result.sha256,
                 artifactIdentifier: artifact.identifier, fileCount: result.fileCount, byteCount: result.byteCount)
+            places.append(packed.location)
+            let end = deliver(artifact, plan, result, name: name, &packed)
             if artifact.identifier == nil {
                 record.artifacts = packed
             } else {
                 record.secondaryArtifacts.append(packed)
             }
             emit(.artifactPacked(packed))
-            return .succeeded
+            return end
         } catch {
             return judge(error)
         }

@@ -189,7 +189,7 @@ public struct BuildOutcome: Sendable, Equatable {
 
 /// What one artifact became. Source of the field names: `BuildArtifacts`, AWS CodeBuild API Reference.
 public struct ArtifactRecord: Sendable, Equatable, Codable {
-    /// Absolute path of the ZIP or directory that was written.
+    /// Absolute path of the ZIP or directory that was written; of what was put into a bucket the ARN, as in CodeBuild.
     public var location: String
     /// Hexadecimal digests of the ZIP; absent for a directory, as in CodeBuild.
     public var md5sum: String?
@@ -209,6 +209,15 @@ public struct ArtifactRecord: Sendable, Equatable, Codable {
         self.artifactIdentifier = artifactIdentifier
         self.fileCount = fileCount
         self.byteCount = byteCount
+    }
+}
+
+extension ArtifactRecord {
+    /// The location as people type it: `s3://bucket/key` for an ARN.
+    public var displayLocation: String {
+        let fields = location.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        guard fields.count == 6, fields[0] == "arn", fields[2] == "s3" else { return location }
+        return "s3://\(fields[5])"
     }
 }
 

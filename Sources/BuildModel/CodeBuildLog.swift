@@ -30,7 +30,7 @@ public enum CodeBuildLog {
         case .artifactPacked(let artifact):
             let files = artifact.fileCount == 1 ? "1 file" : "\(artifact.fileCount) files"
             let name = artifact.artifactIdentifier.map { "artifact `\($0)`" } ?? "artifact"
-            return note("\(name) written: \(artifact.location) (\(files))", at: time)
+            return note("\(name) written: \(artifact.displayLocation) (\(files))", at: time)
         case .paused(let pause):
             guard let words = pause.words else { return note("a shell was opened where the command failed", at: time) }
             return note(words.message, at: time) + note("hint: " + words.hint, at: time)

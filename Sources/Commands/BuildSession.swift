@@ -29,15 +29,20 @@ struct BuildSession {
     var typed: [ParsedWords.TypedOption] = []
     /// Started before the command line was read; nil when that did not work, which is told later.
     var launcher: SandboxLauncher?
+    /// Where the log goes when the build is over.
+    var logUpload: LogUpload?
     /// Who ends it early when the source changes; nil for signals alone.
     var watch: WatchStop?
 
     func run() throws -> ExitMeaning {
         let clock = BuildClock(start: Caller.now)
         let project = try request.projectName().description
+        var request = request
         // Before there is a build: one that cannot tell its events does not begin.
         let events = try progress.eventsFile(besides: request.inputFiles)
         let uuid = BuildStore.makeUUID()
+        let staging = request.upload != nil && request.artifactsDirectory == nil ? store.stagedArtifacts(uuid) : nil
+        if let staging { request.artifactsDirectory = staging }
         let number: Int
         let pending: PendingSandbox?
         do throws(BuildStoreError) {
@@ -101,7 +106,12 @@ struct BuildSession {
         waitForReader(stop, result)
         KeptStateLimits(store: store, launcher: Caller.launcher)
             .enforce(finished: result.meaning == .succeeded && request.runsToTheEnd ? keptDirectory : nil)
-        return report(result, view, writer: writer, events: events)
+        if let staging { StagedArtifacts(directory: staging).clear(result.record) }
+        let meaning = report(result, view, writer: writer, events: events)
+        for warning in logUpload?.send(result.record, log: store.logPath(uuid), stop: stop) ?? [] {
+            terminal.warn(warning.message, hint: warning.hint)
+        }
+        return meaning
     }
 
     /// Waits until the output is taken. A reader that does not read keeps neither a stopped build nor one whose time is

@@ -29,15 +29,18 @@ struct RunCommand: Action {
                 SourceOptions.group, SandboxOptions.group,
                 OptionGroup(
                     "Build",
-                    [IsolationOptions.option, artifacts, packaging, strictSecrets, watch, dryRun, printSandbox]),
+                    [
+                        IsolationOptions.option, artifacts, packaging, UploadOptions.artifacts, UploadOptions.logs,
+                        strictSecrets, watch, dryRun, printSandbox,
+                    ]),
                 CacheOptions.group, KeptOptions.group,
                 DebugOptions.group, ProgressOptions.group, StateOptions.group, OverrideOptions.group,
             ])
     }
 
     private static let artifacts = ValueOption(
-        "artifacts", short: "a", placeholder: "directory", completion: .directories,
-        help: "Write the artifacts to this directory.")
+        "artifacts", short: "a", placeholder: "place", completion: .directories,
+        help: "Write the artifacts to this directory, or to `s3://BUCKET/PREFIX`.")
     private static let packaging = ValueOption(
         "packaging", placeholder: "form", words: ["zip", "directory"],
         help: "How artifacts are packed: `zip` (the default) or `directory`.")
@@ -56,6 +59,7 @@ struct RunCommand: Action {
     private let sandbox: SandboxOptions
     private let isolation: IsolationOptions
     private let artifacts: String?
+    private let uploads: UploadOptions
     private let artifactsSource: FilePath?
     private let packsDirectory: Bool
     private let refusesSecrets: Bool
@@ -76,6 +80,7 @@ struct RunCommand: Action {
         sandbox = SandboxOptions(words)
         isolation = IsolationOptions(words)
         artifacts = words[Self.artifacts]
+        uploads = try UploadOptions(words, artifacts: words[Self.artifacts])
         artifactsSource = (words.companion as? Settings)?.sourceDirectory(naming: Self.artifacts.specification.name)
         packsDirectory = words[Self.packaging] == "directory"
         refusesSecrets = words[Self.strictSecrets]
@@ -108,7 +113,7 @@ struct RunCommand: Action {
             request: request, isolation: isolation, keepsState: kept.keeps, store: store, progress: progress,
             debug: debug,
             terminal: terminal, stateDirectory: state.directory.map(Arguments.displayed), typed: typed,
-            launcher: launcher)
+            launcher: launcher, logUpload: uploads.logUpload)
         return try watches ? WatchSession(session: session).run() : session.run()
     }
 
@@ -136,7 +141,8 @@ struct RunCommand: Action {
         try isolation.check()
         try sandbox.apply(to: &request)
         if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }
-        request.artifactsDirectory = artifacts.map(Arguments.path)
+        request.artifactsDirectory = uploads.location == nil ? artifacts.map(Arguments.path) : nil
+        try uploads.apply(to: &request)
         request.artifactsSource = artifactsSource
         request.packaging = packsDirectory ? .directory : .zip
         request.refusesSecretsInArtifacts = refusesSecrets

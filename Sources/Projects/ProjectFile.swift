@@ -110,9 +110,10 @@ public struct ProjectFile {
     ///   - name: a project's name, or its logical id in a template.
     ///   - parameters: values for a template's parameters; of equal names the last counts.
     ///   - fetchesSources: whether sources are fetched as the project says, rather than a checkout built.
+    ///   - uploads: what goes to AWS as the project says.
     public func project(
         _ name: String?, parameters: [ProjectParameter] = [], facts: StackFacts = StackFacts(),
-        fetchesSources: Bool = false
+        fetchesSources: Bool = false, uploads: ProjectUploads = []
     ) throws(ProjectsError) -> Selection {
         if !isTemplate, !parameters.isEmpty { throw .parameterWithoutTemplate }
         let candidate = try choose(name, parameters, facts)
@@ -121,7 +122,7 @@ public struct ProjectFile {
         let evaluator = evaluator(parameters, facts, findings)
         let reader = ProjectReader(
             path: source.path, spelling: isTemplate ? .cloudFormation : .api, evaluator: evaluator, findings: findings,
-            fetchesSources: fetchesSources)
+            fetchesSources: fetchesSources, uploads: uploads)
         var definition = reader.project(candidate.definition)
         if let evaluator, let condition = candidate.resource?["Condition"], let words = condition.scalar?.text,
             Self.isDeployed(candidate, evaluator) == false

@@ -69,6 +69,17 @@ extension Diagnostic {
         .project(.noLocalMeaning, .warning, "`\(name)` changes nothing here: \(reason)", at: span)
     }
 
+    static func missingBucket(_ name: String, at span: SourceSpan?) -> Diagnostic {
+        .project(.invalidValue, .error, "`\(name)`, the bucket that it goes to, is missing", at: span)
+    }
+
+    static func placeNotKnown(_ name: String, at span: SourceSpan) -> Diagnostic {
+        .project(
+            .invalidValue, .error,
+            "`\(name)` is known only to a deployed stack, and nothing is sent to what stands for it",
+            at: span, hints: ["give the values that are missing with `--parameter NAME=VALUE`"])
+    }
+
     static func noSourceNeedsBuildspec(_ name: String, at span: SourceSpan) -> Diagnostic {
         .project(
             .invalidValue, .error, "a project without a source needs its buildspec in `\(name)`", at: span,

@@ -46,8 +46,8 @@ struct ProjectFileTests {
     func withoutMeaning() {
         #expect(
             Reading.findings(Self.created) == [
-                "4:31 warning `artifacts.location` changes nothing here: nothing is put into a bucket; "
-                    + "`--artifacts DIR` keeps artifacts",
+                "4:31 warning `artifacts.location` changes nothing here: nothing is put into a bucket "
+                    + "unless `--upload-artifacts` says so; `--artifacts DIR` keeps artifacts",
                 "13:3 warning `serviceRole` changes nothing here: the build has no role, and no credentials but "
                     + "those you give it",
             ])

@@ -166,6 +166,35 @@ public final class S3Bucket {
         try S3Upload(key, HTTPRequest.FilePart(file, count: count), options, call).run()
     }
 
+    /// Stores many files, several at the same time. The first failure ends it; what was stored until then stays.
+    /// - Parameter files: by key; links are not followed.
+    public func put(
+        _ files: [(key: String, path: FilePath)], options: S3PutOptions = S3PutOptions()
+    ) throws(AWSFailure) {
+        // So many descriptors are open at once, and a failure is noticed after as many.
+        for start in stride(from: 0, to: files.count, by: 64) {
+            var opened: [(key: String, content: HTTPRequest.FilePart)] = []
+            defer { for (_, content) in opened { try? content.file.close() } }
+            for (key, path) in files[start..<min(start + 64, files.count)] {
+                do {
+                    let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .closeOnExec])
+                    opened.append((key, HTTPRequest.FilePart(file, count: 0)))
+                    opened[opened.count - 1].content.count = Int(try file.seek(offset: 0, from: .end))
+                } catch { throw .unreadableContent("\(path): \(error)") }
+            }
+            let call = try S3Call(self, action: "s3:PutObject", keyAction: "kms:GenerateDataKey")
+            var requests: [S3Request] = []
+            for (key, content) in opened {
+                if content.count > limits.singleBytes {
+                    try S3Upload(key, content, options, call).run()
+                } else {
+                    requests.append(try S3Upload(key, content, options, call).request())
+                }
+            }
+            for outcome in try call.perform(requests, atOnce: 8) { _ = try call.answer(outcome) }
+        }
+    }
+
     /// Fetches an object into an open file, whose content it becomes. What broke off is gone on with.
     /// - Parameter sha256: of what it must be; nil takes what stands beside the object.
     /// - Throws: `.missing` where there is no such object.

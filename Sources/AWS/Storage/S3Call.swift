@@ -75,7 +75,8 @@ struct S3Call {
         var outcomes = session.perform(calls, atOnce: atOnce)
         let others = outcomes.compactMap(Self.otherRegion)
         guard let other = others.first, other != region else { return outcomes }
-        let checked = try AWSSettings.checked(other)
+        // It becomes a part of a host's name.
+        let checked = try AWSSettings.checkedName(other)
         bucket.learnedRegion = checked
         let again = outcomes.indices.filter { Self.otherRegion(outcomes[$0]) != nil }
         let (further, _) = try self.calls(again.map { requests[$0] })

@@ -27,20 +27,26 @@ struct S3Upload {
         let partSize = max(limits.partBytes, content.count / Self.mostParts + 1)
         let digest = try ContentDigest(
             content, partSize: isParted ? partSize : .max, isCancelled: call.bucket.isCancelled)
-        if isParted { try putParts(digest) } else { try putWhole(digest) }
+        if isParted { try putParts(digest) } else { _ = try call.answer(try call.perform([whole(digest)])[0]) }
     }
 
-    private func putWhole(_ digest: ContentDigest) throws(AWSFailure) {
+    /// The one request of a content that is not sent in parts.
+    func request() throws(AWSFailure) -> S3Request {
+        whole(try ContentDigest(content, isCancelled: call.bucket.isCancelled))
+    }
+
+    private func whole(_ digest: ContentDigest) -> S3Request {
         var request = S3Request("PUT", key)
         request.headers = headers(digest) + [HTTPHeader("Content-MD5", ContentDigest.base64(digest.md5))]
         request.body = .file(content)
         request.bodySHA256 = digest.sha256
-        _ = try call.answer(try call.perform([request])[0])
+        return request
     }
 
     private func headers(_ digest: ContentDigest) -> [HTTPHeader] {
-        let own = HTTPHeader("x-amz-meta-\(S3Object.digestNames[0])", digest.sha256)
-        return options.headers + (options.resumesUpload ? [] : [own])
+        let isTold = S3Object.digestNames.contains { options.metadata[$0] == digest.sha256 }
+        if options.resumesUpload || isTold { return options.headers }
+        return options.headers + [HTTPHeader("x-amz-meta-\(S3Object.digestNames[0])", digest.sha256)]
     }
 
     // MARK: Parts

@@ -10,13 +10,13 @@ internal import HTTP
 internal import Secrets
 internal import SystemPackage
 
-/// Whose AWS credentials are used: to ask the store `aws`, and by the build where that is asked for.
+/// Whose AWS credentials are used: to ask the store `aws`, to upload, and by the build where that is asked for.
 struct AWSOptions {
     static let handsOver = Flag(
         "aws", help: "Give the build your AWS credentials and region, as the AWS CLI would find them.")
     static let profile = ValueOption(
         "aws-profile", placeholder: "profile",
-        help: "The profile of your AWS configuration, for `--aws` and for the store `aws`.")
+        help: "The profile of your AWS configuration, for `--aws`, for the store `aws` and for what is uploaded.")
 
     private let handsOver: Bool
     private let profile: String?
@@ -55,11 +55,11 @@ struct AWSOptions {
         request.variables = given + request.variables
     }
 
-    private var configuration: AWSConfiguration {
+    var configuration: AWSConfiguration {
         AWSConfiguration(
             environment: Caller.environment, home: Caller.variable("HOME").map { FilePath($0) }, profile: profile,
             now: { Caller.now })
     }
 
-    private var client: HTTPClient { HTTPClient(program: Caller.httpProgram, proxies: Caller.proxies) }
+    var client: HTTPClient { HTTPClient(program: Caller.httpProgram, proxies: Caller.proxies) }
 }

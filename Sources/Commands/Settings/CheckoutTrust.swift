@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import AWS
 internal import BuildEngine
 internal import Console
 internal import Files
@@ -47,6 +48,7 @@ struct CheckoutTrust {
         case "env-file": return inside(word) { $0 }
         case "artifacts":
             // Whether it is the source's own, nothing lost by it, shows when a build opens it (`ArtifactDestination`).
+            if S3Location.isMeant(by: word) { return .refused("what leaves this machine is yours to ask for") }
             let path = Arguments.path(word)
             if path.holdsGitDirectory { return .refused("`\(Arguments.displayed(word))` is git's own") }
             if !path.components.contains(where: { $0.kind == .regular }) {

@@ -21,13 +21,17 @@ struct ChosenProject: Sendable {
     private var name: Placed<String>?
     private var variables: [ProjectVariable] = []
     private var imageName: String?
-    private var encryptionKey: String?
+    private(set) var encryptionKey: String?
     private var artifactNaming = ArtifactNaming.buildspec
     private var secondaryPackaging: [String: ArtifactRequest.Packaging] = [:]
     private var sources: [ProjectDefinition.Source] = []
     private var region: String?
     private var accountIdentifier: String?
     private var hasNoSource = false
+    /// Where artifacts go that the user wants uploaded, and where the log.
+    private(set) var primaryPlace: UploadPlace?
+    private(set) var secondaryPlaces: [String: UploadPlace] = [:]
+    private(set) var logs = ProjectDefinition.Logs()
     private var notices: [String] = []
     private(set) var warnings: [Warning] = []
     /// Parameters of a template that are not to be shown.
@@ -49,6 +53,7 @@ struct ChosenProject: Sendable {
         let isFetched =
             words.has("fetch-source")
             ? words[SourceOptions.fetchesSource] : user?["fetch-source"]?.values.last == "true"
+        let uploads = UploadOptions.wanted(words)
         var chosen = ChosenProject()
         var definition = ProjectDefinition()
         do throws(ProjectsError) {
@@ -56,7 +61,7 @@ struct ChosenProject: Sendable {
                 var parameters: [ProjectParameter] = []
                 for raw in given { parameters.append(try ProjectParameter(raw)) }
                 let selection = try ProjectFile.load(reference.path).project(
-                    reference.name, parameters: parameters, fetchesSources: isFetched)
+                    reference.name, parameters: parameters, fetchesSources: isFetched, uploads: uploads)
                 definition = selection.definition
                 chosen.name = definition.name ?? selection.identifier
                 chosen.secretParameters = selection.secretParameters
@@ -64,7 +69,7 @@ struct ChosenProject: Sendable {
             }
             for (override, values) in overrides {
                 chosen.warnings += try override.apply(
-                    values, to: &definition, fetchesSources: isFetched
+                    values, to: &definition, fetchesSources: isFetched, uploads: uploads
                 ).map(Warning.init)
             }
         } catch {
@@ -140,6 +145,8 @@ struct ChosenProject: Sendable {
             guard let identifier = artifact.identifier?.value else { continue }
             secondaryPackaging[identifier] = artifact.isZip?.value == true ? .zip : .directory
         }
+        takePlaces(definition)
+        logs = definition.logs
         sources = [definition.source] + definition.secondarySources
         region = definition.region
         accountIdentifier = definition.accountIdentifier
@@ -152,6 +159,26 @@ struct ChosenProject: Sendable {
             // An option has no lines.
             if variable.name.span.path.hasPrefix("--") { result.place = variable.name.span.path }
             return result
+        }
+    }
+
+    private mutating func takePlaces(_ definition: ProjectDefinition) {
+        for artifact in [definition.artifacts] + definition.secondaryArtifacts {
+            guard artifact.type?.value == .s3, let bucket = artifact.place.bucket?.value else { continue }
+            var place = UploadPlace(bucket: bucket)
+            place.path = artifact.place.path?.value ?? ""
+            place.hasBuildIdentifier = artifact.place.hasBuildIdentifier
+            if artifact.overridesName?.value != true {
+                let own = artifact.identifier == nil ? definition.name?.value ?? name?.value : nil
+                place.name = artifact.name?.value ?? own
+            }
+            if !artifact.place.isEncryptionDisabled { place.encryption = .key(encryptionKey) }
+            place.ownerAccess = UploadPlace.OwnerAccess(artifact.place.ownerAccess)
+            if let identifier = artifact.identifier?.value {
+                secondaryPlaces[identifier] = place
+            } else {
+                primaryPlace = place
+            }
         }
     }
 

@@ -8,7 +8,11 @@ internal import CommandSyntax
 /// The keys of a configuration file: the long names of `drydock run`'s options, but for those that mean one run.
 enum SettingKeys {
     /// What is asked for once, and would be in the way ever after.
-    private static let onceOnly: Set = ["dry-run", "print-sandbox", "from", "resume", "watch"]
+    private static let onceOnly: Set = [
+        "dry-run", "print-sandbox", "from", "resume", "watch",
+        // A project may be anyone's; that its places are trusted is said each time.
+        "upload-artifacts", "upload-logs",
+    ]
 
     static var options: [OptionSpecification] {
         let overrides = Set(OverrideOptions.group.options.map(\.name))

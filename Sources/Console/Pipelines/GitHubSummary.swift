@@ -30,7 +30,7 @@ struct GitHubSummary {
         for warning in warnings { text += "\n⚠️ \(Self.text(warning))\n" }
         for artifact in artifacts {
             let size = SizeText.of(artifact.byteCount)
-            text += "\nartifact \(Self.code(artifact.location)) (\(artifact.fileCount) files, \(size))\n"
+            text += "\nartifact \(Self.code(artifact.displayLocation)) (\(artifact.fileCount) files, \(size))\n"
         }
         return text + "\n"
     }

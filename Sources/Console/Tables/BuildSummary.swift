@@ -32,7 +32,7 @@ public enum BuildSummary {
             let size = SizeText.of(artifact.byteCount)
             text += row(
                 artifact.artifactIdentifier.map(safe) ?? "artifact",
-                "\(safe(artifact.location)) (\(artifact.fileCount) files, \(size))")
+                "\(safe(artifact.displayLocation)) (\(artifact.fileCount) files, \(size))")
         }
         if !record.exportedEnvironmentVariables.isEmpty { text += "\n" }
         for variable in record.exportedEnvironmentVariables {

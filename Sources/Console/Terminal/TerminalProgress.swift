@@ -178,7 +178,7 @@ public final class TerminalProgress: BuildObserver {
         case .uploadArtifacts:
             return artifacts.map { artifact in
                 let files = artifact.fileCount == 1 ? "1 file" : "\(artifact.fileCount) files"
-                return SafeText.line(artifact.location.utf8, unicode: style.hasUnicode) + " (\(files))"
+                return SafeText.line(artifact.displayLocation.utf8, unicode: style.hasUnicode) + " (\(files))"
             }.joined(separator: ", ")
         default:
             return (running?.commands ?? []).joined(separator: style.separator)

@@ -111,7 +111,10 @@ extension ProjectReader {
         var artifacts = ProjectDefinition.Artifacts()
         let section = written(isSecondary ? "secondaryArtifacts" : "artifacts")
         var places: [Member] = []
-        for member in members(of: node, in: section, known: Self.artifactsMembers, unread: ["location", "path"]) {
+        let isUploaded = uploads.contains(.artifacts)
+        for member in members(
+            of: node, in: section, known: Self.artifactsMembers, unread: isUploaded ? [] : ["location", "path"])
+        {
             switch member.name {
             case "type": artifacts.type = word(member, as: ProjectDefinition.ArtifactsType.self)
             case "name": artifacts.name = text(member)
@@ -119,7 +122,7 @@ extension ProjectReader {
                 artifacts.isZip = word(member, as: Packaging.self).map { Placed($0.value == .zip, $0.span) }
             case "overrideArtifactName":
                 artifacts.overridesName = boolean(member)
-                if isSecondary, artifacts.overridesName?.value == true {
+                if isSecondary, !isUploaded, artifacts.overridesName?.value == true {
                     ignore(member, in: section, "a secondary artifact is named by its identifier")
                 }
             case "artifactIdentifier": artifacts.identifier = identifier(member)
@@ -132,7 +135,7 @@ extension ProjectReader {
                 reject(.missingIdentifier(written("artifactIdentifier"), "secondary artifact", at: firstLine(node)))
             }
             if let type = artifacts.type, type.value == .codePipeline { reject(.codePipelineArtifact(at: type.span)) }
-            if let name = artifacts.name, name.value != artifacts.identifier?.value {
+            if !isUploaded, let name = artifacts.name, name.value != artifacts.identifier?.value {
                 warn(
                     .noLocalMeaning(
                         option ?? "\(section).\(written("name"))", "a secondary artifact is named by its identifier",
@@ -141,16 +144,76 @@ extension ProjectReader {
         }
         // The service ignores these itself unless artifacts go to a bucket.
         if artifacts.type?.value == .s3 {
-            for member in places { takePlace(member, in: section) }
+            for member in places {
+                if isUploaded { take(member, into: &artifacts.place) } else { ignorePlace(member, in: section) }
+            }
+            if isUploaded, !places.contains(where: { $0.name == "location" }) {
+                reject(.missingBucket(written("location"), at: firstLine(node)))
+            }
         }
         return artifacts
     }
 
-    private func takePlace(_ member: Member, in section: String) {
+    private func take(_ member: Member, into place: inout ProjectDefinition.Artifacts.Place) {
+        switch member.name {
+        case "location": place.bucket = placeText(member)
+        case "path": place.path = placeText(member)
+        case "namespaceType": place.hasBuildIdentifier = word(member, as: NamespaceType.self)?.value == .build
+        case "encryptionDisabled": place.isEncryptionDisabled = boolean(member)?.value == true
+        default: place.ownerAccess = word(member, as: ProjectDefinition.OwnerAccess.self)?.value ?? .none
+        }
+    }
+
+    private enum NamespaceType: String, CaseIterable, Sendable {
+        case none = "NONE"
+        case build = "BUILD_ID"
+    }
+
+    /// A project's `logsConfig` where logs are uploaded.
+    func uploadedLogs(_ member: Member) -> ProjectDefinition.Logs {
+        var logs = ProjectDefinition.Logs()
+        for sink in members(of: member.value, in: written("logsConfig"), known: ["cloudWatchLogs", "s3Logs"]) {
+            let own = sink.name == "s3Logs" ? ["location", "encryptionDisabled"] : ["groupName", "streamName"]
+            var isOn = false
+            var location: Placed<String>?
+            for setting in members(
+                of: sink.value, in: written(sink.name), known: ["status", "bucketOwnerAccess"] + own)
+            {
+                switch setting.name {
+                case "status": isOn = word(setting, as: LogStatus.self)?.value == .on
+                case "location": location = placeText(setting)
+                case "encryptionDisabled": logs.isEncryptionDisabled = boolean(setting)?.value == true
+                case "groupName": logs.group = placeText(setting)
+                case "streamName": logs.stream = placeText(setting)
+                default:
+                    logs.ownerAccess = word(setting, as: ProjectDefinition.OwnerAccess.self)?.value ?? .none
+                }
+            }
+            if sink.name == "cloudWatchLogs" {
+                logs.goesToCloudWatch = isOn
+            } else if isOn {
+                logs.bucketLocation = location
+                if location == nil, !findings.isRejected {
+                    reject(.missingBucket(written("location"), at: firstLine(sink.value)))
+                }
+            }
+        }
+        return logs
+    }
+
+    private enum LogStatus: String, CaseIterable, Sendable {
+        case on = "ENABLED"
+        case off = "DISABLED"
+    }
+
+    private func ignorePlace(_ member: Member, in section: String) {
         let text = member.value.scalar?.text
         if text == "" { return }
         switch member.name {
-        case "location": ignore(member, in: section, "nothing is put into a bucket; `--artifacts DIR` keeps artifacts")
+        case "location":
+            ignore(
+                member, in: section,
+                "nothing is put into a bucket unless `--upload-artifacts` says so; `--artifacts DIR` keeps artifacts")
         case "path": ignore(member, in: section, "artifacts lie at the top of the directory of `--artifacts`")
         case "namespaceType":
             if text == "BUILD_ID" {

@@ -61,6 +61,7 @@ extension ProjectReader {
         case "environment": environment(member.value, into: &definition.environment)
         case "timeoutInMinutes": definition.timeoutMinutes = integer(member, in: 5...2160)
         case "encryptionKey": definition.encryptionKey = text(member)
+        case "logsConfig" where uploads.contains(.logs): definition.logs = uploadedLogs(member)
         case "cache": cache(member)
         case "arn":
             // arn:aws:codebuild:REGION:ACCOUNT:project/NAME
@@ -152,7 +153,11 @@ extension ProjectReader {
                 if !standard.contains(setting.name) || sink.name == "s3Logs" && text == "ENABLED" { isSet = true }
             }
         }
-        if isSet { ignore(member, "logs go to the terminal, and are kept for `drydock logs`") }
+        if isSet {
+            ignore(
+                member, "logs go to the terminal, and are kept for `drydock logs`; `--upload-logs` sends them there too"
+            )
+        }
     }
 
     private func cache(_ member: Member) {

@@ -16,6 +16,8 @@ struct ProjectReader {
     var option: String?
     /// Whether sources are fetched, rather than a checkout built.
     var fetchesSources = false
+    /// What goes to AWS as the project says.
+    var uploads: ProjectUploads = []
 
     enum Spelling: Sendable {
         case api, cloudFormation
@@ -29,6 +31,8 @@ struct ProjectReader {
         var value: Node
         /// Whether it was made of a parameter that is not to be shown.
         var isSecret = false
+        /// Whether something of it stands in the place of what only a deployed stack knows.
+        var isStandIn = false
     }
 
     /// A member's name as the file writes it.
@@ -63,11 +67,14 @@ struct ProjectReader {
                 continue
             }
             let reads = evaluator?.secretReads
+            let standIns = evaluator?.standInReads
             let isRead = evaluator == nil || !unread.contains(name)
             guard let value = isRead ? resolve(entry.value) : evaluator?.resolveQuietly(entry.value), !value.isNull
             else { continue }
             members.append(
-                Member(name: name, key: entry.key, value: value, isSecret: evaluator?.secretReads != reads))
+                Member(
+                    name: name, key: entry.key, value: value, isSecret: evaluator?.secretReads != reads,
+                    isStandIn: evaluator?.standInReads != standIns))
         }
         return members
     }
@@ -84,6 +91,16 @@ struct ProjectReader {
         }
         warnOfReference(in: scalar.text, at: member.value)
         return scalar.text.isEmpty ? nil : Placed(scalar.text, span(member.value))
+    }
+
+    /// Text of a place that something is sent to: what only stands in for a name may be somebody's.
+    func placeText(_ member: Member) -> Placed<String>? {
+        guard let text = text(member) else { return nil }
+        if member.isStandIn || evaluator != nil && DynamicReference.occurs(in: text.value) {
+            reject(.placeNotKnown(written(member.name), at: text.span))
+            return nil
+        }
+        return text
     }
 
     /// A template's reference to a stored value that stays one here.

@@ -32,6 +32,8 @@ public struct ProjectDefinition: Sendable, Equatable {
     public var timeoutMinutes: Placed<Int>?
     /// A key's ARN, or `alias/…`.
     public var encryptionKey: Placed<String>?
+    /// Read only where logs are uploaded.
+    public var logs = Logs()
     /// Of the project's ARN, or of the stack; nil where nothing says it.
     public var region: String?
     /// Twelve digits, as `region`.
@@ -92,6 +94,43 @@ public struct ProjectDefinition: Sendable, Equatable {
         public var overridesName: Placed<Bool>?
         /// Nil for the primary artifact.
         public var identifier: Placed<String>?
+        /// Where in S3 it goes; read only where artifacts are uploaded.
+        public var place = Place()
+
+        public init() {}
+
+        /// A place in a bucket, and how objects are stored there.
+        public struct Place: Sendable, Equatable {
+            /// The bucket's name.
+            public var bucket: Placed<String>?
+            public var path: Placed<String>?
+            /// `namespaceType` `BUILD_ID`: the build's identifier is a part of the path.
+            public var hasBuildIdentifier = false
+            public var isEncryptionDisabled = false
+            public var ownerAccess = OwnerAccess.none
+
+            public init() {}
+        }
+    }
+
+    /// `bucketOwnerAccess`: what the bucket's owner may do with objects of another account.
+    public enum OwnerAccess: String, Sendable, CaseIterable {
+        case none = "NONE"
+        case read = "READ_ONLY"
+        case full = "FULL"
+    }
+
+    /// `LogsConfig`.
+    public struct Logs: Sendable, Equatable {
+        /// `cloudWatchLogs`, which CodeBuild has by default.
+        public var goesToCloudWatch = true
+        public var group: Placed<String>?
+        /// What the stream's name begins with.
+        public var stream: Placed<String>?
+        /// `s3Logs.location` where that is on: `bucket/prefix`, or its ARN.
+        public var bucketLocation: Placed<String>?
+        public var isEncryptionDisabled = false
+        public var ownerAccess = OwnerAccess.none
 
         public init() {}
     }

@@ -75,14 +75,16 @@ public struct StartBuildOverride: Sendable, Equatable {
     /// - Parameters:
     ///   - words: the option's values; of a flag `true` or `false`.
     ///   - fetchesSources: whether sources are fetched as the project says, rather than a checkout built.
+    ///   - uploads: what goes to AWS as the project says.
     /// - Returns: warnings, without places.
     public func apply(
-        _ words: [String], to definition: inout ProjectDefinition, fetchesSources: Bool = false
+        _ words: [String], to definition: inout ProjectDefinition, fetchesSources: Bool = false,
+        uploads: ProjectUploads = []
     ) throws(ProjectsError) -> [Diagnostic] {
         let findings = Findings()
         let reader = ProjectReader(
             path: "--\(name)", spelling: .api, evaluator: nil, findings: findings, option: "--\(name)",
-            fetchesSources: fetchesSources)
+            fetchesSources: fetchesSources, uploads: uploads)
         guard let value = try node(words) else { return [] }
         let key: String
         switch target {

@@ -13,11 +13,13 @@ final class TemplateEvaluator {
     private let given: [String: String]
     /// The values that were asked for, of those given.
     private(set) var usedNames: Set<String> = []
-    private var names: [String: (value: String, isSecret: Bool)] = [:]
+    private var names: [String: (value: String, isSecret: Bool, isStandIn: Bool)] = [:]
     /// Values of parameters that are not to be shown, by name, as far as they were asked for.
     private(set) var secrets: [String: String] = [:]
     /// How often one was asked for: it tells whether a value was made with one.
     private(set) var secretReads = 0
+    /// The same for what stands in the place of something that is not known.
+    private(set) var standInReads = 0
     /// Resources and conditions that are being worked out: one that leads back to itself is a cycle.
     private var open: [String] = []
     var conditions: [String: Bool] = [:]
@@ -122,7 +124,12 @@ final class TemplateEvaluator {
     private func reference(_ name: String, _ call: TemplateCall) -> Node? {
         if name == "AWS::NoValue" { return nil }
         if let node = template.parameter(name) { return parameter(TemplateParameter(name, node), call) }
-        if let value = givenValue(name) ?? facts.pseudoParameter(name) { return make(value, call) }
+        if let value = givenValue(name) { return make(value, call) }
+        if let value = facts.pseudoParameter(name) {
+            // An account's number is made up where nobody gives it, and the name of a bucket often has it.
+            if !["AWS::Partition", "AWS::URLSuffix"].contains(name) { standInReads += 1 }
+            return make(value, call)
+        }
         if name == "AWS::NotificationARNs" {
             return Node(content: .list([]), start: call.node.start, end: call.node.end)
         }
@@ -171,9 +178,11 @@ final class TemplateEvaluator {
     private func physicalName(_ name: String, _ resource: Node, _ call: TemplateCall) -> String? {
         if let known = names[name] {
             if known.isSecret { secretReads += 1 }
+            if known.isStandIn { standInReads += 1 }
             return known.value
         }
         let reads = secretReads
+        let standIns = standInReads
         guard enter("resource \(name)", call) else { return nil }
         defer { open.removeLast() }
         var result: String?
@@ -185,7 +194,7 @@ final class TemplateEvaluator {
             if result == nil, findings.isRejected { return nil }
         }
         let value = result ?? standIn(name, call, words: "the name of a resource")
-        names[name] = (value, secretReads > reads)
+        names[name] = (value, secretReads > reads, standInReads > standIns)
         return value
     }
 
@@ -220,6 +229,7 @@ final class TemplateEvaluator {
     /// A value that nobody here can know: what was given for it, or its name, of which the user is told.
     private func standIn(_ text: String, _ call: TemplateCall, words: String, name: String? = nil) -> String {
         if let value = givenValue(name ?? text) { return value }
+        standInReads += 1
         findings.add(.standIn(text, name: name ?? text, words: words, at: span(call.node)))
         return text
     }
