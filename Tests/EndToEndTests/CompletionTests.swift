@@ -30,6 +30,8 @@ struct CompletionTests {
         ("drydock run --image ho\\t", "<run><--image><host>"),
         ("drydock run --image deb\\t", "<run><--image><debian>"),
         ("drydock show 4\\t", "<show><42>"),
+        ("drydock secrets get /ci/t\\t", "<secrets><get></ci/token>"),
+        ("drydock secrets rm /ci\\t", "<secrets><rm></ci/token>"),
         ("drydock -e FOO=\\t", "<-e><FOO=>"),
         ("drydock -s lib:su\\t", "<-s><lib:sub dir/>"),
         ("drydock -s lib:./su\\t", "<-s><lib:./sub dir/>"),
@@ -68,6 +70,7 @@ struct CompletionTests {
         case "$*" in
             'image ls --names') echo debian ;;
             'history --numbers') echo 42 ;;
+            'secrets list --names') echo /ci/token ;;
         esac
 
         """
@@ -78,6 +81,7 @@ struct CompletionTests {
             case "$*" in
                 'image ls --names') echo debian ;;
                 'history --numbers') echo 42 ;;
+                'secrets list --names') echo /ci/token ;;
                 *) printf '<%s>' "$@"; echo ' .THAT-WAS-IT.' ;;
             esac
         }

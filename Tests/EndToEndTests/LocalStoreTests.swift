@@ -38,6 +38,7 @@ struct LocalStoreTests {
             let list = try drydock("secrets", "list")
             #expect(list.lines.map { $0.prefix { $0 != " " } } == ["NAME", "/ci/token", "kept", "prod/db"])
             #expect(!list.output.contains("tok-") && !list.output.contains("hunter2"))
+            #expect(try drydock("secrets", "list", "--names").output == "/ci/token\nkept\nprod/db\n")
             expect(try drydock("secrets", "rm", "kept", "prod/db"), 0)
             #expect(try drydock("secrets", "list").lines.count == 2)
             for path in [Self.store, Self.key] {

@@ -99,7 +99,8 @@ struct SecretsGetCommand: Action {
         CommandSyntax(
             name, abstract: "Print a secret",
             discussion: "One line end is added to the value, as `set` takes one away.",
-            operands: Operands("name", help: SecretsCommand.nameHelp, count: 1...1),
+            operands: Operands(
+                "name", help: SecretsCommand.nameHelp, count: 1...1, completion: SecretsListCommand.names),
             groups: [OptionGroup("Options", [jsonKey, reveals])])
     }
 
@@ -154,15 +155,29 @@ struct SecretsListCommand: Action {
     static var syntax: CommandSyntax {
         CommandSyntax(
             name, abstract: "List the names of what is kept",
-            groups: [OptionGroup("Options", [OutputOptions.json])])
+            groups: [OptionGroup("Options", [onlyNames, OutputOptions.json])])
     }
 
+    private static let onlyNames = Flag("names", help: "Show only the names.")
+
+    /// What a shell offers where a secret is named.
+    static let names = Completion.answers(to: "secrets list --names", beside: [])
+
+    private let onlyNames: Bool
     private let json: Bool
 
-    init(_ words: ParsedWords) { json = words[OutputOptions.json] }
+    init(_ words: ParsedWords) throws {
+        onlyNames = words[Self.onlyNames]
+        json = words[OutputOptions.json]
+        if onlyNames, json { throw CommandFailure.conflict("--names", "--json") }
+    }
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let entries = try entries(terminal)
+        if onlyNames {
+            terminal.print(entries.map { "\($0.name)\n" }.joined())
+            return terminal.meaning()
+        }
         if json {
             var writer = JSONWriter(isIndented: true)
             writer.object { writer in
@@ -216,7 +231,8 @@ struct SecretsRemoveCommand: Action {
     static var syntax: CommandSyntax {
         CommandSyntax(
             name, abstract: "Remove secrets", discussion: "All of them, or none where one of the names is not there.",
-            operands: Operands("name", help: "The names.", count: 1...Int.max))
+            operands: Operands(
+                "name", help: "The names.", count: 1...Int.max, completion: SecretsListCommand.names))
     }
 
     private let names: [SecretName]
