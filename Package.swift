@@ -59,7 +59,9 @@ let package = Package(
             dependencies: ["Buildspec", "Diagnostics", "Files", "Processes", "Secrets", "YAML", systemPackage]),
         .target(
             name: "Sandbox",
-            dependencies: ["CommandExecution", "SandboxPlan", "Processes", "Files", "CLinux", "Wire", systemPackage]),
+            dependencies: [
+                "CommandExecution", "SandboxPlan", "Processes", "Files", "Secrets", "CLinux", "Wire", systemPackage,
+            ]),
         .target(
             name: "SecretVault", dependencies: ["Diagnostics", "Files", "Secrets", "YAML", crypto, systemPackage]),
         .target(name: "Projects", dependencies: ["YAML", "Diagnostics", "Files", "TextPatterns", systemPackage]),
@@ -70,7 +72,8 @@ let package = Package(
             ]),
         .target(name: "Scaffold", dependencies: ["Diagnostics", "Files", "YAML", systemPackage]),
         .target(
-            name: "DirectExecution", dependencies: ["CommandExecution", "Processes", "Files", "CLinux", systemPackage]),
+            name: "DirectExecution",
+            dependencies: ["CommandExecution", "Processes", "Files", "Secrets", "CLinux", systemPackage]),
         .target(name: "Checkout", dependencies: ["Processes", "Files", "Secrets", systemPackage]),
         .target(name: "Artifacts", dependencies: ["Buildspec", "Archives", "Files", systemPackage]),
         .target(name: "BuildStore", dependencies: ["BuildModel", "Files", systemPackage]),
@@ -170,7 +173,7 @@ let package = Package(
         .testTarget(
             name: "DirectExecutionTests",
             dependencies: [
-                "CommandExecution", "DirectExecution", "Files", "Processes", "TestSupport", systemPackage,
+                "CommandExecution", "DirectExecution", "Files", "Processes", "Secrets", "TestSupport", systemPackage,
             ]),
         .testTarget(
             name: "EndToEndTests",
@@ -185,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "SandboxTests",
             dependencies: [
-                "CommandExecution", "Files", "Processes", "Sandbox", "SandboxPlan", "TestSupport", systemPackage,
+                "CommandExecution", "Files", "Processes", "Sandbox", "SandboxPlan", "Secrets", "TestSupport",
+                systemPackage,
             ]),
         .testTarget(
             name: "ScaffoldTests",

@@ -30,13 +30,12 @@ extension BuildPlanner {
                 if let found { credentials.append(found) } else { warnings.append(.noGitCredentials(host)) }
             } catch { throw .checkoutFailed(error, request.source) }
         }
-        let first = environment["GIT_CONFIG_COUNT"].flatMap { Int($0) } ?? 0
+        let first = environment["GIT_CONFIG_COUNT"]?.plainText.flatMap { Int($0) } ?? 0
         for variable in GitCredential.variables(credentials, first: first) {
             environment.variables.removeAll { $0.name == variable.name }
             environment.variables.append(
                 ResolvedVariable(
-                    name: variable.name, value: variable.value.exposed(), isSecret: variable.isSecret,
-                    origin: .flag("--git-credentials")))
+                    name: variable.name, value: variable.value, origin: .flag("--git-credentials")))
         }
         return warnings
     }

@@ -22,7 +22,7 @@ public struct BuildRequest: Sendable {
     /// What the project sets.
     public var projectVariables: [ProjectVariable] = []
     /// What else is to be masked, by a name to speak of it.
-    public var hidden: [EnvironmentVariable] = []
+    public var hidden: [(name: String, value: SecretText)] = []
     /// What the caller sets, in any way; the last of a name counts.
     public var variables: [GivenVariables] = []
     /// Asked, in order, for parameters and secrets.

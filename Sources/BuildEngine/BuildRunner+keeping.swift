@@ -5,6 +5,7 @@ import BuildEnvironment
 import BuildModel
 import Files
 public import Sandbox
+import Secrets
 import SystemPackage
 
 /// Commands run in a place whose state can outlive the build.
@@ -99,8 +100,8 @@ extension BuildRunner {
         _ plan: BuildPlan, _ failure: BuildOutcome.Failure, withheld: [String]
     ) -> KeptRecord {
         let environment = plan.environment.variables.compactMap { variable -> BuildRecord.ExportedVariable? in
-            guard !variable.isSecret, masked(variable.value) == variable.value else { return nil }
-            return .init(name: variable.name, value: variable.value)
+            guard let text = variable.value.plainText, masked(text) == text else { return nil }
+            return .init(name: variable.name, value: text)
         }
         let sources = zip(plan.sources, [request.source] + request.secondarySources).map { source, requested in
             let hostPath =

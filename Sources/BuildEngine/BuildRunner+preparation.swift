@@ -101,7 +101,7 @@ extension BuildRunner {
             case .store(let request, _):
                 type = request.kind == .parameter ? "PARAMETER_STORE" : "SECRETS_MANAGER"
             }
-            return .init(name: variable.name, value: masked(variable.redactedValue), type: type)
+            return .init(name: variable.name, value: masked(variable.value.description), type: type)
         }
     }
 

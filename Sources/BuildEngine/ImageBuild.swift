@@ -8,6 +8,7 @@ import Glibc
 public import ImageStore
 import Processes
 import Sandbox
+import Secrets
 public import SystemPackage
 
 /// Makes an image of a recipe, in sandboxes of its own: package scripts never run as the caller.
@@ -176,10 +177,12 @@ public struct ImageBuild {
         sources: [SandboxSettings.SourceMount], output: ImageBuildOutput? = nil
     ) throws {
         let scratch = surroundings.sandboxes.appending("image-\(UInt64.random(in: .min ... .max))")
+        let variables =
+            [(name: "PATH", value: Self.searchPath), ("HOME", "/root"), ("LC_ALL", "C.UTF-8")]
+            + surroundings.environment
         let settings = SandboxSettings(
             image: image, sources: sources,
-            environment: [("PATH", Self.searchPath), ("HOME", "/root"), ("LC_ALL", "C.UTF-8")]
-                + surroundings.environment,
+            environment: variables.map { (name: $0.name, value: VariableValue.plain($0.value)) },
             scratchDirectory: scratch, launcher: surroundings.launcher)
         let sandbox = try Sandbox.start(try PreparedSandbox.prepare(settings))
         do {

@@ -3,6 +3,7 @@
 
 import BuildEnvironment
 import BuildModel
+import Secrets
 
 /// The variables of a shell as `export -p` writes them, a statement for each: `export NAME='value'` of dash and ash,
 /// `declare -x NAME="value"` of bash.
@@ -47,7 +48,7 @@ struct ShellVariables {
     /// Lets what a new environment says differently from the one before win over what a shell had saved.
     mutating func yield(to environment: ResolvedEnvironment, before: [BuildRecord.ExportedVariable]) {
         let old = Dictionary(before.map { ($0.name, $0.value) }) { first, _ in first }
-        let new = Dictionary(environment.pairs.map { ($0.name, $0.value) }) { first, _ in first }
+        let new = Dictionary(environment.pairs.map { ($0.name, $0.value.exposed()) }) { first, _ in first }
         statements.removeAll { statement in
             guard let name = statement.name else { return false }
             if let value = new[name] { return old[name] != value }

@@ -256,5 +256,5 @@ enum EnvironmentLimits {
     static let total = 2_097_152 - 262_144
 
     /// The bytes that a variable takes.
-    static func size(_ name: String, _ value: String) -> Int { name.utf8.count + value.utf8.count + 2 }
+    static func size(_ name: String, _ value: VariableValue) -> Int { name.utf8.count + value.count + 2 }
 }

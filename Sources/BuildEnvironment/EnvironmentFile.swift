@@ -93,3 +93,10 @@ public struct EnvironmentFile: Sendable {
         return file
     }
 }
+
+// Nobody says of a file's values whether they are secret.
+extension EnvironmentFile.Entry: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "\(name)=\(SecretMask.replacement)" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["name": name]) }
+}

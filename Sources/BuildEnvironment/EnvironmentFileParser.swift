@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import Diagnostics
+internal import Secrets
 
 /// Reads the lines of an environment file, in one pass over its bytes.
 struct EnvironmentFileParser {
@@ -70,7 +71,7 @@ struct EnvironmentFileParser {
             throw Finding(diagnostic: .notUTF8(valuePlace))
         }
         guard !content.contains(0) else { throw Finding(diagnostic: .holdsNUL(valuePlace)) }
-        let size = EnvironmentLimits.size(name, value)
+        let size = EnvironmentLimits.size(name, .plain(value))
         guard size <= EnvironmentLimits.single else {
             throw Finding(diagnostic: .valueTooLarge(name, size: value.utf8.count, span: place))
         }

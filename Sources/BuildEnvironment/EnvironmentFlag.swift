@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import Secrets
+
 /// A variable given on the command line, or in a configuration file as if it were.
 public struct EnvironmentFlag: Sendable, Equatable {
     public var name: String
-    public var value: String
-    /// Given with `--secret`: masked like a value from a store.
-    public var isSecret: Bool
+    /// Secret where it was given with `--secret`: masked like a value from a store.
+    public var value: VariableValue
 
     /// Where it was written, for people; nil for the command line.
     public var place: String?
@@ -16,6 +17,8 @@ public struct EnvironmentFlag: Sendable, Equatable {
 
     /// How the caller wrote it.
     var option: String { Self.option(isSecret) }
+
+    var isSecret: Bool { value.isSecret }
 
     private static func option(_ isSecret: Bool) -> String { isSecret ? "--secret" : "-e" }
 
@@ -41,11 +44,16 @@ public struct EnvironmentFlag: Sendable, Equatable {
             throw EnvironmentError.flagNotSet(name, option)
         }
         guard !value.utf8.contains(0) else { throw EnvironmentError.flagWithNUL(name, option) }
+        try self.init(name: name, value: VariableValue(value, isSecret: isSecret), place: nil)
+    }
+
+    /// - Parameter place: where it comes from, for people.
+    public init(name: String, value: VariableValue, place: String?) throws(EnvironmentError) {
         guard EnvironmentLimits.size(name, value) <= EnvironmentLimits.single else {
-            throw EnvironmentError.valueTooLarge(name, size: value.utf8.count, span: nil)
+            throw EnvironmentError.valueTooLarge(name, size: value.count, span: nil)
         }
         self.name = name
         self.value = value
-        self.isSecret = isSecret
+        self.place = place
     }
 }

@@ -17,7 +17,7 @@ public struct EnvironmentResolver {
     /// Of equal names the last counts.
     public var project: [ProjectVariable] = []
     /// What else is to be masked, by a name to speak of it.
-    public var hidden: [EnvironmentVariable] = []
+    public var hidden: [(name: String, value: SecretText)] = []
     /// What the user set for this run, whichever way: of equal names the last counts.
     public var given: [Given]
     /// Asked, in order, for what is not given.
@@ -50,10 +50,10 @@ public struct EnvironmentResolver {
     ) throws(EnvironmentError) -> ResolvedEnvironment {
         var table = VariableTable(reserved: builtIns.map(\.name))
         for variable in image {
-            table.set(ResolvedVariable(name: variable.name, value: variable.value, origin: .image))
+            table.set(ResolvedVariable(name: variable.name, value: .plain(variable.value), origin: .image))
         }
         for variable in builtIns {
-            table.setBuiltIn(ResolvedVariable(name: variable.name, value: variable.value, origin: .builtIn))
+            table.setBuiltIn(ResolvedVariable(name: variable.name, value: .plain(variable.value), origin: .builtIn))
         }
         var sections = SectionedVariables(specification)
         sections.remove(Set(project.map(\.name)))
@@ -61,13 +61,14 @@ public struct EnvironmentResolver {
         for variable in sections.plain {
             let span = variable.value.span
             table.set(
-                ResolvedVariable(name: variable.name.value, value: variable.value.value, origin: .buildspec(span)),
+                ResolvedVariable(
+                    name: variable.name.value, value: .plain(variable.value.value), origin: .buildspec(span)),
                 span: variable.name.span, source: "the buildspec")
         }
         for variable in project where variable.store == nil {
             table.set(
                 ResolvedVariable(
-                    name: variable.name, value: variable.value, isSecret: variable.isSecret,
+                    name: variable.name, value: variable.value,
                     origin: variable.place.map { .flag($0) } ?? .project(variable.span)),
                 span: variable.span, source: "the project")
         }
@@ -92,14 +93,15 @@ public struct EnvironmentResolver {
             for entry in file.variables where !stored.contains(entry.name) {
                 table.set(
                     ResolvedVariable(
-                        name: entry.name, value: entry.value, isSecret: secret.contains(entry.name),
+                        name: entry.name, value: VariableValue(entry.value, isSecret: secret.contains(entry.name)),
                         origin: .environmentFile(entry.span)),
                     span: entry.span, source: "the environment file")
             }
         case .flag(let flag) where !stored.contains(flag.name):
             table.set(
                 ResolvedVariable(
-                    name: flag.name, value: flag.value, isSecret: secret.contains(flag.name), origin: .flag(flag.words)),
+                    name: flag.name, value: secret.contains(flag.name) ? .secret(flag.value.asSecret) : flag.value,
+                    origin: .flag(flag.words)),
                 source: "`\(flag.words)`")
         case .flag: break
         }
@@ -126,7 +128,8 @@ public struct EnvironmentResolver {
         }
         let own = project.compactMap { variable in
             variable.store.map {
-                SecretRequest(variable: variable.name, kind: $0, reference: variable.value, span: variable.span)
+                SecretRequest(
+                    variable: variable.name, kind: $0, reference: variable.value.exposed(), span: variable.span)
             }
         }
         let requests =
@@ -138,7 +141,7 @@ public struct EnvironmentResolver {
         for (request, answer) in zip(requests, answers) {
             table.set(
                 ResolvedVariable(
-                    name: request.variable, value: answer.value.exposed(), isSecret: true,
+                    name: request.variable, value: .secret(answer.value),
                     origin: .store(request, provider: answer.provider)))
         }
     }
@@ -154,7 +157,7 @@ public struct EnvironmentResolver {
                         value: SecretText(entry.value), provider: "\(entry.span.path):\(entry.span.start.line)")
                 }
             case .flag(let flag):
-                values[flag.name] = FoundSecret(value: SecretText(flag.value), provider: flag.words)
+                values[flag.name] = FoundSecret(value: flag.value.asSecret, provider: flag.words)
             }
         }
         return values
@@ -216,7 +219,7 @@ private struct VariableTable {
 
     /// Nil for a secret too: a reference is shown, logged by whom it is asked of, and a word of the programs that are asked.
     func plainValue(of name: String) -> String? {
-        places[name].flatMap { variables[$0].isSecret ? nil : variables[$0].value }
+        places[name].flatMap { variables[$0].value.plainText }
     }
 
     mutating func setBuiltIn(_ variable: ResolvedVariable) {
@@ -246,13 +249,13 @@ private struct VariableTable {
             let size = EnvironmentLimits.size(variable.name, variable.value)
             guard size <= EnvironmentLimits.single else {
                 let span: SourceSpan? = if case .buildspec(let span) = variable.origin { span } else { nil }
-                throw EnvironmentError.valueTooLarge(variable.name, size: variable.value.utf8.count, span: span)
+                throw EnvironmentError.valueTooLarge(variable.name, size: variable.value.count, span: span)
             }
             // The kernel also keeps a pointer for each.
             total += size + 8
         }
         guard total > EnvironmentLimits.total else { return }
-        let largest = variables.max { $0.value.utf8.count < $1.value.utf8.count }
+        let largest = variables.max { $0.value.count < $1.value.count }
         throw EnvironmentError.environmentTooLarge(size: total, largest: largest?.name ?? "")
     }
 }

@@ -9,38 +9,41 @@ public struct ResolvedEnvironment: Sendable {
     /// In order of first appearance: image, CodeBuild's own, buildspec, project, files, flags.
     public var variables: [ResolvedVariable]
     /// What is masked besides the values of secret variables, by a name to speak of it.
-    public var hidden: [EnvironmentVariable]
+    public var hidden: [(name: String, value: SecretText)]
     /// What the user should know; nothing here is an error.
     public var warnings: [Diagnostic]
     /// Whether secrets are hidden in their usual disguises too: quoted, escaped, encoded. CodeBuild hides the values alone.
     public var areDisguisesHidden = true
 
-    public init(variables: [ResolvedVariable], hidden: [EnvironmentVariable] = [], warnings: [Diagnostic] = []) {
+    public init(
+        variables: [ResolvedVariable], hidden: [(name: String, value: SecretText)] = [], warnings: [Diagnostic] = []
+    ) {
         self.variables = variables
         self.hidden = hidden
         self.warnings = warnings
     }
 
-    /// The value of a variable, secret or not.
-    public subscript(name: String) -> String? {
+    /// The value of a variable.
+    public subscript(name: String) -> VariableValue? {
         variables.first { $0.name == name }?.value
     }
 
     /// Names and values as a program is given them.
-    public var pairs: [(name: String, value: String)] {
+    public var pairs: [(name: String, value: VariableValue)] {
         variables.map { ($0.name, $0.value) }
     }
 
-    /// A text with `$NAME` and `${NAME}` replaced by the variables' values; one without a value stays as it is written.
+    /// A text with `$NAME` and `${NAME}` replaced by the variables' values; one without a value, or with a secret one, stays
+    /// as it is written.
     public func expanded(_ text: String) -> String {
-        VariableExpansion.expand(text) { self[$0] }
+        VariableExpansion.expand(text) { self[$0]?.plainText }
     }
 
-    /// The values of secrets, and each line of those that have several, as far as they are long enough to be hidden: a
-    /// `}` on a line of its own would take every `}` of a log with it.
-    public var valuesToHide: [String] {
+    /// The values of secrets themselves, and each line of those that have several, for whoever hides them in our place; as
+    /// far as they are long enough for that: a `}` on a line of its own would take every `}` of a log with it.
+    public func exposedSecretLines() -> [String] {
         secrets.flatMap { secret in
-            secret.value.split(whereSeparator: \.isNewline).map(String.init).filter { line in
+            secret.value.exposed().split(whereSeparator: \.isNewline).map(String.init).filter { line in
                 line.utf8.count { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } >= SecretForms.minimumLength
             }
         }
@@ -54,30 +57,28 @@ public struct ResolvedEnvironment: Sendable {
         SecretMask(secrets: secrets, areDisguisesHidden: areDisguisesHidden)
     }
 
-    var secrets: [(name: String, value: String)] {
-        variables.filter(\.isSecret).map { ($0.name, $0.value) } + hidden.map { ($0.name, $0.value) }
+    var secrets: [(name: String, value: SecretText)] {
+        variables.compactMap { variable in
+            if case .secret(let text) = variable.value { (variable.name, text) } else { nil }
+        } + hidden
     }
 }
 
 /// A variable with its value; shown, it hides a secret.
 public struct ResolvedVariable: Sendable, Equatable {
     public var name: String
-    /// The real value, also of a secret.
-    public var value: String
-    /// Whether it comes from a store of parameters or secrets, whose values CodeBuild masks, or was given with
+    /// Secret where it comes from a store of parameters or secrets, whose values CodeBuild masks, or was given with
     /// `--secret`.
-    public var isSecret: Bool
+    public var value: VariableValue
     public var origin: Origin
 
-    public init(name: String, value: String, isSecret: Bool = false, origin: Origin) {
+    public init(name: String, value: VariableValue, origin: Origin) {
         self.name = name
         self.value = value
-        self.isSecret = isSecret
         self.origin = origin
     }
 
-    /// The value, or `***` for a secret.
-    public var redactedValue: String { isSecret ? SecretMask.replacement : value }
+    public var isSecret: Bool { value.isSecret }
 
     /// Where a value came from.
     public enum Origin: Sendable, Equatable {
@@ -112,7 +113,7 @@ public struct ResolvedVariable: Sendable, Equatable {
 
 // A secret must not slip into a log because somebody printed the whole.
 extension ResolvedVariable: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String { "\(name)=\(redactedValue) (\(origin.words))" }
+    public var description: String { "\(name)=\(value) (\(origin.words))" }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

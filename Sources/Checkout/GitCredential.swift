@@ -67,10 +67,10 @@ public struct GitCredential: Sendable, Equatable {
     /// - Parameter first: how many such entries the build has already.
     public static func variables(
         _ credentials: [GitCredential], first: Int
-    ) -> [(name: String, value: SecretText, isSecret: Bool)] {
+    ) -> [(name: String, value: VariableValue)] {
         guard !credentials.isEmpty else { return [] }
-        var variables: [(name: String, value: SecretText, isSecret: Bool)] = [
-            ("GIT_CONFIG_COUNT", SecretText("\(first + credentials.count)"), false)
+        var variables: [(name: String, value: VariableValue)] = [
+            ("GIT_CONFIG_COUNT", .plain("\(first + credentials.count)"))
         ]
         for (index, credential) in credentials.enumerated() {
             let number = first + index
@@ -78,10 +78,10 @@ public struct GitCredential: Sendable, Equatable {
                 "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' "
                 + "\"$DRYDOCK_GIT_USERNAME_\(number)\" \"$DRYDOCK_GIT_PASSWORD_\(number)\"; }; f"
             variables += [
-                ("GIT_CONFIG_KEY_\(number)", SecretText("credential.https://\(credential.host).helper"), false),
-                ("GIT_CONFIG_VALUE_\(number)", SecretText(helper), false),
-                ("DRYDOCK_GIT_USERNAME_\(number)", SecretText(credential.username), false),
-                ("DRYDOCK_GIT_PASSWORD_\(number)", credential.password, true),
+                ("GIT_CONFIG_KEY_\(number)", .plain("credential.https://\(credential.host).helper")),
+                ("GIT_CONFIG_VALUE_\(number)", .plain(helper)),
+                ("DRYDOCK_GIT_USERNAME_\(number)", .plain(credential.username)),
+                ("DRYDOCK_GIT_PASSWORD_\(number)", .secret(credential.password)),
             ]
         }
         return variables

@@ -11,6 +11,7 @@ internal import Diagnostics
 internal import Files
 internal import Processes
 internal import Sandbox
+internal import Secrets
 internal import SystemPackage
 
 /// One build from the command line: its place in the store, its faces, its signals, and what is said at the end.
@@ -79,7 +80,7 @@ struct BuildSession {
                 number: number,
                 project: request.isHere && !typed.contains { $0.name == "project" } ? nil : project,
                 buildspec: request.buildspecToLint, stateDirectory: stateDirectory, typed: typed,
-                hidden: request.hidden.map(\.value).filter { !$0.isEmpty }
+                hidden: request.hidden.map { $0.value.exposed() }.filter { !$0.isEmpty }
             ).after,
             lastTimes: { store.durations(project: $0.project) })
         surroundings.observers = [writer, view.observer]
@@ -93,7 +94,7 @@ struct BuildSession {
         surroundings.keptDirectory = keepsState && place.hostPlaces == nil ? keptDirectory : nil
         surroundings.didPlan = { plan in
             if plan.environment.holdsSecrets { Caller.guardMemory() }
-            view.hide?(plan.environment.valuesToHide)
+            view.hide?(plan.environment.exposedSecretLines())
             view.take(plan.buildspecText)
         }
         surroundings.didFailToPlan = { error in

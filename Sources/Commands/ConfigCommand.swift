@@ -64,7 +64,7 @@ struct ConfigCommand: Action {
 
     private var entries: [Entry] {
         let overrides = Set(OverrideOptions.group.options.map(\.name))
-        let mask = SecretMask(secrets: settings.project?.hidden.map { ($0.name, $0.value) } ?? [])
+        let mask = SecretMask(secrets: settings.project?.hidden ?? [])
         var entries: [Entry] = []
         for option in RunCommand.syntax.options {
             guard let values = words.values[option.name] else {

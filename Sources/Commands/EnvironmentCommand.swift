@@ -7,6 +7,7 @@ internal import BuildModel
 internal import CommandSyntax
 internal import Console
 internal import Diagnostics
+internal import Secrets
 
 /// `drydock env`.
 struct EnvironmentCommand: Action {
@@ -54,7 +55,7 @@ struct EnvironmentCommand: Action {
         } else {
             // A value is shown as it is: a tab or an escape in it is no drawing, and no reason to leave it out.
             let rows = environment.variables.map { variable in
-                [variable.name, variable.redactedValue, variable.origin.words].map(DisplayText.escaped)
+                [variable.name, variable.value.description, variable.origin.words].map(DisplayText.escaped)
             }
             terminal.print(Table(columns, rows: rows).text(terminal.outputStyle))
         }
@@ -67,7 +68,7 @@ struct EnvironmentCommand: Action {
             for variable in environment.variables {
                 writer.object { writer in
                     writer.member("name", variable.name)
-                    writer.member("value", variable.redactedValue)
+                    writer.member("value", variable.value.description)
                     writer.member("secret", variable.isSecret)
                     writer.member("origin", variable.origin.words)
                 }

@@ -6,6 +6,7 @@ public import CommandExecution
 internal import Files
 internal import Glibc
 public import Processes
+internal import Secrets
 internal import SystemPackage
 
 extension DirectExecution {
@@ -42,7 +43,7 @@ extension DirectExecution {
     private func start(
         _ request: CommandRequest, _ state: ShellState, _ sink: any OutputSink
     ) throws(DirectExecutionError) -> ChildProcess {
-        let path = settings.environment.last { $0.name == "PATH" }?.value ?? "/usr/local/bin:/usr/bin:/bin"
+        let path = settings.environment.last { $0.name == "PATH" }?.value.exposed() ?? "/usr/local/bin:/usr/bin:/bin"
         guard let shell = HostProcess.find(request.shell, searchPath: path), isExecutable(shell) else {
             throw .shellMissing(request.shell)
         }
@@ -82,8 +83,9 @@ extension DirectExecution {
     }
 
     /// A variable as the shell gets it: PATH ends with the programs that CodeBuild has there.
-    private func findable(_ variable: (name: String, value: String)) -> String {
-        let value = variable.name == "PATH" ? "\(variable.value):\(place.programs.string)" : variable.value
+    private func findable(_ variable: (name: String, value: VariableValue)) -> String {
+        let text = variable.value.exposed()
+        let value = variable.name == "PATH" ? "\(text):\(place.programs.string)" : text
         return "\(variable.name)=\(value)"
     }
 

@@ -6,6 +6,7 @@ public import CommandExecution
 public import Files
 internal import Glibc
 internal import Processes
+public import Secrets
 public import SystemPackage
 
 /// A build without a sandbox: its commands are ordinary processes of the caller, on the caller's own system.
@@ -31,12 +32,13 @@ public final class DirectExecution {
         /// The first is where commands start.
         public var sources: [Source]
         /// The first environment of every command: nothing of the caller's but what stands here.
-        public var environment: [(name: String, value: String)]
+        public var environment: [(name: String, value: VariableValue)]
         /// The program that becomes another user before it becomes the shell (`drydock-init`).
         public var launcher: FilePath
 
         public init(
-            directory: FilePath, sources: [Source], environment: [(name: String, value: String)], launcher: FilePath
+            directory: FilePath, sources: [Source], environment: [(name: String, value: VariableValue)],
+            launcher: FilePath
         ) {
             self.directory = directory
             self.sources = sources

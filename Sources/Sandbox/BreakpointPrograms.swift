@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import SandboxPlan
+internal import Secrets
 
 /// `codebuild-breakpoint` and `codebuild-resume`: shell scripts of builtins alone, because an image may have nothing else.
 enum BreakpointPrograms {
@@ -15,8 +16,9 @@ enum BreakpointPrograms {
 
     /// The value of a variable of the build's environment: `PATH` gains the directory of the programs at its end, as it does
     /// in CodeBuild.
-    static func findable(_ variable: (name: String, value: String)) -> String {
-        variable.name == "PATH" ? variable.value + ":" + Breakpoint.programs : variable.value
+    static func findable(_ variable: (name: String, value: VariableValue)) -> String {
+        let value = variable.value.exposed()
+        return variable.name == "PATH" ? value + ":" + Breakpoint.programs : value
     }
 
     private static func breakpoint(_ state: String) -> String {

@@ -5,6 +5,7 @@ internal import CommandExecution
 internal import Glibc
 internal import Processes
 internal import SandboxPlan
+internal import Secrets
 public import SystemPackage
 
 /// What this machine and this user can do for a build, found by trying rather than by reading version numbers.

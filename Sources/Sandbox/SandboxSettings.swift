@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+public import Secrets
 public import SystemPackage
 
 /// What a build's sandbox is to be, in the words of whoever asks for it.
@@ -11,7 +12,7 @@ public struct SandboxSettings: Sendable {
     public var sources: [SourceMount]
     public var limits: Limits
     /// The first environment of every process: nothing of the host's but what stands here.
-    public var environment: [(name: String, value: String)]
+    public var environment: [(name: String, value: VariableValue)]
     /// Where the sandbox keeps what the build writes, made and removed by it; on a disk, not shared with another build.
     public var scratchDirectory: FilePath
     /// The program that becomes the sandbox (`drydock-init`).
@@ -23,7 +24,7 @@ public struct SandboxSettings: Sendable {
 
     public init(
         image: Image = .host, network: Network = .host, sources: [SourceMount], limits: Limits = Limits(),
-        environment: [(name: String, value: String)] = [], scratchDirectory: FilePath, launcher: FilePath
+        environment: [(name: String, value: VariableValue)] = [], scratchDirectory: FilePath, launcher: FilePath
     ) {
         self.image = image
         self.network = network

@@ -3,6 +3,7 @@
 
 import BuildEnvironment
 import Diagnostics
+import Secrets
 import SystemPackage
 import TestSupport
 import Testing

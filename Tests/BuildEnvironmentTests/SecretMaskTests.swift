@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Secrets
 import Testing
 
 @testable import BuildEnvironment
@@ -71,7 +72,7 @@ struct SecretMaskTests {
         let mask = SecretMask(secrets: [("A", ""), ("B", "a"), ("C", "ab"), ("D", "    \n"), ("E", "abc")])
         #expect(mask.unmaskableNames == ["A", "B", "C", "D"])
         #expect(mask.mask("plain text with a and ab, abc") == "plain text with a and ab, ***")
-        #expect(SecretMask(secrets: []).isEmpty)
+        #expect(SecretMask().isEmpty)
     }
 
     @Test("each line of a value of several lines is hidden")
@@ -253,7 +254,7 @@ struct SecretMaskTests {
                 rest = rest.dropFirst(count)
             }
             var forms = SecretForms(areDisguisesHidden: true)
-            for secret in secrets { _ = forms.add(secret.value) }
+            for secret in secrets { _ = forms.add(SecretText(secret.value)) }
             let list = forms.list
             let all = Set(list.ranges.map { Array(list.bytes[$0.offset..<($0.offset + $0.length)]) })
             let expected = simplyMasked(text, all)
@@ -281,6 +282,13 @@ struct SecretMaskTests {
             if index >= coverEnd { result.append(text[index]) }
         }
         return result
+    }
+}
+
+extension SecretMask {
+    fileprivate init(secrets: [(name: String, value: String)], areDisguisesHidden: Bool = true) {
+        self.init(
+            secrets: secrets.map { ($0.name, SecretText($0.value)) }, areDisguisesHidden: areDisguisesHidden)
     }
 }
 

@@ -6,6 +6,7 @@ import DirectExecution
 import Files
 import Glibc
 import Processes
+import Secrets
 import SystemPackage
 import TestSupport
 import Testing

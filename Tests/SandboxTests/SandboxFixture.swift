@@ -6,6 +6,7 @@ import Files
 import Glibc
 import Processes
 import Sandbox
+import Secrets
 import SystemPackage
 import TestSupport
 import Testing

@@ -27,6 +27,28 @@ struct SecretTextTests {
         #expect(encoded.contains(#""password":"***""#))
     }
 
+    private struct Variables: Encodable {
+        var open: VariableValue = "shown"
+        var secret = VariableValue("hunter2", isSecret: true)
+    }
+
+    @Test("does not show itself as a variable's value either, and what is none does")
+    func values() throws {
+        let variables = Variables()
+        var dumped = ""
+        dump(variables, to: &dumped)
+        let encoded = String(decoding: try JSONEncoder().encode(variables), as: UTF8.self)
+        for text in [
+            "\(variables)", String(reflecting: variables), String(reflecting: [variables.secret]), dumped, encoded,
+        ] {
+            #expect(!text.contains("hunter2"), "\(text)")
+        }
+        #expect(encoded.contains(#""open":"shown""#) && encoded.contains(#""secret":"***""#))
+        #expect(variables.secret.exposed() == "hunter2" && variables.secret.plainText == nil)
+        #expect(variables.open.exposed() == "shown" && variables.open.plainText == "shown")
+        #expect(variables.secret.count == 7 && variables.secret != "hunter2" && variables.open.asSecret == "shown")
+    }
+
     @Test("is had by one named call, byte for byte")
     func exposure() {
         let bytes: [UInt8] = [0, 0xFF, 0x61, 0]

@@ -9,6 +9,7 @@ import CommandExecution
 import Diagnostics
 import Files
 public import Sandbox
+import Secrets
 public import SystemPackage
 
 /// Commands run in a place of which something can be saved for later builds.
@@ -76,7 +77,7 @@ extension BuildRunner {
         _ paths: [(written: Buildspec.Text, text: String)], _ plan: BuildPlan, _ planned: inout PlannedCache
     ) {
         let source = FilePath(plan.sources[0].path)
-        let home = plan.environment.pairs.last { $0.name == "HOME" }?.value ?? "/root"
+        let home = plan.environment["HOME"]?.plainText ?? "/root"
         for (written, text) in paths {
             do throws(CachePattern.Problem) {
                 let pattern = try CachePattern(text, home: home, source: source)

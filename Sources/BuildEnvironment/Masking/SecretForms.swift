@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Secrets
+
 /// The forms in which a secret's value turns up in a log.
 ///
 /// CodeBuild hides exact values only (AWS CodeBuild User Guide, "Buildspec reference", `env/secrets-manager`). The
@@ -19,12 +21,15 @@ struct SecretForms {
     init(areDisguisesHidden: Bool) { self.areDisguisesHidden = areDisguisesHidden }
 
     /// Whether a value is long enough to be hidden, blanks apart.
-    static func canHide(_ value: String) -> Bool { trim(Array(value.utf8)[...]).count >= minimumLength }
+    static func canHide(_ value: SecretText) -> Bool {
+        value.withExposedBytes { trim(Array($0)[...]).count >= minimumLength }
+    }
 
     /// Adds every form of a value.
     /// - Returns: false when the value is too short or blank to be hidden.
-    mutating func add(_ value: String) -> Bool {
-        let bytes = [UInt8](value.utf8)
+    mutating func add(_ value: SecretText) -> Bool { value.withExposedBytes { add(Array($0)) } }
+
+    private mutating func add(_ bytes: [UInt8]) -> Bool {
         let trimmed = Self.trim(bytes[...])
         guard trimmed.count >= Self.minimumLength else { return false }
         addQuoted(trimmed, isDocument: trimmed.count > Self.largestQuoted)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-internal import Secrets
+public import Secrets
 
 /// Replaces secrets in a stream of bytes by `***`, however the stream is cut into pieces.
 ///
@@ -29,7 +29,7 @@ public struct SecretMask: Sendable {
     /// - Parameters:
     ///   - secrets: names and values; a name serves only to say whose value cannot be masked.
     ///   - areDisguisesHidden: false hides values and their lines alone, as CodeBuild does.
-    public init(secrets: [(name: String, value: String)] = [], areDisguisesHidden: Bool = true) {
+    public init(secrets: [(name: String, value: SecretText)] = [], areDisguisesHidden: Bool = true) {
         var forms = SecretForms(areDisguisesHidden: areDisguisesHidden)
         unmaskableNames = secrets.filter { !forms.add($0.value) }.map(\.name)
         patterns = PatternTable(forms.list)

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import Glibc
+internal import Secrets
 public import SystemPackage
 
 /// Looks for secrets in files that are about to leave the build.
@@ -12,7 +13,7 @@ public struct SecretSearch: Sendable {
     private static let minimumLength = 6
     private static let chunk = 256 << 10
 
-    private let secrets: [(name: String, value: String)]
+    private let secrets: [(name: String, value: SecretText)]
     private let areDisguisesHidden: Bool
     private let patterns: PatternTable
 
@@ -24,7 +25,7 @@ public struct SecretSearch: Sendable {
     }
 
     public init(_ environment: ResolvedEnvironment) {
-        secrets = environment.secrets.filter { $0.value.utf8.count >= Self.minimumLength }
+        secrets = environment.secrets.filter { $0.value.count >= Self.minimumLength }
         areDisguisesHidden = environment.areDisguisesHidden
         var forms = SecretForms(areDisguisesHidden: areDisguisesHidden)
         for secret in secrets { _ = forms.add(secret.value) }

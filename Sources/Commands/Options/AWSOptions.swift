@@ -39,18 +39,17 @@ struct AWSOptions {
             throw CommandFailure(.inputUnavailable, failure.message, hints: failure.hints)
         }
         // CodeBuild hides ids of keys too. Source: AWS CodeBuild User Guide, "Build specification reference", `env`.
-        var variables = [
-            ("AWS_ACCESS_KEY_ID", credentials.accessKeyID, true),
-            ("AWS_SECRET_ACCESS_KEY", credentials.secretAccessKey.exposed(), true),
+        var variables: [(String, VariableValue)] = [
+            ("AWS_ACCESS_KEY_ID", .secret(SecretText(credentials.accessKeyID))),
+            ("AWS_SECRET_ACCESS_KEY", .secret(credentials.secretAccessKey)),
         ]
-        if let token = credentials.sessionToken { variables.append(("AWS_SESSION_TOKEN", token.exposed(), true)) }
+        if let token = credentials.sessionToken { variables.append(("AWS_SESSION_TOKEN", .secret(token))) }
         if let region = configuration.knownRegion {
-            variables += [("AWS_REGION", region, false), ("AWS_DEFAULT_REGION", region, false)]
+            variables += [("AWS_REGION", .plain(region)), ("AWS_DEFAULT_REGION", .plain(region))]
         }
-        let given = try variables.map { name, value, isSecret in
-            var flag = try EnvironmentFlag("\(name)=\(value)", caller: [:], isSecret: isSecret)
-            flag.place = "--aws, \(credentials.source)"
-            return GivenVariables.flag(flag)
+        let place = "--aws, \(credentials.source)"
+        let given = try variables.map { name, value in
+            GivenVariables.flag(try EnvironmentFlag(name: name, value: value, place: place))
         }
         request.variables = given + request.variables
     }

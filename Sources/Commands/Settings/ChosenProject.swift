@@ -152,10 +152,10 @@ struct ChosenProject: Sendable {
         accountIdentifier = definition.accountIdentifier
         variables = definition.environment.variables.map { variable in
             var result = ProjectVariable(
-                name: variable.name.value, value: variable.value.value,
+                name: variable.name.value, value: VariableValue(variable.value.value, isSecret: variable.isSecret),
                 store: variable.kind == .parameterStore
                     ? .parameter : variable.kind == .secretsManager ? .secret : nil,
-                isSecret: variable.isSecret, span: variable.name.span)
+                span: variable.name.span)
             // An option has no lines.
             if variable.name.span.path.hasPrefix("--") { result.place = variable.name.span.path }
             return result
@@ -200,8 +200,8 @@ struct ChosenProject: Sendable {
     }
 
     /// What is masked wherever it shows.
-    var hidden: [EnvironmentVariable] {
-        secretParameters.map { EnvironmentVariable(name: $0.name, value: $0.value) }
+    var hidden: [(name: String, value: SecretText)] {
+        secretParameters.map { ($0.name, SecretText($0.value)) }
     }
 
     /// What options have no word for.
