@@ -216,23 +216,6 @@ struct SecretStoreTests {
         }
     }
 
-    @Test("are not to be had by a reference that is none, which is shown at its place")
-    func malformed() throws {
-        try TemporaryTree.with { tree in
-            let drydock = try prepared(tree)
-            for (good, bad, place) in [
-                ("prod/db:password", "prod/db:a:b:c:d", "buildspec.yml:6:15"),
-                ("/ci/token", "/ci/token:1:2", "buildspec.yml:4:12"),
-            ] {
-                try tree.write("source/buildspec.yml", Self.buildspec.replacingOccurrences(of: good, with: bad))
-                let result = try drydock("run")
-                #expect(result.status == 3 && result.errors.contains(place), "\(result.errors)")
-                #expect(result.output.contains("Phase complete: DOWNLOAD_SOURCE State: FAILED"), "\(result.output)")
-                #expect(result.output.contains("Error Message: "), "\(result.output)")
-            }
-        }
-    }
-
     @Test("are not waited for once the build is to stop", arguments: [SIGINT, SIGTERM])
     func interruption(number: Int32) throws {
         try TemporaryTree.with { tree in
