@@ -299,7 +299,8 @@ class Bench:
 
         def project(name, key, command):
             directory = self.source(name, [command])
-            cache = ["cache:", f"  key: {key}", "  fallback-keys: [many-]", "  paths: [data/**/*]"]
+            fallback = key.split("-")[0]
+            cache = ["cache:", f"  key: {key}", f"  fallback-keys: [{fallback}]", "  paths: [data/**/*]"]
             with (pathlib.Path(directory) / "buildspec.yml").open("a") as file:
                 file.write("\n".join(cache) + "\n")
             return directory

@@ -127,6 +127,9 @@ struct ChosenProject: Sendable {
                 warnings.append(.imageNotHere(image))
             }
         }
+        if let namespace = definition.cacheNamespace, !namespace.value.isEmpty {
+            set("cache-namespace", namespace.value, namespace.span)
+        }
         encryptionKey = definition.encryptionKey?.value
         if definition.artifacts.type?.value == .s3 {
             if let isZip = definition.artifacts.isZip {

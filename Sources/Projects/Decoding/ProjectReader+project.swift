@@ -62,7 +62,7 @@ extension ProjectReader {
         case "timeoutInMinutes": definition.timeoutMinutes = integer(member, in: 5...2160)
         case "encryptionKey": definition.encryptionKey = text(member)
         case "logsConfig" where uploads.contains(.logs): definition.logs = uploadedLogs(member)
-        case "cache": cache(member)
+        case "cache": cache(member, into: &definition)
         case "arn":
             // arn:aws:codebuild:REGION:ACCOUNT:project/NAME
             let fields = (text(member)?.value ?? "").split(separator: ":", omittingEmptySubsequences: false)
@@ -160,13 +160,17 @@ extension ProjectReader {
         }
     }
 
-    private func cache(_ member: Member) {
+    /// Where caches are kept is this machine's own affair, and which are is the buildspec's.
+    private func cache(_ member: Member, into definition: inout ProjectDefinition) {
         for setting in members(
             of: member.value, in: written("cache"), known: ["type", "location", "modes", "cacheNamespace"],
-            unread: ["location", "modes", "cacheNamespace"])
-        where setting.name == "type" {
-            guard let type = word(setting, as: CacheType.self), type.value != .none else { continue }
-            ignore(member, "caches are neither restored nor saved")
+            unread: ["location", "modes"])
+        {
+            switch setting.name {
+            case "type": _ = word(setting, as: CacheType.self)
+            case "cacheNamespace": definition.cacheNamespace = text(setting)
+            default: break
+            }
         }
     }
 

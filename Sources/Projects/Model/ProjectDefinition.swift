@@ -34,6 +34,8 @@ public struct ProjectDefinition: Sendable, Equatable {
     public var encryptionKey: Placed<String>?
     /// Read only where logs are uploaded.
     public var logs = Logs()
+    /// Whose caches the project's builds share; nil for its own.
+    public var cacheNamespace: Placed<String>?
     /// Of the project's ARN, or of the stack; nil where nothing says it.
     public var region: String?
     /// Twelve digits, as `region`.
