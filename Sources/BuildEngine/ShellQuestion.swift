@@ -10,6 +10,8 @@ struct ShellQuestion: Equatable {
     private(set) var names: [String] = []
     private(set) var texts: [String] = []
     private let marker: String
+    /// Where `codebuild-hash-files` leaves what it hashed for each text, by the text's number; nil leaves nothing.
+    var hashLogs: String?
 
     /// - Parameter nonce: a word that the build does not print.
     init(nonce: String) { marker = "drydock-answer-\(nonce)" }
@@ -32,7 +34,8 @@ struct ShellQuestion: Equatable {
             // One letter tells unset from empty.
             lines.append("printf '%s\\0' \"${\(name)+=}${\(name)-}\"")
         }
-        for text in texts {
+        for (index, text) in texts.enumerated() {
+            if let hashLogs { lines.append("export DRYDOCK_HASH_FILES_LOG=\(hashLogs)-\(index)") }
             // A here-document expands what double quotes would, and leaves quotes alone. Only the first line is a name.
             lines += ["IFS= read -r drydock_answer <<\(marker)", text, marker, "printf '%s\\0' \"$drydock_answer\""]
         }

@@ -34,7 +34,7 @@ extension BuildRunner {
             return
         }
         let question = CacheQuestion(cache)
-        let answer = try ask(question.question(nonce: plan.identity.uuid), plan, settings)
+        let (answer, files) = try ask(question.question(nonce: plan.identity.uuid), plan, settings)
         var planned = PlannedCache(
             patterns: [], request: CacheRequest(namespace: use.namespace, identity: .current, paths: []), inputs: [],
             action: cache.action)
@@ -44,7 +44,8 @@ extension BuildRunner {
         planned.request.fallbackKeys = question.fallbackKeys.map { finish($0, answer, plan) }
             .filter { !$0.isEmpty }
         planned.inputs = (question.key?.expressions ?? []).map {
-            KeyInput(name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""))
+            KeyInput(
+                name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""), files: files[$0])
         }
         if !planned.patterns.isEmpty { find(&planned, use) }
         plannedCache = planned
@@ -113,8 +114,10 @@ extension BuildRunner {
     /// Asks a shell in a sandbox of its own: what is mounted in the build's depends on the answer.
     private func ask(
         _ question: ShellQuestion, _ plan: BuildPlan, _ settings: SandboxSettings
-    ) throws(SandboxError) -> ShellQuestion.Answer {
-        guard !question.isEmpty else { return ShellQuestion.Answer() }
+    ) throws(SandboxError) -> (answer: ShellQuestion.Answer, files: [String: [KeyInput.File]]) {
+        guard !question.isEmpty else { return (ShellQuestion.Answer(), [:]) }
+        var question = question
+        question.hashLogs = HashedFiles.log
         var settings = settings
         settings.scratchDirectory = settings.scratchDirectory.removingLastComponent().appending(
             (settings.scratchDirectory.lastComponent?.string ?? "build") + "-key")
@@ -123,12 +126,13 @@ extension BuildRunner {
         let script = "exec 2>/dev/null\n" + question.script
         let request = CommandRequest(script: .observing(script), shell: plan.shell, buildSucceeding: true)
         let outcome = try asked.run(request, deadline: deadline, sink: sink)
+        let files = HashedFiles.read(question.texts, in: try asked.tree())
         try asked.close()
         guard outcome == .exited(0), let answer = question.answer(from: sink.bytes) else {
             if interruption == nil { cacheAdvice = .cacheKeyUnanswered }
-            return ShellQuestion.Answer()
+            return (ShellQuestion.Answer(), [:])
         }
-        return answer
+        return (answer, files)
     }
 
     // MARK: Saving
