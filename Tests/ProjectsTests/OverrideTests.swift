@@ -88,7 +88,6 @@ struct OverrideTests {
         var definition = ProjectDefinition()
         for (name, word) in [
             ("privileged-mode-override", "true"), ("service-role-override", "arn:aws:iam::1:role/r"),
-            ("cache-override", "type=LOCAL,modes=[LOCAL_CUSTOM_CACHE,LOCAL_SOURCE_CACHE]"),
             ("logs-config-override", "s3Logs={status=ENABLED,location=b/p}"), ("git-clone-depth-override", "1"),
             ("source-auth-override", "type=OAUTH"), ("git-submodules-config-override", "fetchSubmodules=true"),
             ("insecure-ssl-override", "true"), ("report-build-status-override", "true"),
