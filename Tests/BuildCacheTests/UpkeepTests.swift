@@ -3,6 +3,7 @@
 
 import BuildModel
 import Files
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -58,6 +59,42 @@ struct UpkeepTests {
             #expect(try first.collectLayers(StoreFixture.tools).layerCount == 1)
             #expect(try content(second, cache, nil) == "new")
             #expect(try cache.tree.listing("cache/entries").count == 1)
+        }
+    }
+
+    @Test("on a file system that loses its power, an entry is whole or not there")
+    func powerCut() throws {
+        guard getuid() == 0 else { return }
+        try TemporaryTree.with { tree in
+            let script = """
+                set -e; cd "$1"; mkdir -p cache snapshot; truncate -s 48M disk; mkfs.ext4 -q disk; mount -o loop disk cache
+                """
+            // A container may have no loop devices.
+            guard try runTool("sh", ["-c", script, "sh", tree.path.string]).status == 0 else { return }
+            tree.atEnd { _ = try? runTool("umount", ["-l", tree.path("cache").string]) }
+            let cache = StoreFixture(tree)
+            let first = boot(cache, "1")
+            var lost = 0
+            for round in 0..<6 {
+                try save(first, cache, "k\(round)", "content \(round)")
+                try save(first, cache, nil, "latest \(round)")
+                if round % 2 == 0 { _ = try first.sync() }
+                // What the disk has at this moment, without what is only in memory.
+                let snapshot = try runTool(
+                    "sh", ["-c", "cd $1 && cp disk copy && mount -o loop copy snapshot", "sh", tree.path.string])
+                #expect(snapshot.status == 0, "\(snapshot.errors)")
+                defer { _ = try? runTool("umount", [tree.path("snapshot").string]) }
+                let later = CacheStore(directory: tree.path("snapshot")) { "2" }
+                for index in 0...round {
+                    let hit = try later.find(cache.request("k\(index)")) { _ in }
+                    // Synchronized with an even round, at the latest.
+                    if index <= round - round % 2 { #expect(hit != nil, "\(index) of \(round)") }
+                    if let hit { #expect(try cache.text(of: hit) == "content \(index)") } else { lost += 1 }
+                }
+                let latest = try #require(try later.find(cache.request(nil)) { _ in })
+                #expect(try cache.text(of: latest) == "latest \(round - round % 2)")
+            }
+            #expect(lost == 3, "what was not synchronized is not trusted")
         }
     }
 

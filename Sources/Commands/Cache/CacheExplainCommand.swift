@@ -47,9 +47,10 @@ struct CacheExplainCommand: Action {
                 lookup.request, inputs: lookup.inputs, entries: entries, removed: store.removedEntries)
         }
         // What the build itself saved is no news about what it found.
+        let isOfNow = question.build == nil && question.isRecorded
         let report = CacheExplanationReport(
             question: question, explanation: explanation(entries),
-            earlier: explanation(question.build == nil ? entries : entries.filter { $0.created < lookup.time }),
+            earlier: explanation(isOfNow ? entries : entries.filter { $0.created < lookup.time }),
             now: Caller.now)
         if json {
             terminal.print(report.json)
@@ -63,8 +64,9 @@ struct CacheExplainCommand: Action {
     private func question(_ builds: BuildStore, _ entries: [CacheEntry]) throws -> CacheQuestion {
         let last = lastLookup(builds)
         guard let key else {
-            guard let last else { throw CommandFailure.noLookup }
-            return CacheQuestion(lookup: last.lookup, build: last.build)
+            if let last { return CacheQuestion(lookup: last.lookup, build: last.build) }
+            guard let saved = lastSaved(entries, builds) else { throw CommandFailure.noLookup }
+            return saved
         }
         let text = String(decoding: Arguments.decode(key), as: UTF8.self)
         if var lookup = last?.lookup {
@@ -83,6 +85,21 @@ struct CacheExplainCommand: Action {
             namespace: entry.namespace, identity: entry.identity, paths: entry.paths, key: text)
         return CacheQuestion(
             lookup: CacheLookup(request: request, inputs: [], found: nil, time: Caller.now), build: nil)
+    }
+
+    /// As the build did that saved last, as far as the cache itself tells.
+    private func lastSaved(_ entries: [CacheEntry], _ builds: BuildStore) -> CacheQuestion? {
+        let project: String? =
+            switch scope {
+            case .any: nil
+            case .only(let project), .first(let project): project
+            }
+        let newestFirst = entries.sorted { $0.created > $1.created }
+        guard let entry = newestFirst.first(where: { $0.namespace == project }) ?? newestFirst.first else { return nil }
+        let request = CacheRequest(
+            namespace: entry.namespace, identity: entry.identity, paths: entry.paths, key: entry.key)
+        let lookup = CacheLookup(request: request, inputs: entry.inputs, found: nil, time: entry.created)
+        return CacheQuestion(lookup: lookup, build: try? builds.find(entry.build), isRecorded: false)
     }
 
     /// Of the newest build that asked for a cache.
@@ -105,8 +122,10 @@ struct CacheExplainCommand: Action {
 /// What is to be explained.
 struct CacheQuestion {
     var lookup: CacheLookup
-    /// The build that asked; nil where the user did.
+    /// The build that asked; nil where the user did, or where it is not remembered.
     var build: StoredBuild?
+    /// Whether the build itself told what it found.
+    var isRecorded = true
 }
 
 /// An explanation in words and as JSON.
@@ -136,7 +155,7 @@ struct CacheExplanationReport {
         text += row("key", request.key.map { CacheEntry.shortened($0, to: 200) } ?? CacheEntry.noKey)
         if !request.fallbackKeys.isEmpty { text += row("fallback", request.fallbackKeys.joined(separator: ", ")) }
         text += row("namespace", request.namespace) + row("paths", request.paths.joined(separator: ", "))
-        if question.build != nil { text += row("then", then) }
+        if question.build != nil, question.isRecorded { text += row("then", then) }
         text += row("now", explanation.taken.map(taken) ?? "a miss: \(missReason)")
         if let compared = earlier.compared {
             text +=
@@ -235,7 +254,7 @@ struct CacheExplanationReport {
                 writer.array("paths", of: request.paths)
                 writer.member("hash", request.hash)
             }
-            if question.build != nil { writer.member("found", ifPresent: question.lookup.found) }
+            if question.build != nil, question.isRecorded { writer.member("found", ifPresent: question.lookup.found) }
             writer.member("taken", ifPresent: explanation.taken?.hash)
             if let removed = explanation.removed {
                 writer.object("removed") { writer in

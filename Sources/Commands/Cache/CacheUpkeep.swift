@@ -32,15 +32,17 @@ struct CacheUpkeep {
             let identity = CacheIdentity.current
             let count = try store.flatten(
                 where: { $0.identity.text == identity.text }, warn: { removal.warnings.append($0) }, Self.merge)
-            if count > 0 {
+            var marked = 0
+            // What cannot be marked now is marked by the next.
+            do throws(CacheError) { marked = try store.sync() } catch {
+                if error.code == .storage { removal.warnings.append(CacheWarning(error)) }
+            }
+            // Only now nobody needs what was there before.
+            if count > 0 || marked > 0 {
                 let old = try store.collectLayers(tools)
                 removal.layerCount += old.layerCount
                 removal.byteCount += old.byteCount
                 removal.warnings += old.warnings
-            }
-            // What cannot be marked now is marked by the next.
-            do throws(CacheError) { try store.sync() } catch {
-                if error.code == .storage { removal.warnings.append(CacheWarning(error)) }
             }
             return CacheReport(removal: removal, isTrial: false, now: now)
         } catch { throw CommandFailure(error) }
