@@ -31,9 +31,18 @@ final class SecretInspection: ArtifactInspection {
     }
 
     func inspect(_ file: FileDescriptor, path: String) {
-        guard let hit = search.firstHit(in: file, isCancelled: isCancelled) else { return }
+        if let hit = search.firstHit(in: file, isCancelled: isCancelled) {
+            note(hit.names, at: "`\(path):\(hit.line)`")
+        } else {
+            // A file may be named after what it is to hide.
+            let names = search.names(in: path)
+            if !names.isEmpty { note(names, at: "the name of `\(path)`") }
+        }
+    }
+
+    private func note(_ names: [String], at place: String) {
         count += 1
-        if findings.count < Self.mostFindings { findings.append(("\(path):\(hit.line)", hit.names)) }
+        if findings.count < Self.mostFindings { findings.append((place, names)) }
     }
 
     func refusal() -> (message: String, hints: [String])? {
@@ -44,7 +53,7 @@ final class SecretInspection: ArtifactInspection {
             if more > 0 { warn(Warning(message: "\(more) more files of the \(subject) hold secrets")) }
             return nil
         }
-        let others = findings.dropFirst().map { "`\($0.place)`" } + (more > 0 ? ["\(more) more files"] : [])
+        let others = findings.dropFirst().map(\.place) + (more > 0 ? ["\(more) more files"] : [])
         return (
             words(first) + ", and `--strict-secrets` does not publish it",
             (others.isEmpty ? [] : ["so do \(others.joined(separator: ", "))"])
@@ -58,6 +67,6 @@ final class SecretInspection: ArtifactInspection {
 
     private func words(_ finding: (place: String, names: [String])) -> String {
         let names = finding.names.map { "`\($0)`" }.joined(separator: ", ")
-        return "the \(subject) holds the value of \(names) at `\(finding.place)`"
+        return "the \(subject) holds the value of \(names) at \(finding.place)"
     }
 }

@@ -170,6 +170,7 @@ struct SecretStoreTests {
                 Self.buildspec + """
                           - mkdir out; seq 100000 > out/clean; cp out/clean out/big; echo "x=$TOKEN" >> out/big
                           - printf 'a\\nb\\n%s' "$PASSWORD" | base64 > out/encoded; ln -s big out/link
+                          - mkdir "out/d-$TOKEN"; echo nothing > "out/d-$TOKEN/f"
                     artifacts:
                       files: ['out/**/*']
 
@@ -185,7 +186,10 @@ struct SecretStoreTests {
             #expect(try tree.listing("artifacts").isEmpty)
             let loose = try drydock.run(run)
             #expect(loose.status == 0, "\(loose.output)\(loose.errors)")
-            for words in ["of `TOKEN` at `out/big:100001`", "of `PASSWORD` at `out/encoded:1`"] {
+            for words in [
+                "of `TOKEN` at `out/big:100001`", "of `PASSWORD` at `out/encoded:1`",
+                "of `TOKEN` at the name of `out/d-***/f`",
+            ] {
                 #expect(loose.output.contains("warning: the artifact holds the value \(words)"), "\(loose.output)")
             }
             #expect(!loose.output.contains("out/clean:"))

@@ -69,6 +69,16 @@ public struct SecretSearch: Sendable {
         return nil
     }
 
+    /// Whose secrets stand in a text, as far as the first place of it tells.
+    public func names(in text: String) -> [String] {
+        var text = text
+        return text.withUTF8 { bytes in
+            let bytes = UnsafeRawBufferPointer(bytes)
+            guard let match = patterns.matches(in: bytes).first else { return [] }
+            return owners(of: UnsafeRawBufferPointer(rebasing: bytes[match.start..<match.end]))
+        }
+    }
+
     private static func lines(in text: UnsafeRawBufferPointer) -> Int { text.count { $0 == UInt8(ascii: "\n") } }
 
     /// Several secrets may share what was found.
