@@ -16,10 +16,10 @@ DIRECTORIES = DESTDIR='$(DESTDIR)' prefix='$(prefix)' $(foreach name,bindir libe
 ALONE = DirectExecutionTests
 
 RELEASE = -c release --static-swift-stdlib -Xlinker -s
-BUILD_PACKAGES = libcurl4-openssl-dev libdeflate-dev libyaml-dev pkg-config zlib1g-dev
-RUN_PACKAGES = ca-certificates gcc libc6-dev libcurl4 make uidmap unzip
+BUILD_PACKAGES = libarchive-dev libcurl4-openssl-dev libdeflate-dev libyaml-dev libzstd-dev pkg-config zlib1g-dev
+RUN_PACKAGES = ca-certificates gcc libarchive13 libc6-dev libcurl4 libyaml-0-2 libzstd1 make uidmap unzip
 TEST_PACKAGES = bash-completion fish git gnupg libarchive-tools mmdebstrap man-db mandoc pass patch procps python3 python3-pip python3-pytest tmux \
-	python3-setuptools python3-venv xxd xz-utils zsh
+	python3-setuptools python3-venv xxd xz-utils zip zsh zstd
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test build release run test test-small test-sandbox test-e2e test-all third-party lint format \
@@ -41,6 +41,7 @@ build: ## Debug build
 release: ## Release build: static Swift runtime, stripped; in .build/release
 	$(SWIFT) build $(RELEASE) --product drydock-init
 	$(SWIFT) build $(RELEASE) --product drydock-http
+	$(SWIFT) build $(RELEASE) --product drydock-archive
 	$(SWIFT) build $(RELEASE) --product codebuild-hash-files
 	$(SWIFT) build $(RELEASE) --product drydock
 

@@ -23,12 +23,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
-        // Floor 0 · what C gives: four system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
+        // Floor 0 · what C gives: six system libraries, and the Linux calls that Swift's Glibc module lacks; and numbers
         // and bytes as our programs tell them one another.
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CStart"),
         .target(name: "Wire"),
@@ -129,6 +131,11 @@ let package = Package(
         .executableTarget(
             name: "drydock-http", dependencies: ["CCurl", "CLinux", "HTTP", systemPackage], linkerSettings: [fastLinker]
         ),
+        // Nor this one, for libarchive's sake.
+        .executableTarget(
+            name: "drydock-archive",
+            dependencies: ["CArchive", "CLinux", "CZstd", "Diagnostics", "Files", "YAML", systemPackage],
+            linkerSettings: [fastLinker]),
 
         // Tests · one target a library, and those that prove the whole.
         .target(
@@ -175,6 +182,9 @@ let package = Package(
             dependencies: [
                 "CommandExecution", "DirectExecution", "Files", "Processes", "Secrets", "TestSupport", systemPackage,
             ]),
+        .testTarget(
+            name: "DrydockArchiveTests", dependencies: ["TestSupport", systemPackage],
+            exclude: ["hostile_archives.py"]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["BuildCache", "BuildModel", "CLinux", "Files", "TestSupport", systemPackage]),
