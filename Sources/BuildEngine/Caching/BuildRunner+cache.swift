@@ -47,7 +47,13 @@ extension BuildRunner {
             KeyInput(
                 name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""), files: files[$0])
         }
-        if !planned.patterns.isEmpty { find(&planned, use) }
+        if !planned.patterns.isEmpty {
+            find(&planned, use)
+            let lookup = CacheLookup(
+                request: planned.request, inputs: planned.inputs, found: planned.hit?.entry.hash,
+                time: surroundings.clock.now)
+            use.didLook(lookup, record.id)
+        }
         plannedCache = planned
     }
 
@@ -70,9 +76,11 @@ extension BuildRunner {
         var words = "Restored cache \(hit.entry.displayedKey)"
         if case .fallback(let key) = hit.match { words += " by the fallback key `\(key)`" }
         let layers = hit.layers.count == 1 ? "" : ", \(hit.layers.count) layers"
-        words += ": \(FailureHints.size(hit.entry.byteCount)), \(hit.entry.fileCount) files\(layers), "
+        words += ": \(FailureHints.size(hit.entry.byteCount)), \(Self.files(hit.entry.fileCount))\(layers), "
         planned.notices.append(words + (use.mode == .copy ? "copied" : "mounted"))
     }
+
+    private static func files(_ count: Int) -> String { count == 1 ? "1 file" : "\(count) files" }
 
     private func expandPaths(
         _ paths: [(written: Buildspec.Text, text: String)], _ plan: BuildPlan, _ planned: inout PlannedCache
@@ -241,7 +249,7 @@ extension BuildRunner {
         guard let entry else { return notice("Cache \(name) was saved by another build first") }
         let reason = saved.copyReason.map { ", copied: \($0.words)" } ?? ""
         notice(
-            "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(saved.fileCount) files"
+            "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(Self.files(saved.fileCount))"
                 + (saved.isWhole ? "" : " changed") + reason)
         use.didSave(entry)
     }
