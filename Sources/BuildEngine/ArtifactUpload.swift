@@ -81,6 +81,10 @@ public struct UploadPlace: Sendable, Equatable {
 
 /// Takes finished artifacts away. The engine does not know where to.
 public protocol ArtifactReceiver: Sendable {
+    /// Finds out, before a build begins, what would fail at its end: no such place, nobody who may ask for it.
+    /// - Parameter isCancelled: asked ten times a second.
+    func check(_ place: UploadPlace, isCancelled: @escaping () -> Bool) throws(ArtifactRefusal)
+
     /// Takes all files of an artifact, or fails.
     /// - Parameter isCancelled: asked ten times a second.
     /// - Returns: how the record names the place: an ARN.

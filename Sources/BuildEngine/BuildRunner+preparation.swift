@@ -109,6 +109,8 @@ extension BuildRunner {
         if let destination = plan.artifactsDirectory, artifactsDirectory == nil {
             // Before the first command: a long build must not find out at its end, nor lead us elsewhere by then.
             guard open(destination, in: phase) else { return .fault }
+            let end = checkPlaces(plan, in: phase)
+            guard end == .succeeded else { return end }
         }
         // Each attempt has a directory of its own: that of the last may still be on its way out.
         sandboxCount += 1

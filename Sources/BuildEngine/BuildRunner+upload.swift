@@ -9,6 +9,35 @@ import SystemPackage
 
 // What is done with an artifact once it lies whole on this machine.
 extension BuildRunner {
+    /// Whether the places are there that artifacts are to go to. A long build must not find out at its end.
+    func checkPlaces(_ plan: BuildPlan, in phase: PhaseType) -> PhaseMachine.End {
+        guard let upload = request.upload else { return .succeeded }
+        var checked: Set<String> = []
+        for artifact in plan.artifacts {
+            guard let place = upload.place(artifact.identifier), checked.insert(place.bucket).inserted else { continue }
+            do throws(ArtifactRefusal) {
+                try upload.receiver.check(place, isCancelled: isInterrupted)
+            } catch {
+                if let end = interruption {
+                    noteInterruption(end, in: phase)
+                    return end
+                }
+                fail(
+                    phase, PhaseContext(statusCode: "CLIENT_ERROR", message: error.codeBuildMessage ?? error.message),
+                    meaning: .inputUnavailable,
+                    message: "artifacts cannot go to `s3://\(place.bucket)`: \(error.message)", hints: error.hints)
+                return .failed
+            }
+        }
+        return .succeeded
+    }
+
+    /// For who waits for a server: the faces go on meanwhile.
+    private func isInterrupted() -> Bool {
+        relay.tick()
+        return interruption != nil
+    }
+
     /// Has an artifact taken to its place, where the user wants that.
     /// - Parameter packed: with the local place; changed to the new one.
     func deliver(
@@ -37,14 +66,7 @@ extension BuildRunner {
             }
         let delivery = ArtifactDelivery(place: place, key: key, files: files, metadata: metadata)
         do throws(ArtifactRefusal) {
-            let place = try upload.receiver.take(
-                delivery,
-                isCancelled: { [unowned self] in
-                    // The faces go on.
-                    relay.tick()
-                    return interruption != nil
-                })
-            packed.location = masked(place)
+            packed.location = masked(try upload.receiver.take(delivery, isCancelled: isInterrupted))
             return .succeeded
         } catch {
             return judge(error, "s3://\(place.bucket)/\(key)", local: result.location)

@@ -228,6 +228,8 @@ struct S3FaultTests {
         let steps: [[Step]] = [
             [refusal(301, "PermanentRedirect", headers: moved), .answer(200)],
             [refusal(400, "AuthorizationHeaderMalformed", "<Region>us-west-2</Region>"), .answer(200)],
+            // Said before the content is sent, and with the end of the connection.
+            [refusal(301, "PermanentRedirect", headers: moved).early, .answer(200)],
         ]
         for steps in steps {
             let result = try put(steps, String(repeating: content, count: 4))
@@ -242,6 +244,45 @@ struct S3FaultTests {
         #expect(circle.requests.count == 2 && circle.failure?.message.contains("PermanentRedirect") == true)
     }
 
+    @Test("over TLS a content is not hashed for the signature", .enabled(if: hasTool("openssl")))
+    func secure() throws {
+        try TemporaryTree.with { tree in
+            let paths = ["key", "pem"].map { tree.path(FilePath($0)).string }
+            let made = try runTool(
+                "openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=drydock test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", paths[0], "-out",
+                    paths[1],
+                ])
+            #expect(made.status == 0, "\(made.errors)")
+            let both = try tree.write("both", tree.text("pem") + tree.text("key"))
+            let server = try ScriptedServer([.answer(200)], certificate: both, in: tree)
+            let configuration = AWSFixture.configuration(
+                "https://127.0.0.1:\(server.port)", AWSFixture.key.merging(["AWS_CA_BUNDLE": paths[1]]) { $1 })
+            let bucket = S3Bucket("bucket", configuration: configuration, client: AWSFixture.client)
+            try bucket.put("k", from: try open(tree, "from", content))
+            let request = try #require(try server.requests().first)
+            #expect(request.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD")
+            #expect(request.bodyCount == content.utf8.count && request.headers["content-md5"] != nil)
+        }
+    }
+
+    @Test("who may only write is not kept from it; a bucket that is not there, or nobody who answers, is told")
+    func check() throws {
+        try TemporaryTree.with { tree in
+            func outcome(_ steps: [Step]) throws -> AWSFailure? {
+                let server = try ScriptedServer(steps, in: tree)
+                do throws(AWSFailure) { try bucket(server).check() } catch { return error }
+                return nil
+            }
+            let moved = Step.answer(301, headers: ["x-amz-bucket-region": "us-west-2"])
+            let ends = try [[.answer(200)], [.answer(403)], [.answer(404)], [moved, .answer(200)], [.reset]].map(
+                outcome)
+            #expect(ends.map { $0?.code } == [nil, nil, .missing, nil, .unreachable])
+        }
+    }
+
     @Test("the bucket's address is as its name and the settings allow")
     func addresses() throws {
         func base(_ bucket: String, _ variables: [String: String] = [:]) throws -> String {
@@ -254,6 +295,12 @@ struct S3FaultTests {
         #expect(try base("bucket", ["AWS_REGION": "cn-north-1"]) == "https://bucket.s3.cn-north-1.amazonaws.com.cn")
         #expect(try base("my.bucket") == "https://s3.eu-west-1.amazonaws.com/my.bucket")
         #expect(try base("Old_Bucket") == "https://s3.eu-west-1.amazonaws.com/Old_Bucket")
+        let moved = S3Bucket(
+            "bucket", configuration: AWSFixture.configuration(nil), client: AWSFixture.client)
+        moved.learnedRegion = "us-west-2"
+        #expect(
+            try S3Address(moved, moved.configuration.settings()).url(of: "a b", query: [("uploads", "")])
+                == "https://bucket.s3.us-west-2.amazonaws.com/a%20b?uploads=")
         #expect(try base("bucket", ["AWS_ENDPOINT_URL_S3": "http://minio:9000/"]) == "http://minio:9000/bucket")
         #expect(throws: AWSFailure.self) { try base("a/b") }
     }

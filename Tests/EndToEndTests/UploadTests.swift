@@ -67,8 +67,11 @@ struct UploadTests {
             let result = try drydock("run", "-a", "s3://bucket/pre/fix/")
             #expect(result.status == 0, "\(result.all)")
             #expect(result.output.contains("artifact written: s3://bucket/pre/fix/artifacts.zip (2 files)"))
-            #expect(try lines(server) == ["PUT /bucket/pre/fix/artifacts.zip", "PUT /bucket/pre/fix/second.zip"])
-            let headers = try #require(try server.requests().first).headers
+            #expect(
+                try lines(server) == [
+                    "HEAD /bucket/", "PUT /bucket/pre/fix/artifacts.zip", "PUT /bucket/pre/fix/second.zip",
+                ])
+            let headers = try #require(try server.requests().first { $0.method == "PUT" }).headers
             let shown = try drydock("show", "--json").output
             let id = try #require(shown.firstMatch(of: #/"arn":\s*"([^"]*)"/#)).output.1
             #expect(headers["x-amz-meta-codebuild-buildarn"] == String(id))
@@ -82,7 +85,7 @@ struct UploadTests {
             let files = try drydock("run", "-a", "s3://bucket", "--packaging", "directory")
             #expect(files.status == 0, "\(files.all)")
             #expect(
-                try lines(server).dropFirst(2).sorted() == [
+                try lines(server).dropFirst(4).sorted() == [
                     "PUT /bucket/artifacts/a.txt", "PUT /bucket/artifacts/d/b%20c.txt", "PUT /bucket/second/out/a.txt",
                 ])
             #expect(
@@ -96,7 +99,7 @@ struct UploadTests {
         try TemporaryTree.with { tree in
             let type = ["Content-Type": "application/x-amz-json-1.1"]
             let (drydock, server) = try prepared(
-                tree, [.answer(200, "{}", headers: type).to("POST"), .answer(200).to("PUT")])
+                tree, [.answer(200, "{}", headers: type).to("POST"), .answer(200)])
             let quiet = try drydock("run", "--project", "../p.json")
             #expect(quiet.status == 0 && quiet.all.contains("--upload-artifacts"), "\(quiet.all)")
             #expect(try server.requests().isEmpty)
@@ -105,7 +108,8 @@ struct UploadTests {
                 "run", "--project", "../p.json", "--upload-artifacts", "--upload-logs",
                 "--secret", "TOKEN=tok-abcdef", "-a", "../artifacts")
             #expect(result.status == 0, "\(result.all)")
-            let requests = try server.requests()
+            #expect(try lines(server).prefix(2) == ["HEAD /bucket/", "HEAD /other/"])
+            let requests = try server.requests().filter { $0.method != "HEAD" }
             let uuid = try #require(requests.first?.path.split(separator: "/").dropFirst(2).first.map(String.init))
             #expect(
                 requests.map { "\($0.method) \($0.path)" } == [
@@ -146,6 +150,22 @@ struct UploadTests {
         }
     }
 
+    @Test("a bucket that is not there, or cannot be asked, ends a build before its first command")
+    func early() throws {
+        try TemporaryTree.with { tree in
+            var (drydock, server) = try prepared(tree, [.answer(404)])
+            let result = try drydock("run", "-a", "s3://bucket/p")
+            #expect(result.status == 3 && !result.output.contains("Running command"), "\(result.all)")
+            #expect(
+                result.all.contains(
+                    "artifacts cannot go to `s3://bucket`: aws (eu-west-1, the environment): there is no bucket"))
+            #expect(try lines(server) == ["HEAD /bucket/"])
+            drydock.environment["AWS_SECRET_ACCESS_KEY"] = nil
+            let without = try drydock("run", "-a", "s3://bucket/p")
+            #expect(without.status == 3 && without.all.contains("has `AWS_ACCESS_KEY_ID` without"), "\(without.all)")
+        }
+    }
+
     @Test("a log that is not taken changes nothing of a good build")
     func logRefused() throws {
         try TemporaryTree.with { tree in
@@ -178,6 +198,7 @@ struct UploadTests {
             let (drydock, server) = try prepared(
                 tree,
                 [
+                    .answer(200).to("HEAD"),
                     .answer(200, "<R><UploadId>u</UploadId></R>").to("POST /bucket/artifacts/big?uploads"),
                     .answer(200, headers: ["ETag": "\"t\""]).to("PUT"),
                     .answer(200, "<CompleteMultipartUploadResult/>").to("POST /bucket/artifacts/big?uploadId"),

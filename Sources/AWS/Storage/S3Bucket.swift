@@ -70,6 +70,18 @@ public final class S3Bucket {
 
     // MARK: Looking
 
+    /// Whether it can be asked at all: credentials are found, somebody answers, and there is such a bucket. Who may only
+    /// write is told no more than that.
+    public func check() throws(AWSFailure) {
+        let call = try S3Call(self, action: "s3:ListBucket")
+        let outcome = try call.perform([S3Request("HEAD", nil)])[0]
+        switch outcome.refusal?.status {
+        case 403: return
+        case 404: throw .noBucket(name, call.subject)
+        default: _ = try call.answer(outcome)
+        }
+    }
+
     /// What is known of an object without its content; nil where there is none.
     public func head(_ key: String) throws(AWSFailure) -> S3Object? {
         let call = try S3Call(self, action: "s3:GetObject")

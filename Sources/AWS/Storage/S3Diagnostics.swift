@@ -26,6 +26,12 @@ extension AWSFailure {
             sdkText: "NoSuchKey: The specified key does not exist. status code: 404, request id: ", code: .missing)
     }
 
+    static func noBucket(_ name: String, _ subject: AWSSubject) -> AWSFailure {
+        AWSFailure(
+            message: "\(subject.store): there is no bucket `\(DisplayText.escaped(name))`",
+            sdkText: "NoSuchBucket: The specified bucket does not exist status code: 404, request id: ", code: .missing)
+    }
+
     static func tooLarge(_ name: String, _ limit: Int, _ subject: AWSSubject) -> AWSFailure {
         AWSFailure(
             message: "\(subject.store): `\(DisplayText.escaped(name))` is larger than \(limit) bytes", code: .refused)

@@ -11,14 +11,17 @@ internal import SystemPackage
 
 /// Puts artifacts into buckets of S3.
 struct S3ArtifactReceiver: ArtifactReceiver {
-    let configuration: AWSConfiguration
-    let client: HTTPClient
+    /// Each time a client of its own is made of it: `drydock-http` need not run as long as a build does.
+    let aws: AWSOptions
+
+    func check(_ place: UploadPlace, isCancelled: @escaping () -> Bool) throws(ArtifactRefusal) {
+        do throws(AWSFailure) { try bucket(place, 60, isCancelled).check() } catch { throw ArtifactRefusal(error) }
+    }
 
     func take(
         _ delivery: ArtifactDelivery, isCancelled: @escaping () -> Bool
     ) throws(ArtifactRefusal) -> String {
-        let bucket = S3Bucket(
-            delivery.place.bucket, configuration: configuration, client: client, isCancelled: isCancelled)
+        let bucket = bucket(delivery.place, 3600, isCancelled)
         var options = S3PutOptions()
         options.metadata = delivery.metadata
         if case .key(let key) = delivery.place.encryption { options.encryption = .key(key) }
@@ -29,10 +32,20 @@ struct S3ArtifactReceiver: ArtifactReceiver {
         }
         do throws(AWSFailure) {
             try bucket.put(delivery.files.map { ($0.key, $0.path) }, options: options)
-        } catch {
-            throw ArtifactRefusal(error.message, hints: error.hints, codeBuildMessage: error.sdkText)
-        }
+        } catch { throw ArtifactRefusal(error) }
         return S3Location.resourceName(bucket: bucket.name, key: delivery.key, region: bucket.region)
+    }
+
+    private func bucket(_ place: UploadPlace, _ seconds: Double, _ isCancelled: @escaping () -> Bool) -> S3Bucket {
+        S3Bucket(
+            place.bucket, configuration: aws.configuration, client: aws.client, timeLimit: seconds,
+            isCancelled: isCancelled)
+    }
+}
+
+extension ArtifactRefusal {
+    fileprivate init(_ failure: AWSFailure) {
+        self.init(failure.message, hints: failure.hints, codeBuildMessage: failure.sdkText)
     }
 }
 

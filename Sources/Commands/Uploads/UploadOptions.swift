@@ -53,7 +53,7 @@ struct UploadOptions {
 
     func apply(to request: inout BuildRequest) throws {
         guard uploadsArtifacts || location != nil else { return }
-        var upload = ArtifactUpload(receiver: S3ArtifactReceiver(configuration: aws.configuration, client: aws.client))
+        var upload = ArtifactUpload(receiver: S3ArtifactReceiver(aws: aws))
         if let location {
             var place = UploadPlace(bucket: location.bucket)
             place.path = location.prefix
