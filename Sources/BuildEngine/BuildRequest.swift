@@ -76,6 +76,10 @@ public struct BuildRequest: Sendable {
 
     /// How caches are used; nil uses none.
     public var caches: CacheUse?
+    /// Whether the build is there to fill caches and for nothing else: artifacts are not looked at.
+    public var isWarming = false
+    /// Whether to look for everything that could be cached, and not only where known tools do.
+    public var findsCachePlaces = false
 
     /// The kept state to go on with; nil begins with nothing.
     public var resumption: ResumedState?

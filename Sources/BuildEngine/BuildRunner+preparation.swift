@@ -72,7 +72,7 @@ extension BuildRunner {
     }
 
     /// Makes the plan, once for all attempts of a build.
-    private func makePlan() {
+    func makePlan() {
         guard planned == nil else { return }
         do {
             let plan = try planner.plan { [unowned self] in interruption != nil }
@@ -267,7 +267,7 @@ extension SourceRequest {
 
 extension BuildRequest {
     /// The buildspec as the user would name it, before it is looked for.
-    var displayedBuildspec: String {
+    public var displayedBuildspec: String {
         switch buildspec {
         case .standard: "buildspec.yml"
         case .file(let path): path.displayed

@@ -15,6 +15,7 @@ extension BuildRunner {
         askShell()
         guard let plan, let sandbox else { return .succeeded }
         if let end = inspectCache() { return end }
+        if request.isWarming { return .succeeded }
         let artifacts = plan.artifacts
         guard let destination = plan.artifactsDirectory else {
             if !artifacts.isEmpty { warn(.artifactsNotKept) }
@@ -129,6 +130,7 @@ extension BuildRunner {
 
     func finalize() {
         askShell()
+        noteWritten()
         keepState()
         saveCache()
         closeSandbox()

@@ -105,5 +105,7 @@ extension BuildRecord.Extras {
         writer.member("isolation", ifPresent: isolation)
         writer.member("failure", ifPresent: failure)
         if let resumed { writer.object("resumed") { resumed.write(to: &$0) } }
+        if let cache { writer.object("cache") { cache.write(to: &$0) } }
+        if let written { writer.object("written") { written.write(to: &$0) } }
     }
 }

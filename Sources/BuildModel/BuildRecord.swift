@@ -123,6 +123,10 @@ public struct BuildRecord: Codable, Sendable, Equatable {
         /// How it was kept apart from the machine: `namespaces`, a sandbox, or `none`. Absent in records of versions that
         /// did not say.
         public var isolation: String?
+        /// Absent where the build had no caches.
+        public var cache: CacheOutcome?
+        /// What it wrote to places worth caching that its caches do not hold; absent where that was nothing.
+        public var written: WrittenPlaces?
 
         public init(
             version: String, buildspecPath: String, sourceDirectory: String, logPath: String, processIdentifier: Int

@@ -40,10 +40,10 @@ extension Program {
     /// Every verb, in the order of the help. `drydock` alone is the first.
     static var actions: [any Action.Type] {
         [
-            RunCommand.self, ShellCommand.self, AttachCommand.self, LintCommand.self, FormatCommand.self,
-            InitCommand.self, ListCommand.self, EnvironmentCommand.self, DoctorCommand.self, HistoryCommand.self,
-            ShowCommand.self, LogsCommand.self, CollectCommand.self, ConfigCommand.self, ImageCommand.self,
-            CacheCommand.self, SecretsCommand.self, CompletionCommand.self, ManualCommand.self,
+            RunCommand.self, WarmCommand.self, ShellCommand.self, AttachCommand.self, LintCommand.self,
+            FormatCommand.self, InitCommand.self, ListCommand.self, EnvironmentCommand.self, DoctorCommand.self,
+            HistoryCommand.self, ShowCommand.self, LogsCommand.self, CollectCommand.self, ConfigCommand.self,
+            ImageCommand.self, CacheCommand.self, SecretsCommand.self, CompletionCommand.self, ManualCommand.self,
         ]
     }
 

@@ -5,6 +5,7 @@ internal import BuildEngine
 internal import BuildEnvironment
 internal import BuildModel
 internal import BuildStore
+internal import Buildspec
 internal import CommandSyntax
 internal import Console
 internal import Diagnostics
@@ -35,7 +36,10 @@ struct BuildSession {
     /// Who ends it early when the source changes; nil for signals alone.
     var watch: WatchStop?
 
-    func run() throws -> ExitMeaning {
+    func run() throws -> ExitMeaning { try build().meaning }
+
+    /// Runs the build, and says all there is to say of it.
+    func build() throws -> (meaning: ExitMeaning, record: BuildRecord) {
         let clock = BuildClock(start: Caller.now)
         let project = try request.projectName().description
         var request = request
@@ -92,7 +96,9 @@ struct BuildSession {
         let keptDirectory = LastFailure(store: store, request: request).directory
         // Without a sandbox the next build could not find things where this one left them.
         surroundings.keptDirectory = keepsState && place.hostPlaces == nil ? keptDirectory : nil
+        var hasCache = false
         surroundings.didPlan = { plan in
+            hasCache = plan.buildspec.cache != nil
             if plan.environment.holdsSecrets { Caller.guardMemory() }
             view.hide?(plan.environment.exposedSecretLines())
             view.take(plan.buildspecText)
@@ -106,13 +112,28 @@ struct BuildSession {
         writer.flush()
         waitForReader(stop, result)
         KeptStateLimits(store: store, launcher: Caller.launcher)
-            .enforce(finished: result.meaning == .succeeded && request.runsToTheEnd ? keptDirectory : nil)
+            .enforce(
+                finished: result.meaning == .succeeded && request.runsToTheEnd && !request.isWarming
+                    ? keptDirectory : nil)
         if let staging { StagedArtifacts(directory: staging).clear(result.record) }
         let meaning = report(result, view, writer: writer, events: events)
         for warning in logUpload?.send(result.record, log: store.logPath(uuid), stop: stop) ?? [] {
             terminal.warn(warning.message, hint: warning.hint)
         }
-        return meaning
+        if meaning == .succeeded { adviseOnCache(result.record, hasCache: hasCache) }
+        return (meaning, result.record)
+    }
+
+    /// What a cache would have saved, where that was asked for, or where a person sees it who did not ask for the result alone.
+    private func adviseOnCache(_ record: BuildRecord, hasCache: Bool) {
+        if request.findsCachePlaces, !progress.isForPrograms(terminal) {
+            terminal.print(
+                CacheAdvice.block(record) ?? "# build \(record.buildNumber) wrote nothing worth caching\n")
+        } else if terminal.outputIsTerminal, !progress.quiet,
+            let hint = CacheAdvice.hint(record, hasCache: hasCache, in: store)
+        {
+            terminal.say(hint)
+        }
     }
 
     /// Waits until the output is taken. A reader that does not read keeps neither a stopped build nor one whose time is

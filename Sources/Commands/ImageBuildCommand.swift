@@ -54,19 +54,8 @@ struct ImageBuildCommand: Action {
         let store = try state.store()
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }
         let begin = MonotonicTime.now()
-        let build = ImageBuild(
-            store: store.images, directory: directory, displayed: given.displayed, name: name, isForced: force,
-            recipes: Caller.recipes,
-            surroundings: ImageBuild.Surroundings(
-                sandboxes: store.directory.appending("sandboxes"), launcher: Caller.launcher,
-                environment: Caller.proxies, clock: { Caller.now }, stop: StopSignals(output: terminal.output),
-                announce: { terminal.print("\($0.words(name))\n") },
-                output: { bytes in if verbose { terminal.output.write(bytes) } }))
-        let outcome: ImageBuild.Outcome
-        do throws(EngineError) { outcome = try build.run() } catch {
-            if !verbose { terminal.quote(error.notices) }
-            throw CommandFailure(error)
-        }
+        let outcome = try Self.build(
+            directory, displayed: given, named: name, in: store, terminal, isForced: force, isVerbose: verbose)
         switch outcome {
         case .unchanged(let record):
             terminal.print("image `\(record.name)` is up to date\n")
@@ -81,6 +70,26 @@ struct ImageBuildCommand: Action {
 }
 
 extension ImageBuildCommand {
+    /// - Parameter isQuiet: says nothing on the way.
+    @discardableResult
+    static func build(
+        _ directory: FilePath, displayed: FilePath, named name: String, in store: BuildStore, _ terminal: Terminal,
+        isForced: Bool = false, isVerbose: Bool = false, isQuiet: Bool = false
+    ) throws -> ImageBuild.Outcome {
+        let build = ImageBuild(
+            store: store.images, directory: directory, displayed: displayed.displayed, name: name, isForced: isForced,
+            recipes: Caller.recipes,
+            surroundings: ImageBuild.Surroundings(
+                sandboxes: store.directory.appending("sandboxes"), launcher: Caller.launcher,
+                environment: Caller.proxies, clock: { Caller.now }, stop: StopSignals(output: terminal.output),
+                announce: { if !isQuiet { terminal.print("\($0.words(name))\n") } },
+                output: { bytes in if isVerbose { terminal.output.write(bytes) } }))
+        do throws(EngineError) { return try build.run() } catch {
+            if !isVerbose { terminal.quote(error.notices) }
+            throw CommandFailure(error)
+        }
+    }
+
     /// The recipe's directory; where there is no recipe in one of the name here, that of a recipe which was installed with
     /// drydock: many a project has a `debian` of another kind.
     private static func directory(_ given: FilePath) throws -> FilePath {

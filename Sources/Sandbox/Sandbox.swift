@@ -26,6 +26,8 @@ public final class Sandbox {
     public weak var companion: (any SandboxCompanion)?
     var shellCount: UInt32 = 0
     private var openedTree: SandboxTree?
+    /// Where on the disk what is written lies; see `written(below:entries:)`.
+    lazy var writtenCarriers = makeWrittenCarriers()
 
     private init(
         connection: LauncherConnection, output: FileDescriptor, prepared: PreparedSandbox, timing: StopTiming

@@ -44,7 +44,7 @@ struct Drydock {
     }
 
     static func withState(_ arguments: [String], _ state: FilePath) -> [String] {
-        let verbs = ["run", "env", "doctor", "history", "show", "logs", "shell", "attach", "gc"]
+        let verbs = ["run", "env", "doctor", "history", "show", "logs", "shell", "attach", "gc", "warm"]
         if ["cache", "image"].contains(arguments.first), arguments.count > 1 {
             return arguments.prefix(2) + ["--state-dir", state.string] + arguments.dropFirst(2)
         }

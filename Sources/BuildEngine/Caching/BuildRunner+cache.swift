@@ -16,6 +16,11 @@ public import SystemPackage
 public protocol CacheSaving: CommandRunning {
     func changedFiles(of selection: CacheSelection, visit: (FilePath) -> Void) throws(SandboxError)
     func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> SavedLayer?
+    func written(below path: FilePath, entries: inout Int) -> WrittenFiles?
+    func writtenDirectories(in path: FilePath, atMost limit: Int) -> [FilePath.Component]
+    func writtenMost(
+        below path: FilePath, atLeast bytes: Int, skipping skipped: Set<FilePath>, entries: inout Int
+    ) -> [(path: FilePath, files: WrittenFiles)]
 }
 
 extension Sandbox: CacheSaving {}
@@ -74,7 +79,13 @@ extension BuildRunner {
             return
         }
         var words = "Restored cache \(hit.entry.displayedKey)"
-        if case .fallback(let key) = hit.match { words += " by the fallback key `\(key)`" }
+        var outcome = CacheOutcome()
+        outcome.restored = CacheOutcome.Entry(hit.entry)
+        if case .fallback(let key) = hit.match {
+            words += " by the fallback key `\(key)`"
+            outcome.restored?.fallbackKey = key
+        }
+        record.drydock.cache = outcome
         let layers = hit.layers.count == 1 ? "" : ", \(hit.layers.count) layers"
         words += ": \(FailureHints.size(hit.entry.byteCount)), \(Self.files(hit.entry.fileCount))\(layers), "
         planned.notices.append(words + (use.mode == .copy ? "copied" : "mounted"))
@@ -223,9 +234,11 @@ extension BuildRunner {
             try runner.quiesce()
             let incoming = try use.store.begin()
             guard let saved = try runner.save(try selection(planned, in: runner), to: incoming.directory) else {
+                noteCache(.nothing)
                 return notice("Nothing to save in the cache")
             }
             try publish(saved, incoming, planned, use)
+            return
         } catch let error as SandboxError {
             warn(.cacheNotSaved(error.message, error.hints.first))
         } catch let error as CacheError {
@@ -233,20 +246,35 @@ extension BuildRunner {
         } catch {
             warn(.cacheNotSaved("\(error)", nil))
         }
+        noteCache(.failed)
+    }
+
+    private func noteCache(_ result: CacheOutcome.Result, _ saved: CacheEntry? = nil) {
+        var outcome = record.drydock.cache ?? CacheOutcome()
+        outcome.result = result
+        outcome.saved = saved.map { CacheOutcome.Entry($0) }
+        record.drydock.cache = outcome
     }
 
     private func publish(
         _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse
     ) throws(CacheError) {
         let name = CacheEntry.displayed(planned.request.key)
-        if saved.isUnchanged, planned.request.key == nil { return notice("Cache \(name) is unchanged") }
+        if saved.isUnchanged, planned.request.key == nil {
+            noteCache(.unchanged)
+            return notice("Cache \(name) is unchanged")
+        }
         let layer = CacheLayer(
             id: incoming.id, byteCount: saved.byteCount, fileCount: saved.fileCount, rootUser: saved.rootUser,
             rootGroup: saved.rootGroup, isDelta: !saved.isWhole)
         let entry = try use.store.publish(
             incoming, layer: layer, for: planned.request, over: planned.hit, isWhole: saved.isWhole,
             inputs: planned.inputs, build: record.id, now: surroundings.clock.now)
-        guard let entry else { return notice("Cache \(name) was saved by another build first") }
+        guard let entry else {
+            noteCache(.taken)
+            return notice("Cache \(name) was saved by another build first")
+        }
+        noteCache(.saved, entry)
         let reason = saved.copyReason.map { ", copied: \($0.words)" } ?? ""
         notice(
             "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(Self.files(saved.fileCount))"
@@ -284,6 +312,12 @@ extension CacheEntry {
     var displayedKey: String { Self.displayed(key) }
 
     static func displayed(_ key: String?) -> String { key.map { "`\($0)`" } ?? "(no key)" }
+}
+
+extension CacheOutcome.Entry {
+    init(_ entry: CacheEntry) {
+        self.init(key: entry.key, byteCount: entry.byteCount, fileCount: entry.fileCount)
+    }
 }
 
 extension SavedLayer.CopyReason {

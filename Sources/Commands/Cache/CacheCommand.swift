@@ -22,8 +22,8 @@ struct CacheCommand: Action {
     }
     static var actions: [any Action.Type] {
         [
-            CacheListCommand.self, CacheShowCommand.self, CacheExplainCommand.self, CachePruneCommand.self,
-            CacheRemoveCommand.self,
+            CacheListCommand.self, CacheShowCommand.self, CacheExplainCommand.self, CacheSuggestCommand.self,
+            CachePruneCommand.self, CacheRemoveCommand.self,
         ]
     }
 

@@ -9,7 +9,10 @@ internal import SystemPackage
 
 /// Whether and how a build restores and saves what its buildspec's `cache` names.
 struct CacheOptions {
-    static var group: OptionGroup { OptionGroup("Cache", [noCache, mode, saving, namespace, size]) }
+    static var group: OptionGroup { OptionGroup("Cache", [noCache, mode, saving, namespace, size, suggests]) }
+
+    /// For a build that is there to fill caches: these say which, and how they are taken up.
+    static var warmingGroup: OptionGroup { OptionGroup("Cache", [mode, namespace, size]) }
 
     private static let noCache = Flag("no-cache", help: "Neither restore nor save what `cache` names.")
     private static let mode = ValueOption(
@@ -26,7 +29,12 @@ struct CacheOptions {
         "cache-size", placeholder: "size",
         help: "How much all caches together may take, as `20G`; what was used longest ago goes first.")
 
+    private static let suggests = Flag(
+        "suggest-cache", help: "After a build that succeeds, print the `cache` that its buildspec could have.")
+
     private let isOff: Bool
+    /// Whether a `cache` is printed at the end, made of all that the build wrote.
+    let suggests: Bool
     private let mode: CacheUse.Mode
     private let saving: CacheUse.Saving
     private let namespace: String?
@@ -35,6 +43,7 @@ struct CacheOptions {
 
     init(_ words: ParsedWords) throws {
         isOff = words[Self.noCache]
+        suggests = words[Self.suggests]
         mode = words[Self.mode].flatMap(CacheUse.Mode.init) ?? .automatic
         saving = words[Self.saving].flatMap(CacheUse.Saving.init) ?? .afterSuccess
         namespace = words[Self.namespace]
@@ -49,12 +58,8 @@ struct CacheOptions {
         }
     }
 
-    /// Options for a build that is there to fill caches.
-    init() {
-        (isOff, mode, saving, namespace, size) = (false, .automatic, .afterSuccess, nil, nil)
-    }
-
     func apply(to request: inout BuildRequest, in store: BuildStore) throws {
+        request.findsCachePlaces = suggests
         guard !isOff else { return }
         var use = CacheUse(
             store: CacheStore(directory: store.directory.appending("cache")),

@@ -26,6 +26,8 @@ struct ImageOption {
     }
 
     var isHost: Bool { word == "host" }
+    /// The name of an image of the store; nil for another kind of root.
+    var name: String? { !isHost && ImageStore.isName(word) ? word : nil }
 
     func apply(to request: inout BuildRequest) throws {
         request.storedImage = nil

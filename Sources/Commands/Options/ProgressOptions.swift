@@ -14,6 +14,9 @@ internal import SystemPackage
 struct ProgressOptions {
     static var group: OptionGroup { OptionGroup("Output", [progress, quiet, verbose, events]) }
 
+    /// For a verb that runs builds on the way to something else.
+    static var warmingGroup: OptionGroup { OptionGroup("Output", [quiet, verbose, OutputOptions.json]) }
+
     private static let progress = ValueOption(
         "progress", placeholder: "form", words: ProgressForm.allCases.map(\.rawValue),
         help:
@@ -30,9 +33,22 @@ struct ProgressOptions {
     private let form: ProgressForm
     /// Whether `drydock.yml` of a checkout has chosen the form.
     private let isCheckoutsChoice: Bool
-    private let quiet: Bool
+    let quiet: Bool
     private let verbose: Bool
     private let events: String?
+    /// Whether nothing of the build is shown.
+    private var isSilent = false
+
+    /// Shows nothing: whoever runs the build tells of it.
+    static var silent: ProgressOptions {
+        var options = ProgressOptions()
+        options.isSilent = true
+        return options
+    }
+
+    private init() { (form, isCheckoutsChoice, quiet, verbose, events) = (.auto, false, true, false, nil) }
+
+    static func isQuiet(_ words: ParsedWords) -> Bool { words[quiet] }
 
     init(_ words: ParsedWords) throws {
         form = words[Self.progress].flatMap(ProgressForm.init) ?? .auto
@@ -49,6 +65,7 @@ struct ProgressOptions {
         _ terminal: Terminal, nextCommands: @escaping (BuildOutcome) -> [NextCommand],
         lastTimes: @escaping (BuildIdentity) -> BuildDurations?
     ) throws -> BuildView {
+        if isSilent { return BuildView(observer: SilentProgress(), hasShownFailure: true) }
         let form = resolvedForm(terminal)
         let verbosity: Verbosity = quiet ? .quiet : verbose ? .verbose : .normal
         let style = terminal.outputStyle
@@ -100,6 +117,9 @@ struct ProgressOptions {
         return isCheckoutsChoice && usual.isOfJob ? usual : resolved(form)
     }
 
+    /// Whether what is printed is read by a program, so that nothing may stand between.
+    func isForPrograms(_ terminal: Terminal) -> Bool { isSilent || resolvedForm(terminal) == .json }
+
     /// A log that goes where messages go too says everything once.
     private func plainView(_ terminal: Terminal, _ verbosity: Verbosity) -> BuildView {
         let progress = PlainProgress(writer: terminal.output, verbosity: verbosity)
@@ -136,6 +156,12 @@ struct BuildView {
     var annotate: ([Diagnostic]) -> Void = { _ in }
     /// Told the record when the build is over; gives what went wrong in telling others.
     var finish: (BuildRecord) -> [String] = { _ in [] }
+}
+
+/// A face that says nothing.
+private final class SilentProgress: BuildObserver {
+    func handle(_ event: TimedEvent) {}
+    func output(_ bytes: UnsafeRawBufferPointer) {}
 }
 
 /// A file of events.

@@ -35,7 +35,7 @@ struct SandboxOptions {
         help: "The build's time, in minutes; fractions are allowed (default: 60).")
 
     private let mountSource: Bool
-    private let image: ImageOption
+    let image: ImageOption
     private let network: SandboxSettings.Network
     private let memory: String?
     private let cpus: String?

@@ -9,7 +9,7 @@ internal import CommandSyntax
 enum SettingKeys {
     /// What is asked for once, and would be in the way ever after.
     private static let onceOnly: Set = [
-        "dry-run", "print-sandbox", "from", "resume", "watch",
+        "dry-run", "print-sandbox", "from", "resume", "suggest-cache", "watch",
         // A project may be anyone's; that its places are trusted is said each time.
         "upload-artifacts", "upload-logs",
     ]

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildCache
+import Buildspec
+import Files
+import Sandbox
+import SystemPackage
+
+/// What a build would restore and save, as far as that is known before it runs.
+public struct CacheProspect: Sendable {
+    /// With key and paths as the build would have them; nil where there is nothing that it could save.
+    public var request: CacheRequest?
+    /// Whether the shell answered what the key holds.
+    public var isCertain = true
+    /// Why there is nothing.
+    public var absence: Absence?
+
+    public enum Absence: Sendable, Equatable {
+        /// The buildspec has no `cache`, or one without paths.
+        case notDeclared
+        /// None of its paths can be cached; why, each.
+        case noPath([Warning])
+        /// Its `action` is `restore`.
+        case onlyRestored
+    }
+}
+
+extension BuildRunner {
+    /// Finds out what the build would be cached as, and runs none of its commands: sources are fetched, variables looked up, and
+    /// what the key asks of a shell is asked.
+    public func prospect() throws(EngineError) -> CacheProspect {
+        defer { removeCheckouts() }
+        makePlan()
+        let plan: BuildPlan
+        switch planned {
+        case .success(let made): plan = made
+        case .failure(let error): throw error
+        case nil: return CacheProspect()
+        }
+        guard let cache = plan.buildspec.cache, !cache.paths.isEmpty else {
+            return CacheProspect(absence: .notDeclared)
+        }
+        if cache.action == .restore { return CacheProspect(absence: .onlyRestored) }
+        let settings = plan.sandboxSettings(scratch: surroundings.scratch, launcher: surroundings.launcher)
+        do { try planCache(plan, settings) } catch { throw EngineError(error) }
+        guard let planned = plannedCache, !planned.patterns.isEmpty else {
+            return CacheProspect(absence: .noPath(plannedCache?.warnings ?? []))
+        }
+        return CacheProspect(request: planned.request, isCertain: cacheAdvice == nil)
+    }
+
+    private func removeCheckouts() {
+        guard planner.fetches, let name = surroundings.checkouts.lastComponent else { return }
+        try? Directory(surroundings.checkouts.removingLastComponent()).removeTree(FilePath(root: nil, [name]))
+    }
+}

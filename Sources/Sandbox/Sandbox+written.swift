@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Files
+internal import Glibc
+internal import SandboxPlan
+public import SystemPackage
+
+/// What a build wrote to one place.
+public struct WrittenFiles: Sendable, Equatable {
+    /// Bytes on the disk, of regular files.
+    public var byteCount = 0
+    public var fileCount = 0
+    /// False where there was more than was looked at.
+    public var isWhole = true
+    /// When files came to be as they are, in tenths of seconds since 1970: what was written at once counts once.
+    public var tenths: Set<Int> = []
+
+    /// The time in which they were written: pauses of more than two seconds belong to something else.
+    public static func milliseconds(_ tenths: Set<Int>) -> Int {
+        let sorted = tenths.sorted()
+        return zip(sorted, sorted.dropFirst()).reduce(sorted.isEmpty ? 0 : 100) { sum, pair in
+            let gap = pair.1 - pair.0
+            return sum + (gap <= 20 ? gap : 1) * 100
+        }
+    }
+
+    mutating func add(_ status: stat) {
+        byteCount += Int(status.st_blocks) * 512
+        fileCount += 1
+        tenths.insert(Int(status.st_ctim.tv_sec) * 10 + Int(status.st_ctim.tv_nsec) / 100_000_000)
+    }
+
+    mutating func add(_ other: WrittenFiles) {
+        byteCount += other.byteCount
+        fileCount += other.fileCount
+        isWhole = isWhole && other.isWhole
+        tenths.formUnion(other.tenths)
+    }
+}
+
+/// A mount of the sandbox, and where on the disk what is written to it is.
+struct WrittenCarrier {
+    /// Without the `/` that is the root's.
+    let target: [UInt8]
+    let place: [UInt8]?
+
+    init(_ target: [UInt8], _ place: [UInt8]?) {
+        self.target = target == [0x2F] ? [] : target
+        self.place = place
+    }
+
+    func holds(_ path: [UInt8]) -> Bool {
+        path.starts(with: target) && (path.count == target.count || path[target.count] == UInt8(ascii: "/"))
+    }
+}
+
+// What lies in memory, in a mounted source or in a state that was kept is not looked at: there is nothing to tell it by.
+extension Sandbox {
+    /// Measures what this build wrote to a directory; nil where it wrote nothing, which one lstat(2) tells.
+    /// - Parameters:
+    ///   - path: absolute and inside.
+    ///   - entries: how many names may be looked at; what was is taken off.
+    public func written(below path: FilePath, entries: inout Int) -> WrittenFiles? {
+        guard let place = writtenPlace(of: path) else { return nil }
+        var files = WrittenFiles()
+        switch Self.look(at: place) {
+        case .absent: return nil
+        case .directory:
+            guard let root = try? Directory(place) else { return nil }
+            let tree = DirectoryTree(root: root.descriptor)
+            var hidden: [[UInt8]] = []
+            Self.measure(tree, "/", &files, &entries) { hidden.append($0) }
+            withExtendedLifetime(root) {}
+            for below in hidden { measureInside(FilePath(bytes: path.bytes + below), &files, &entries) }
+        case .hidden: measureInside(path, &files, &entries)
+        }
+        return files.fileCount == 0 ? nil : files
+    }
+
+    /// The names of the directories in a directory that this build wrote to, at most so many.
+    public func writtenDirectories(in path: FilePath, atMost limit: Int) -> [FilePath.Component] {
+        guard let place = writtenPlace(of: path), let entries = try? Directory(place).entries() else { return [] }
+        return entries.filter { $0.kind == .directory }.prefix(limit)
+            .compactMap { FilePath(bytes: $0.name).lastComponent }
+    }
+
+    /// The directories that this build wrote most to, each with everything below it.
+    /// - Parameters:
+    ///   - path: where to look, absolute and inside.
+    ///   - bytes: what takes less is left out.
+    ///   - skipped: absolute and inside; not looked into.
+    ///   - entries: as for `written(below:entries:)`.
+    public func writtenMost(
+        below path: FilePath, atLeast bytes: Int, skipping skipped: Set<FilePath>, entries: inout Int
+    ) -> [(path: FilePath, files: WrittenFiles)] {
+        guard let place = writtenPlace(of: path), let root = try? Directory(place) else { return [] }
+        var nodes = [WrittenNode(path: path, parent: nil)]
+        TreeWalk<Int>(tree: DirectoryTree(root: root.descriptor), root: "/").run(0) { _ in
+        } visit: { entry in
+            guard entries > 0 else {
+                nodes[0].files.isWhole = false
+                return .pass
+            }
+            entries -= 1
+            if entry.kind == .regular {
+                if let status = Self.status(entry) { nodes[entry.state].files.add(status) }
+                return .pass
+            }
+            guard entry.kind == .directory else { return .pass }
+            // What is deeper is part of something, not something by itself.
+            guard entry.depth <= 4 else { return .enter(entry.state) }
+            let here = FilePath(bytes: path.bytes + [0x2F] + entry.path)
+            if skipped.contains(here) { return .pass }
+            nodes.append(WrittenNode(path: here, parent: entry.state))
+            nodes[entry.state].children.append(nodes.count - 1)
+            return .enter(nodes.count - 1)
+        }
+        withExtendedLifetime(root) {}
+        let isWhole = nodes[0].files.isWhole
+        for index in nodes.indices.reversed() {
+            nodes[index].files.isWhole = isWhole
+            if let parent = nodes[index].parent { nodes[parent].files.add(nodes[index].files) }
+        }
+        var found: [(path: FilePath, files: WrittenFiles)] = []
+        var pending = nodes[0].children
+        while let index = pending.popLast() {
+            let node = nodes[index]
+            guard node.files.byteCount >= bytes else { continue }
+            // Where nearly everything is in one directory, that is the one.
+            let main = node.children.first { nodes[$0].files.byteCount * 10 >= node.files.byteCount * 9 }
+            if let main { pending.append(main) } else { found.append((node.path, node.files)) }
+        }
+        return found.sorted { $0.files.byteCount > $1.files.byteCount }
+    }
+
+    private struct WrittenNode {
+        var path: FilePath
+        var parent: Int?
+        var children: [Int] = []
+        var files = WrittenFiles()
+    }
+
+    // MARK: Places
+
+    /// Where on the host lies what the build wrote to a directory; nil where that cannot be told.
+    private func writtenPlace(of path: FilePath) -> FilePath? {
+        guard prepared.plan.reopening == nil else { return nil }
+        let bytes = path.bytes
+        guard let carrier = writtenCarriers.first(where: { $0.holds(bytes) }), let place = carrier.place else {
+            return nil
+        }
+        return FilePath(bytes: place + bytes[carrier.target.count...])
+    }
+
+    /// What the plan mounts, the longest targets first; a later one lies over an earlier one at the same place.
+    ///
+    /// In bytes, and once: three dozen places are asked for at the end of each build, of a hundred mounts.
+    func makeWrittenCarriers() -> [WrittenCarrier] {
+        let carriers = prepared.plan.operations.reversed().compactMap { operation -> WrittenCarrier? in
+            guard let target = operation.mountTarget?.bytes else { return nil }
+            return switch operation {
+            case .overlay(let view) where !view.staysInMemory: WrittenCarrier(target, view.upper.bytes)
+            case .scratchDirectory(let source, _, _): WrittenCarrier(target, source.bytes)
+            default: WrittenCarrier(target, nil)
+            }
+        }
+        // Sorting keeps the order of what is as long.
+        return carriers.enumerated().sorted {
+            ($1.element.target.count, $0.offset) < ($0.element.target.count, $1.offset)
+        }.map(\.element)
+    }
+
+    private enum Look {
+        case absent, directory
+        /// Only the build's own users may look.
+        case hidden
+    }
+
+    private static func look(at place: FilePath) -> Look {
+        var status = stat()
+        guard place.withPlatformString({ lstat($0, &status) }) == 0 else { return errno == EACCES ? .hidden : .absent }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return .absent }
+        return place.withPlatformString { access($0, R_OK | X_OK) } == 0 ? .directory : .hidden
+    }
+
+    // MARK: Measuring
+
+    /// Through the sandbox, which may open everything.
+    private func measureInside(_ path: FilePath, _ files: inout WrittenFiles, _ entries: inout Int) {
+        guard let tree = try? tree() else { return }
+        Self.measure(tree, path, &files, &entries) { _ in }
+    }
+
+    private static func measure(
+        _ tree: any TreeOpener, _ root: FilePath, _ files: inout WrittenFiles, _ entries: inout Int,
+        hidden: ([UInt8]) -> Void
+    ) {
+        let rootLength = root == "/" ? 0 : root.bytes.count
+        TreeWalk<Void>(tree: tree, root: root).run(()) { error in
+            if error.underlying == .permissionDenied { hidden(Array(error.path.bytes.dropFirst(rootLength))) }
+        } visit: { entry in
+            guard entries > 0 else {
+                files.isWhole = false
+                return .pass
+            }
+            entries -= 1
+            if entry.kind == .regular, let status = status(entry) { files.add(status) }
+            return entry.kind == .directory ? .enter(()) : .pass
+        }
+    }
+
+    private static func status<State>(_ entry: TreeWalk<State>.Visit) -> stat? {
+        var status = stat()
+        let result = FilePath(bytes: entry.name).withPlatformString {
+            fstatat(entry.directory.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)
+        }
+        return result == 0 ? status : nil
+    }
+}
