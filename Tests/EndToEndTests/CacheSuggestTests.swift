@@ -28,6 +28,11 @@ struct CacheSuggestTests {
         try drydock.run(["cache", "suggest"] + words)
     }
 
+    private static func schema(_ name: String) throws -> JSONSchema {
+        let docs = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+        return try JSONSchema(docs.appending("docs/schemas/\(name).schema.json"))
+    }
+
     private static let megabyte = "head -c 1000000 /dev/zero"
 
     @Test(
@@ -59,6 +64,11 @@ struct CacheSuggestTests {
                 lint.status == 0 && !(lint.output + lint.errors).contains("warning"), "\(lint.output)\(lint.errors)")
             #expect(try drydock("run").output.contains("Saved cache `npm-"))
             let third = try drydock("run")
+            for number in ["1", "3"] {
+                let record = try drydock("show", "--json", number)
+                #expect(try Self.schema("build").violations(in: record.standardOutput) == [])
+                #expect(record.output.contains(number == "1" ? "\"written\"" : "\"restored\""), "\(record.output)")
+            }
             #expect(third.lines.contains("warm modules") && third.lines.contains("warm npm"), "\(third.output)")
             // Nothing is left to suggest.
             #expect(try suggest(drydock, "3").status == 2)
@@ -80,9 +90,7 @@ struct CacheSuggestTests {
             let run = try drydock("run", "-e", "GOPATH=/root/gopath")
             #expect(run.status == 0, "\(run.output)\(run.errors)")
             let json = try suggest(drydock, "--json")
-            let schema = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
-                .appending("docs/schemas/cache-suggest.schema.json")
-            #expect(try JSONSchema(schema).violations(in: json.standardOutput) == [])
+            #expect(try Self.schema("cache-suggest").violations(in: json.standardOutput) == [])
             let document = try JSONSerialization.jsonObject(with: Data(json.standardOutput)) as? [String: Any]
             let places = document?["places"] as? [[String: Any]] ?? []
             #expect(

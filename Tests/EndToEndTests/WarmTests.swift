@@ -185,6 +185,21 @@ struct WarmTests {
         }
     }
 
+    @Test("an image that is not there is built first, where its recipe is")
+    func image() throws {
+        try with(TestUser()) { tree, drydock in
+            try write(tree, drydock, "source/buildspec.yml", buildspec(Self.keyed))
+            let none = try drydock("warm", "--image", "mini")
+            #expect(none.status == 3 && !none.errors.contains("building it"), "\(none.errors)")
+            // The recipe is taken, and read.
+            try write(tree, drydock, "source/images/mini/image.yml", "suite: [a]\n")
+            let built = try drydock("warm", "--image", "mini")
+            #expect(built.errors.contains("image `mini` is not built yet: building it from `"), "\(built.errors)")
+            #expect(built.errors.contains("image.yml:1:8"), "\(built.errors)")
+            #expect(built.status == 2 || built.status == 3, "\(built.status)")
+        }
+    }
+
     @Test("a build beside it is not disturbed, and its cache is taken up by the next")
     func besideBuilds() throws {
         try with(TestUser()) { tree, drydock in

@@ -56,7 +56,7 @@ public struct CacheSuggestion: Sendable, Equatable {
             let blanks = String(repeating: " ", count: width - place.path.utf8.count + 2)
             let tool = place.tool.map { "\($0): " } ?? ""
             text += "    - \(place.path)/**/*\(blanks)# \(tool)\(Self.size(place.byteCount, place.isWhole)), "
-            text += "\(place.fileCount) files, \(Self.time(place.milliseconds))\n"
+            text += "\(place.fileCount) file\(place.fileCount == 1 ? "" : "s"), \(Self.time(place.milliseconds))\n"
         }
         return text
     }

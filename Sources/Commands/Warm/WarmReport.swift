@@ -65,7 +65,8 @@ struct WarmReport {
 
     private var size: String {
         guard let entry else { return "" }
-        return "\(ByteCount.words(UInt64(max(0, entry.byteCount)))), \(entry.fileCount) files"
+        return
+            "\(ByteCount.words(UInt64(max(0, entry.byteCount)))), \(entry.fileCount) file\(entry.fileCount == 1 ? "" : "s")"
     }
 
     /// `12 s`, `0.4 s`.
