@@ -123,7 +123,9 @@ struct CacheFaultTests {
             #expect(try runTool("sh", ["-c", flip, cache]).status == 0)
             let damaged = try drydock("run")
             #expect(damaged.status == 0 && generation(damaged) == 1, "\(damaged.output)\(damaged.errors)")
-            #expect((damaged.output + damaged.errors).contains("is left out"))
+            // Told, unless the process that looks after caches was quicker to take the record away.
+            let words = ["is left out", "Unable to download cache: nothing is saved yet"]
+            #expect(words.contains { (damaged.output + damaged.errors).contains($0) }, "\(damaged.output)")
             #expect(generation(try drydock("run")) == 2)
         }
     }
