@@ -14,7 +14,9 @@ public struct CacheError: Error, Sendable, Equatable {
     public var hints: [String]
 
     public struct Code: Sendable, Hashable {
-        private enum Kind { case storage, readOnly, diskFull, incomplete, invalidSize, removal }
+        private enum Kind {
+            case storage, readOnly, diskFull, incomplete, invalidSize, removal, place, damaged, cancelled
+        }
         private var kind: Kind
 
         /// The store cannot be read or written.
@@ -28,6 +30,12 @@ public struct CacheError: Error, Sendable, Equatable {
         public static let invalidSize = Code(kind: .invalidSize)
         /// Files of a layer could not be removed.
         public static let removal = Code(kind: .removal)
+        /// A place that is shared with other machines cannot be read or written.
+        public static let place = Code(kind: .place)
+        /// An archive is not what its index says.
+        public static let damaged = Code(kind: .damaged)
+        /// Whoever waited does not wait any more.
+        public static let cancelled = Code(kind: .cancelled)
     }
 
     init(_ code: Code, _ message: String, hints: [String] = []) {
@@ -55,6 +63,27 @@ extension CacheError: CustomStringConvertible {
         default: return CacheError(.storage, "\(error)")
         }
     }
+
+    /// Of a place that is shared with other machines.
+    public static func place(_ message: String, hints: [String] = []) -> CacheError {
+        CacheError(.place, message, hints: hints)
+    }
+
+    static func place(_ root: FilePath, _ error: FilesError) -> CacheError {
+        CacheError(.place, "the shared cache `\(root.displayed)` cannot be used: \(error)")
+    }
+
+    public static func damagedArchive(_ name: String) -> CacheError {
+        CacheError(
+            .damaged, "the archive `\(DisplayText.escaped(name))` is not what its index says, and is left out",
+            hints: ["remove it; a build that saves the same cache stores it anew"])
+    }
+
+    static func unreadableArchive(_ reason: Errno) -> CacheError {
+        CacheError(.storage, "the archive cannot be read: \(reason.words)")
+    }
+
+    public static let cancelled = CacheError(.cancelled, "it was interrupted")
 
     static func invalid(size: String) -> CacheError {
         CacheError(

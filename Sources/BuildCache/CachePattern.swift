@@ -95,4 +95,12 @@ public struct CachePattern: Sendable, Equatable {
     public var glob: Glob? {
         if case .selection(let rest) = kind { Glob(components: rest) } else { nil }
     }
+
+    /// As it stands in an archive and in a layer: `source/…` or `root/…`.
+    public var memberPath: String {
+        let isInSource = name.utf8.first != UInt8(ascii: "/")
+        let literal = Glob.split(Array(name.utf8)).prefix { !Self.isPattern($0) }
+        return ([isInSource ? "source" : "root"] + literal.map { String(decoding: $0, as: UTF8.self) })
+            .joined(separator: "/")
+    }
 }

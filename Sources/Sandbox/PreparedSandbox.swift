@@ -48,10 +48,10 @@ public final class PreparedSandbox {
             place = try PendingSandbox(scratchDirectory: settings.scratchDirectory, program: settings.launcher)
         }
         let identity = place.identity
+        let staysInMemory = !UpperFileSystem.canHoldUppers(settings.scratchDirectory.removingLastComponent())
         let root = RootFileSystem(
             scratch: settings.scratchDirectory, sharesNetwork: settings.network == .host,
-            showsRootFiles: identity.readsRootFiles,
-            staysInMemory: !UpperFileSystem.canHoldUppers(settings.scratchDirectory.removingLastComponent()),
+            showsRootFiles: identity.readsRootFiles, staysInMemory: staysInMemory,
             hashProgram: settings.hashProgram)
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
@@ -60,6 +60,10 @@ public final class PreparedSandbox {
             let graft = CacheGraft(
                 caches: caches, source: settings.sources.first?.path ?? "/", scratch: settings.scratchDirectory)
             operations = graft.applied(to: operations)
+        }
+        if let view = settings.layerView {
+            operations += try view.operations(
+                scratch: settings.scratchDirectory, launcher: settings.launcher, staysInMemory: staysInMemory)
         }
         if let reopening = settings.reopening { operations = Self.reopened(operations, reopening) }
         let plan = SandboxPlan(

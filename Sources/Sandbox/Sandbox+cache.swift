@@ -80,7 +80,7 @@ extension Sandbox {
         }
     }
 
-    private func saved(
+    func saved(
         _ layer: PublishedLayer, isWhole: Bool, _ reason: SavedLayer.CopyReason?
     ) -> SavedLayer {
         let identity = prepared.plan.identity
@@ -208,7 +208,7 @@ extension Sandbox {
 }
 
 extension LauncherReply {
-    fileprivate var isPublication: Bool {
+    var isPublication: Bool {
         switch self {
         case .published, .notPublished: true
         default: false

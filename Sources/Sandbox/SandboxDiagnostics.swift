@@ -43,6 +43,12 @@ extension SandboxError {
             hints: ["install `drydock-init` beside `drydock`, or in `../libexec/drydock` seen from there"])
     }
 
+    static func archiverMissing(_ path: FilePath) -> SandboxError {
+        SandboxError(
+            code: .fault, message: "the program that packs caches is not at `\(path)`",
+            hints: ["install `drydock-archive` beside `drydock-init`"])
+    }
+
     static func launcherFailed(_ reason: String) -> SandboxError {
         SandboxError(code: .fault, message: "the sandbox launcher could not be started: \(reason)", hints: [])
     }

@@ -21,6 +21,8 @@ public struct SandboxSettings: Sendable {
     public var reopening: Reopening?
     /// What is restored from earlier builds and saved for later ones; nil for neither.
     public var caches: Caches?
+    /// Caches as a tree for drydock's own programs; nil in a build.
+    public var layerView: LayerView?
 
     public init(
         image: Image = .host, network: Network = .host, sources: [SourceMount], limits: Limits = Limits(),

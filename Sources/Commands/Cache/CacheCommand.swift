@@ -14,7 +14,7 @@ struct CacheCommand: Action {
     static let name = "cache"
     static var syntax: CommandSyntax {
         CommandSyntax(
-            name, abstract: "List, explain and remove caches",
+            name, abstract: "List, explain, move and remove caches",
             discussion: """
                 A cache is what a build saved of the paths that its buildspec names; later builds begin with it. `drydock gc` \
                 keeps all of them within their size.
@@ -23,7 +23,7 @@ struct CacheCommand: Action {
     static var actions: [any Action.Type] {
         [
             CacheListCommand.self, CacheShowCommand.self, CacheExplainCommand.self, CacheSuggestCommand.self,
-            CachePruneCommand.self, CacheRemoveCommand.self,
+            CachePruneCommand.self, CacheRemoveCommand.self, CacheExportCommand.self, CacheImportCommand.self,
         ]
     }
 

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Archives
+internal import BuildModel
+internal import Files
+public import SystemPackage
+
+/// Entries that several machines share, as archives at a ``SharedPlace``:
+///
+///     <namespace>/<paths>/<key>_<its beginning>.json    the index of an entry
+///     <namespace>/<paths>/<key>.<sha256>.tar.zst        its archive
+///
+/// Namespace, paths and key stand there as digests. An index is written last and names its archive by content, so what was
+/// broken off is not found, and writers do not get in each other's way. The beginning of the key in the index's name
+/// is what fallback keys are looked up by: a listing is enough to know which indexes to read.
+public struct CacheRemote {
+    private let objects: any SharedObjects
+
+    public init(_ objects: any SharedObjects) { self.objects = objects }
+
+    // MARK: Finding
+
+    /// The index of the entry with the request's key, or the one without a key.
+    public func exact(_ request: CacheRequest) throws(CacheError) -> CacheManifest? {
+        let manifest = try index(Self.scope(request) + Self.indexName(request.key))
+        return manifest.flatMap { $0.isReached(by: request) && $0.isNamed(request.key) ? $0 : nil }
+    }
+
+    /// The index of the newest entry whose key begins with the first fallback key, then with the second, and so on.
+    public func fallback(_ request: CacheRequest) throws(CacheError) -> CacheManifest? {
+        guard !request.fallbackKeys.isEmpty else { return nil }
+        let scope = Self.scope(request)
+        let listed = try objects.list(scope).filter { $0.name.hasSuffix(".json") && !$0.name.hasPrefix(Self.unkeyed) }
+            .sorted { ($0.modified, $0.name) > ($1.modified, $1.name) }
+        for fallback in request.fallbackKeys {
+            let start = Self.plain(fallback)
+            var newest: CacheManifest?
+            // The times of the place are those of its writing, which come in the order of the entries' own but for accidents.
+            for object in listed.lazy.filter({ Self.mayBegin($0.name, with: start) }).prefix(10) {
+                guard let manifest = try index(scope + object.name), manifest.isReached(by: request),
+                    manifest.key?.beginsWithBytes(of: fallback) == true
+                else { continue }
+                if manifest.created > newest?.created ?? Timestamp(seconds: -.infinity) { newest = manifest }
+            }
+            if let newest { return newest }
+        }
+        return nil
+    }
+
+    /// Writes the archive of an entry into a file, which is empty.
+    /// - Returns: false where it has been replaced since its index was read.
+    public func fetch(_ manifest: CacheManifest, into file: FileDescriptor) throws(CacheError) -> Bool {
+        guard let archive = manifest.archive else { return false }
+        return try objects.fetch(Self.archiveName(manifest, archive), sha256: archive.sha256, into: file)
+    }
+
+    private func index(_ name: String) throws(CacheError) -> CacheManifest? {
+        guard let bytes = try objects.read(name, limit: CacheManifest.indexLimit), let manifest = CacheManifest(bytes),
+            manifest.archive != nil
+        else { return nil }
+        return manifest
+    }
+
+    // MARK: Storing
+
+    public enum Outcome: Sendable, Equatable {
+        case stored
+        /// An entry with a key is never replaced, one without only by a newer one.
+        case alreadyThere
+    }
+
+    /// Whether there would be nothing to store: the entry is there with its archive.
+    public func holds(_ manifest: CacheManifest) throws(CacheError) -> Bool {
+        guard let there = try exact(manifest.request), let archive = there.archive,
+            manifest.key != nil || there.created >= manifest.created
+        else { return false }
+        // One that was lost or cut short is stored anew.
+        return try objects.size(Self.archiveName(there, archive)) == archive.byteCount
+    }
+
+    /// Stores an entry, its index last.
+    public func store(_ manifest: CacheManifest, archive file: FileDescriptor) throws(CacheError) -> Outcome {
+        var manifest = manifest
+        let archive = try Self.digest(of: file)
+        manifest.archive = archive
+        if try holds(manifest) { return .alreadyThere }
+        let before = try exact(manifest.request)
+        let name = Self.archiveName(manifest, archive)
+        try objects.store(name, from: file)
+        guard try replace(before, with: manifest) else {
+            // Somebody was quicker.
+            if try exact(manifest.request)?.archive != archive { try objects.remove([name]) }
+            return .alreadyThere
+        }
+        return .stored
+    }
+
+    /// Puts an index in the place of the one that was there when its archive was begun.
+    /// - Returns: false where there is another by now that counts more.
+    private func replace(_ before: CacheManifest?, with manifest: CacheManifest) throws(CacheError) -> Bool {
+        let now = try exact(manifest.request)
+        if let now, now != before, manifest.key != nil || now.created > manifest.created { return false }
+        let name = Self.scope(manifest.request) + Self.indexName(manifest.key)
+        guard try objects.store(name, bytes: manifest.bytes, replacing: manifest.key == nil || now != nil) else {
+            return false
+        }
+        if let now, let replaced = now.archive, replaced != manifest.archive {
+            try objects.remove([Self.archiveName(now, replaced)])
+        }
+        return true
+    }
+
+    /// What a file holds.
+    static func digest(of file: FileDescriptor) throws(CacheError) -> CacheManifest.Archive {
+        var sum = SHA256()
+        var position = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count: Int
+            do {
+                count = try buffer.withUnsafeMutableBytes {
+                    try file.read(fromAbsoluteOffset: Int64(position), into: $0)
+                }
+            } catch { throw .unreadableArchive(error as? Errno ?? .ioError) }
+            if count == 0 { return .init(sha256: sum.finish(), byteCount: position) }
+            buffer.withUnsafeBytes { sum.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            position += count
+        }
+    }
+
+    // MARK: Names
+
+    private static let unkeyed = "no-key"
+    /// Bytes of a key's beginning; the longest name stays below the 255 bytes of a file's.
+    private static let beginningLength = 120
+
+    static func scope(_ request: CacheRequest) -> String {
+        "\(CacheRequest.digest(of: request.namespace).prefix(32))/\(request.version.prefix(32))/"
+    }
+
+    static func indexName(_ key: String?) -> String {
+        guard let key else { return unkeyed + ".json" }
+        return "\(CacheRequest.digest(of: key).prefix(32))_\(beginning(plain(key))).json"
+    }
+
+    static func archiveName(_ manifest: CacheManifest, _ archive: CacheManifest.Archive) -> String {
+        let name = manifest.key.map { String(CacheRequest.digest(of: $0).prefix(32)) } ?? unkeyed
+        return "\(scope(manifest.request))\(name).\(archive.sha256).tar.zst"
+    }
+
+    /// Letters, digits, `-` and `.`, other bytes as `=XX`: as good in a file's name as in an object's.
+    static func plain(_ key: String) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var bytes: [UInt8] = []
+        for byte in key.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."):
+                bytes.append(byte)
+            default: bytes += [UInt8(ascii: "="), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func beginning(_ plain: String) -> String { String(plain.prefix(beginningLength)) }
+
+    /// Whether the index of that name may be of a key that begins so.
+    static func mayBegin(_ name: String, with start: String) -> Bool {
+        guard let mark = name.firstIndex(of: "_") else { return false }
+        let known = name[name.index(after: mark)...].dropLast(".json".count)
+        return known.hasPrefix(start)
+            || known.utf8.count == beginningLength && start.hasPrefix(known)
+    }
+}
+
+extension CacheManifest {
+    /// What would find it; of nobody in particular.
+    var request: CacheRequest {
+        CacheRequest(namespace: namespace, identity: CacheIdentity(text: "", words: ""), paths: paths, key: key)
+    }
+}

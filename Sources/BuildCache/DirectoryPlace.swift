@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Archives
+internal import BuildModel
+internal import Files
+internal import Glibc
+public import SystemPackage
+
+/// A directory that several machines or users see, as a shared disk.
+public struct DirectoryPlace: SharedPlace {
+    public let path: FilePath
+
+    /// - Parameter path: need not be there before something is stored.
+    public init(_ path: FilePath) { self.path = path }
+
+    public var name: String { path.displayed }
+    public var title: String { "cache" }
+
+    public func open(isCancelled: @escaping () -> Bool) -> any SharedObjects {
+        DirectoryObjects(root: path, isCancelled: isCancelled)
+    }
+}
+
+struct DirectoryObjects: SharedObjects {
+    let root: FilePath
+    let isCancelled: () -> Bool
+
+    /// What a killed writer left is removed by another, when it is older than any writing takes.
+    private static let leftoverSeconds = 86_400.0
+
+    func list(_ prefix: String) throws(CacheError) -> [SharedObject] {
+        do throws(FilesError) {
+            let directory = try Directory(root.pushing(FilePath(prefix)))
+            return try directory.entries().compactMap { entry in
+                let name = String(decoding: entry.name, as: UTF8.self)
+                guard !name.hasPrefix("."), let status = try? directory.status(FilePath(bytes: entry.name)),
+                    status.kind == .regular
+                else { return nil }
+                return SharedObject(name: name, modified: Self.time(status))
+            }
+        } catch {
+            if error.underlying == .noSuchFileOrDirectory { return [] }
+            throw .place(root, error)
+        }
+    }
+
+    func size(_ name: String) throws(CacheError) -> Int? {
+        do throws(FilesError) { return try Directory(root).status(FilePath(name)).size } catch {
+            if Self.isAbsence(error) { return nil }
+            throw .place(root, error)
+        }
+    }
+
+    func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]? {
+        do throws(FilesError) { return try FileContents.read(root.pushing(FilePath(name)), limit: limit) } catch {
+            if Self.isAbsence(error) || error.code == .tooLarge || error.code == .notRegular { return nil }
+            throw .place(root, error)
+        }
+    }
+
+    func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
+        let path = root.pushing(FilePath(name))
+        let source: FileDescriptor
+        do throws(FilesError) {
+            source = try Directory(root).open(FilePath(name), flags: O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+        } catch {
+            if Self.isAbsence(error) { return false }
+            throw .place(root, error)
+        }
+        defer { try? source.close() }
+        // What was written is compared, not what might be there a moment later.
+        guard try copy(source, into: file, path) == sha256 else { throw .damagedArchive(path.displayed) }
+        return true
+    }
+
+    func store(_ name: String, from file: FileDescriptor) throws(CacheError) {
+        let path = root.pushing(FilePath(name))
+        let made: AtomicFile
+        do throws(FilesError) {
+            removeLeftovers(try Directory.make(path.removingLastComponent()))
+            made = try AtomicFile(replacing: path)
+        } catch { throw .place(root, error) }
+        _ = try copy(file, into: made.descriptor, path)
+        do throws(FilesError) { try made.commit(synchronizing: true) } catch { throw .place(root, error) }
+    }
+
+    func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool {
+        do throws(FilesError) {
+            let path = root.pushing(FilePath(name))
+            _ = try Directory.make(path.removingLastComponent())
+            try AtomicFile.write(bytes, to: path, synchronizing: true, replacing: replacing)
+            return true
+        } catch {
+            if !replacing, error.underlying == .fileExists { return false }
+            throw .place(root, error)
+        }
+    }
+
+    func remove(_ names: [String]) throws(CacheError) {
+        for name in names {
+            do throws(FilesError) { try Directory(root).remove(FilePath(name)) } catch {
+                if !Self.isAbsence(error) { throw .place(root, error) }
+            }
+        }
+    }
+
+    // MARK: Parts
+
+    /// - Returns: the SHA-256 of what went over.
+    private func copy(
+        _ source: FileDescriptor, into file: FileDescriptor, _ path: FilePath
+    ) throws(CacheError) -> String {
+        var sum = SHA256()
+        var position = 0
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            if isCancelled() { throw .cancelled }
+            do {
+                let count = try buffer.withUnsafeMutableBytes {
+                    try source.read(fromAbsoluteOffset: Int64(position), into: $0)
+                }
+                if count == 0 { return sum.finish() }
+                try buffer.withUnsafeBytes {
+                    let piece = UnsafeRawBufferPointer(rebasing: $0[..<count])
+                    sum.update(piece)
+                    _ = try file.writeAll(piece)
+                }
+                position += count
+            } catch {
+                throw .place(root, FilesError(.read, path: path, underlying: error as? Errno))
+            }
+        }
+    }
+
+    private func removeLeftovers(_ directory: Directory) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        for entry in (try? directory.entries()) ?? [] where entry.name.first == UInt8(ascii: ".") {
+            let name = FilePath(bytes: entry.name)
+            guard entry.name.suffix(5).elementsEqual(".part".utf8), let status = try? directory.status(name),
+                Self.time(status).seconds < Double(now.tv_sec) - Self.leftoverSeconds
+            else { continue }
+            try? directory.remove(name)
+        }
+    }
+
+    private static func time(_ status: FileStatus) -> Timestamp {
+        Timestamp(seconds: Double(status.modificationSeconds) + Double(status.modificationNanoseconds) / 1e9)
+    }
+
+    private static func isAbsence(_ error: FilesError) -> Bool {
+        error.underlying == .noSuchFileOrDirectory || error.underlying == .notDirectory
+    }
+}

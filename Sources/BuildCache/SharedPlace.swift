@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildModel
+public import SystemPackage
+
+/// Somewhere else where caches are kept for several machines: a directory, a bucket. This module does not know which.
+public protocol SharedPlace: Sendable {
+    /// For messages: `s3://bucket/prefix`, a path.
+    var name: String { get }
+    /// As CodeBuild's log lines call what lies there: `S3 cache`.
+    var title: String { get }
+    /// - Parameter isCancelled: asked ten times a second; then whatever is going on fails.
+    func open(isCancelled: @escaping () -> Bool) -> any SharedObjects
+}
+
+/// The objects of a place that is being used. Names are of letters, digits, `_`, `=`, `-` and `.`, with `/` between parts; they never lead
+/// upwards.
+public protocol SharedObjects {
+    /// Those whose names begin with a text that ends with `/`, without that beginning.
+    func list(_ prefix: String) throws(CacheError) -> [SharedObject]
+    /// The size of an object; nil where there is none.
+    func size(_ name: String) throws(CacheError) -> Int?
+    /// A small object; nil where there is none, or one that is larger.
+    func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]?
+    /// Writes an object into a file, which is empty.
+    /// - Parameter sha256: what it has to be; `.damaged` otherwise.
+    /// - Returns: false where there is none.
+    func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool
+    /// Stores what a file holds, in one step; the name stands for the content.
+    func store(_ name: String, from file: FileDescriptor) throws(CacheError)
+    /// Stores a small object in one step.
+    /// - Returns: false where there was one that is not to be replaced.
+    func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool
+    /// Removes objects; those that are not there are no failure.
+    func remove(_ names: [String]) throws(CacheError)
+}
+
+/// What a place lists.
+public struct SharedObject: Sendable, Equatable {
+    public var name: String
+    public var modified: Timestamp
+
+    public init(name: String, modified: Timestamp) {
+        self.name = name
+        self.modified = modified
+    }
+}

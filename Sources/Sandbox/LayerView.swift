@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+internal import Files
+internal import Glibc
+internal import SandboxPlan
+public import SystemPackage
+
+extension SandboxSettings {
+    /// What caches hold as one tree, for `drydock-archive` to pack it or to fill it as the sandbox's root: files of a cache
+    /// may belong to ids that nobody outside has.
+    public struct LayerView: Sendable {
+        /// The first lies on top; without any there is an empty directory, to be saved with ``Sandbox/saveLayerView(to:)``.
+        public var layers: [Caches.Layer]
+        /// What the record of an archive is to say.
+        public var record: [UInt8]
+
+        public init(layers: [Caches.Layer] = [], record: [UInt8] = []) {
+            self.layers = layers
+            self.record = record
+        }
+
+        /// The tree's place inside: `root/…` is the build's root, `source/…` its primary source.
+        public static let place = "/codebuild/cache"
+        /// A file that holds the record, inside.
+        public static let recordPlace = RootFileSystem.stateDirectory + "/drydock-cache.json"
+        /// The program that packs and unpacks, inside.
+        public static let program = Breakpoint.programs + "/drydock-archive"
+    }
+}
+
+extension SandboxSettings.LayerView {
+    /// What is put into the sandbox besides all that every sandbox has.
+    func operations(
+        scratch: FilePath, launcher: FilePath, staysInMemory: Bool
+    ) throws(SandboxError) -> [SandboxPlan.Operation] {
+        let program = launcher.removingLastComponent().appending("drydock-archive")
+        guard program.withPlatformString({ access($0, X_OK) }) == 0 else { throw .archiverMissing(program) }
+        var operations: [SandboxPlan.Operation] = [
+            .bind(source: kernelText(program), target: KernelText(Self.program), access: .readOnly),
+            .file(target: KernelText(Self.recordPlace), contents: KernelText(record), mode: 0o644),
+        ]
+        let upper = kernelText(Self.upper(in: scratch))
+        if layers.isEmpty {
+            operations.append(.scratchDirectory(source: upper, target: KernelText(Self.place), mode: 0o755))
+        } else {
+            let lowers = layers.map {
+                SandboxPlan.Operation.Layer(
+                    path: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
+            }
+            operations.append(
+                .overlay(
+                    .init(
+                        lower: "", layers: lowers, upper: upper, work: upper + "-work",
+                        target: KernelText(Self.place), staysInMemory: staysInMemory, mode: 0o755)))
+        }
+        return operations
+    }
+
+    static func upper(in scratch: FilePath) -> FilePath { scratch.appending("layers") }
+}
+
+extension Sandbox {
+    /// Makes a layer of what a layer view without layers was filled with. Everything in the sandbox has to be dead.
+    /// - Parameter destination: not there yet; gets `files/`.
+    public func saveLayerView(to destination: FilePath) throws(SandboxError) -> SavedLayer {
+        let place = kernelText(SandboxSettings.LayerView.upper(in: prepared.settings.scratchDirectory))
+        let tree = LayerPublication.Tree(source: place, path: "", target: "files", isWhole: true)
+        connection.send(.publish(LayerPublication(destination: kernelText(destination), trees: [tree])))
+        switch try connection.receive(\.isPublication).reply {
+        case .published(let layer): return saved(layer, isWhole: true, nil)
+        case .notPublished(let reason, let path):
+            throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason))
+        default: throw .launcherDied
+        }
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import BuildModel
+import Files
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import BuildCache
+
+/// What is shared through a place, here a directory.
+@Suite("Caches at a shared place")
+struct RemoteTests {
+    private static let place = FilePath("shared")
+
+    private func with(_ test: String = #function, _ body: (TemporaryTree, CacheRemote) throws -> Void) throws {
+        try TemporaryTree.with(test) { tree in try body(tree, Self.remote(tree)) }
+    }
+
+    private static func remote(_ tree: TemporaryTree) -> CacheRemote {
+        CacheRemote(DirectoryPlace(tree.path(place)).open(isCancelled: { false }))
+    }
+
+    private static func request(
+        _ key: String?, fallback: [String] = [], namespace: String = "web", paths: [String] = ["n/**/*"]
+    ) -> CacheRequest {
+        CacheRequest(
+            namespace: namespace, identity: CacheIdentity(text: "root", words: "root"), paths: paths, key: key,
+            fallbackKeys: fallback)
+    }
+
+    private static func manifest(_ request: CacheRequest, created: Double = 1_000_000) -> CacheManifest {
+        CacheManifest(
+            CacheEntry(
+                hash: request.hash, namespace: request.namespace, identity: request.identity, paths: request.paths,
+                key: request.key, version: request.version, layers: [], created: Timestamp(seconds: created),
+                lastUsed: Timestamp(seconds: created), build: "web:1",
+                inputs: [KeyInput(name: "$A", value: "x", files: [.init(path: "é\u{0}", digest: "00")])]))
+    }
+
+    private func archive(_ tree: TemporaryTree, _ content: String) throws -> UnnamedFile {
+        let file = try UnnamedFile(on: tree.path)
+        _ = try file.descriptor.writeAll(content.utf8)
+        return file
+    }
+
+    @discardableResult
+    private func store(
+        _ remote: CacheRemote, _ tree: TemporaryTree, _ request: CacheRequest, _ content: String = "archive",
+        created: Double = 1_000_000
+    ) throws -> CacheRemote.Outcome {
+        let file = try archive(tree, content)
+        defer { withExtendedLifetime(file) {} }
+        return try remote.store(Self.manifest(request, created: created), archive: file.descriptor)
+    }
+
+    private func fetched(_ remote: CacheRemote, _ tree: TemporaryTree, _ manifest: CacheManifest?) throws -> String? {
+        guard let manifest else { return nil }
+        let file = try UnnamedFile(on: tree.path)
+        defer { withExtendedLifetime(file) {} }
+        guard try remote.fetch(manifest, into: file.descriptor) else { return nil }
+        _ = try file.descriptor.seek(offset: 0, from: .start)
+        return String(
+            decoding: try FileContents.read(file.descriptor, path: "archive", limit: 1 << 20), as: UTF8.self)
+    }
+
+    @Test("a manifest is read as it was written; whatever else stands there is none")
+    func manifests() throws {
+        var manifest = Self.manifest(Self.request("k\u{0}\"é%41"))
+        #expect(CacheManifest(manifest.bytes) == manifest)
+        manifest.archive = .init(sha256: String(repeating: "a", count: 64), byteCount: 7)
+        let read = try #require(CacheManifest(manifest.bytes))
+        #expect(read.inputs.isEmpty, "an index is small")
+        #expect(read.archive == manifest.archive && read.key == manifest.key)
+        let text = String(decoding: manifest.bytes, as: UTF8.self)
+        for (old, new) in [
+            ("\"v\":1", "\"v\":2"), ("aaaa", "AAAA"), ("\"bytes\":7", "\"bytes\":-7"), ("\"web\"", "\"\""),
+        ] {
+            #expect(text.contains(old), "\(old)")
+            #expect(CacheManifest(Array(text.replacingOccurrences(of: old, with: new).utf8)) == nil, "\(old)")
+        }
+        #expect(CacheManifest([]) == nil && CacheManifest(Array("[]".utf8)) == nil)
+    }
+
+    @Test("what was stored is found by its key, and by nobody who asks for something else")
+    func exact() throws {
+        try with { tree, remote in
+            let none = try remote.exact(Self.request("a"))
+            #expect(none == nil, "the place need not be there")
+            #expect(try remote.fallback(Self.request("a", fallback: [""])) == nil)
+            #expect(try store(remote, tree, Self.request("a")) == .stored)
+            #expect(try fetched(remote, tree, remote.exact(Self.request("a"))) == "archive")
+            for other in [
+                Self.request("b"), Self.request(nil), Self.request("a", namespace: "other"),
+                Self.request("a", paths: ["m"]),
+            ] {
+                let found = try remote.exact(other)
+                #expect(found == nil)
+            }
+            // Never replaced, and nothing is left of the attempt.
+            #expect(try store(remote, tree, Self.request("a"), "another", created: 2_000_000) == .alreadyThere)
+            #expect(try fetched(remote, tree, remote.exact(Self.request("a"))) == "archive")
+            #expect(try files(tree).count == 2)
+        }
+    }
+
+    private func files(_ tree: TemporaryTree) throws -> [String] {
+        try tree.listing(Self.place).filter { $0.contains(".json") || $0.contains(".zst") || $0.contains(".part") }
+    }
+
+    @Test("a fallback key finds the newest entry whose key begins with it, however long keys are")
+    func fallbacks() throws {
+        try with { tree, remote in
+            let long = "long/" + String(repeating: "é", count: 100)
+            for (key, time) in [("npm-1", 1.0), ("npm-3", 3.0), ("npm-2", 2.0), ("n_m-9", 9.0), (long + "x", 4.0)] {
+                try store(remote, tree, Self.request(key), key, created: time)
+            }
+            try store(remote, tree, Self.request(nil), "none", created: 99)
+            func found(_ keys: String...) throws -> String? {
+                try fetched(remote, tree, remote.fallback(Self.request("other", fallback: keys)))
+            }
+            #expect(try found("npm-") == "npm-3")
+            #expect(try found("nothing", "npm-2") == "npm-2")
+            #expect(try found("n_") == "n_m-9")
+            #expect(try found("n=") == nil && found("npm-33") == nil)
+            #expect(try found(long) == long + "x" && found(long + "y") == nil)
+            #expect(try found("") == "n_m-9")
+        }
+    }
+
+    @Test("the entry without a key is replaced by a newer one, and what it replaced is gone")
+    func unkeyed() throws {
+        try with { tree, remote in
+            let request = Self.request(nil)
+            #expect(try store(remote, tree, request, "first", created: 1) == .stored)
+            let old = try #require(try remote.exact(request))
+            #expect(try store(remote, tree, request, "third", created: 3) == .stored)
+            #expect(try store(remote, tree, request, "second", created: 2) == .alreadyThere)
+            #expect(try fetched(remote, tree, remote.exact(request)) == "third")
+            #expect(try fetched(remote, tree, old) == nil, "who comes too late is told to look again")
+            #expect(try files(tree).count == 2)
+        }
+    }
+
+    @Test("ten writers at once leave one entry that is whole", arguments: ["k", nil])
+    func concurrent(_ key: String?) throws {
+        try with { tree, remote in
+            let group = DispatchGroup()
+            let directory = DirectoryPlace(tree.path(Self.place))
+            let base = tree.path
+            for number in 0..<10 {
+                DispatchQueue.global().async(group: group) {
+                    let remote = CacheRemote(directory.open(isCancelled: { false }))
+                    guard let file = try? UnnamedFile(on: base) else { return }
+                    defer { withExtendedLifetime(file) {} }
+                    _ = try? file.descriptor.writeAll("content \(number)".utf8)
+                    let manifest = Self.manifest(Self.request(key), created: Double(number + 1))
+                    _ = try? remote.store(manifest, archive: file.descriptor)
+                }
+            }
+            group.wait()
+            let content = try #require(try fetched(remote, tree, remote.exact(Self.request(key))))
+            #expect(content.hasPrefix("content "))
+            let left = try files(tree)
+            #expect(!left.contains { $0.contains(".part") })
+            if key != nil { #expect(left.count == 2, "\(left)") }
+        }
+    }
+
+    @Test("an archive that was changed, cut or lost is never handed on, and a lost one is stored anew")
+    func damage() throws {
+        try with { tree, remote in
+            let request = Self.request("a")
+            try store(remote, tree, request)
+            let manifest = try #require(try remote.exact(request))
+            let archive = try #require(manifest.archive)
+            let name = CacheRemote.archiveName(manifest, archive)
+            let path = "\(Self.place)/\(name)"
+            try tree.write(FilePath(path), "Archive")
+            let error = #expect(throws: CacheError.self) { try fetched(remote, tree, manifest) }
+            #expect(error?.code == .damaged && error?.message.contains(archive.sha256) == true)
+            try tree.write(FilePath(path), "arch")
+            #expect(throws: CacheError.self) { try fetched(remote, tree, manifest) }
+            #expect(try store(remote, tree, request) == .stored, "cut short")
+            #expect(try fetched(remote, tree, manifest) == "archive")
+            unlink(tree.path(FilePath(path)).string)
+            #expect(try fetched(remote, tree, manifest) == nil)
+            #expect(try store(remote, tree, request, "new") == .stored, "lost")
+            #expect(try fetched(remote, tree, remote.exact(request)) == "new")
+        }
+    }
+
+    @Test("an index that somebody else's words stand in is as good as none")
+    func foreignIndex() throws {
+        try with { tree, remote in
+            let request = Self.request("a")
+            try store(remote, tree, request)
+            let name = "\(Self.place)/\(CacheRemote.scope(request))\(CacheRemote.indexName("a"))"
+            var manifest = try #require(try remote.exact(request))
+            manifest.paths = ["m"]
+            try tree.write(FilePath(name), String(decoding: manifest.bytes, as: UTF8.self))
+            #expect(try remote.exact(request) == nil)
+            #expect(try remote.fallback(Self.request("x", fallback: ["a"])) == nil)
+            try tree.write(FilePath(name), "{")
+            #expect(try remote.exact(request) == nil)
+        }
+    }
+
+    @Test("a writer that was killed leaves a hidden file, which a later one removes after a day")
+    func leftovers() throws {
+        try with { tree, remote in
+            let scope = "\(Self.place)/\(CacheRemote.scope(Self.request("a")))"
+            for name in [".old.part", ".new.part"] { try tree.write(FilePath(scope + name), "half") }
+            let old = tree.path(FilePath(scope + ".old.part")).string
+            #expect(try runTool("touch", ["-d", "3 days ago", old]).status == 0)
+            try store(remote, tree, Self.request("a"))
+            #expect(try files(tree).filter { $0.contains(".part") }.count == 1)
+        }
+    }
+
+    @Test("a place that cannot be used is told with its name")
+    func unusable() throws {
+        try with { tree, remote in
+            try tree.write(Self.place, "a file")
+            #expect(try remote.exact(Self.request("a")) == nil)
+            let error = #expect(throws: CacheError.self) { try store(remote, tree, Self.request("a")) }
+            #expect(error?.code == .place && error?.message.contains("shared") == true)
+        }
+    }
+}
