@@ -132,8 +132,10 @@ extension BuildRunner {
         askShell()
         noteWritten()
         keepState()
+        let sharesCache = keepsCache
         saveCache()
         closeSandbox()
+        if sharesCache { pushCache() }
         guard planner.fetches else { return }
         do throws(FilesError) {
             let name = surroundings.checkouts.lastComponent.map { FilePath(root: nil, [$0]) } ?? FilePath()

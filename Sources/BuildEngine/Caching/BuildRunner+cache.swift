@@ -63,15 +63,13 @@ extension BuildRunner {
     }
 
     private func find(_ planned: inout PlannedCache, _ use: CacheUse) {
-        guard use.restores, planned.action != .save else { return }
-        do throws(CacheError) {
-            planned.hit = try use.store.find(planned.request) {
-                planned.warnings.append(Warning(message: $0.message, hint: $0.hint))
+        guard use.restores, planned.action != .save, find(in: use.store, &planned) else { return }
+        if let place = use.source, planned.request.key == nil || planned.hit?.match != .exact {
+            if fetchCache(&planned, from: place) {
+                guard find(in: use.store, &planned) else { return }
+                // As much is looked after as what a build saves; it is held by now.
+                if let entry = planned.hit?.entry { use.didSave(entry) }
             }
-        } catch {
-            // A cache is never worth a build.
-            planned.warnings.append(Warning(message: error.message, hint: error.hints.first))
-            return
         }
         guard let hit = planned.hit else {
             let name = planned.request.key.map { "no entry with the key `\($0)`" } ?? "nothing is saved yet"
@@ -92,6 +90,20 @@ extension BuildRunner {
     }
 
     private static func files(_ count: Int) -> String { count == 1 ? "1 file" : "\(count) files" }
+
+    /// - Returns: whether the store could be asked.
+    private func find(in store: CacheStore, _ planned: inout PlannedCache) -> Bool {
+        do throws(CacheError) {
+            planned.hit = try store.find(planned.request) {
+                planned.warnings.append(Warning(message: $0.message, hint: $0.hint))
+            }
+            return true
+        } catch {
+            // A cache is never worth a build.
+            planned.warnings.append(Warning(message: error.message, hint: error.hints.first))
+            return false
+        }
+    }
 
     private func expandPaths(
         _ paths: [(written: Buildspec.Text, text: String)], _ plan: BuildPlan, _ planned: inout PlannedCache
@@ -158,11 +170,16 @@ extension BuildRunner {
 
     /// Whether this build's cache is to be saved, as far as it has come.
     private var savesCache: Bool {
+        // An entry with a key is never written again.
+        if plannedCache?.request.key != nil, plannedCache?.hit?.match == .exact { return false }
+        return keepsCache
+    }
+
+    /// Whether what this build has in its cache is worth being kept.
+    var keepsCache: Bool {
         guard let use = request.caches, let planned = plannedCache, !planned.patterns.isEmpty,
             planned.action != .restore, interruption == nil, sandboxIsThere
         else { return false }
-        // An entry with a key is never written again.
-        if planned.request.key != nil, planned.hit?.match == .exact { return false }
         guard request.runsToTheEnd || use.savesPartialBuilds else { return false }
         switch use.saving {
         case .never: return false

@@ -20,6 +20,10 @@ public struct CacheUse: Sendable {
     public var savesPartialBuilds = false
     /// Told what was asked for and found, and the build's id.
     public var didLook: @Sendable (CacheLookup, String) -> Void = { _, _ in }
+    /// Asked for what the store does not have; nil for nobody.
+    public var source: (any SharedPlace)?
+    /// Given what was saved; nil for nobody.
+    public var destination: (any SharedPlace)?
     /// How much room entries may take; told by whoever started the build, applied when one was saved.
     public var didSave: @Sendable (CacheEntry) -> Void = { _ in }
 

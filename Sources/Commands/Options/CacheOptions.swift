@@ -9,7 +9,9 @@ internal import SystemPackage
 
 /// Whether and how a build restores and saves what its buildspec's `cache` names.
 struct CacheOptions {
-    static var group: OptionGroup { OptionGroup("Cache", [noCache, mode, saving, namespace, size, suggests]) }
+    static var group: OptionGroup {
+        OptionGroup("Cache", [noCache, mode, saving, namespace, size, source, destination, suggests])
+    }
 
     /// For a build that is there to fill caches: these say which, and how they are taken up.
     static var warmingGroup: OptionGroup { OptionGroup("Cache", [mode, namespace, size]) }
@@ -29,6 +31,12 @@ struct CacheOptions {
         "cache-size", placeholder: "size",
         help: "How much all caches together may take, as `20G`; what was used longest ago goes first.")
 
+    private static let source = ValueOption(
+        "cache-from", placeholder: "place", completion: .directories,
+        help: "Where to look for a cache that is not on this machine: a directory, or `s3://BUCKET/PREFIX`.")
+    private static let destination = ValueOption(
+        "cache-to", placeholder: "place", completion: .directories,
+        help: "Where else to keep what was saved: a directory, or `s3://BUCKET/PREFIX`.")
     private static let suggests = Flag(
         "suggest-cache", help: "After a build that succeeds, print the `cache` that its buildspec could have.")
 
@@ -38,6 +46,8 @@ struct CacheOptions {
     private let mode: CacheUse.Mode
     private let saving: CacheUse.Saving
     private let namespace: String?
+    private let source: (any SharedPlace)?
+    private let destination: (any SharedPlace)?
     /// Nil is the standard size.
     let size: CacheSize?
 
@@ -50,6 +60,9 @@ struct CacheOptions {
         if namespace?.isEmpty == true {
             throw CommandFailure.wrongNumber("--cache-namespace", "", expected: "a name")
         }
+        let aws = AWSOptions(words)
+        source = try words[Self.source].map { try SharedPlaces.place($0, of: "--cache-from", aws) }
+        destination = try words[Self.destination].map { try SharedPlaces.place($0, of: "--cache-to", aws) }
         size = try words[Self.size].map { word in
             guard let size = try? CacheSize(word) else {
                 throw CommandFailure.wrongNumber("--cache-size", word, expected: "a size such as `20G` or `500M`")
@@ -73,6 +86,7 @@ struct CacheOptions {
         }
         let size = size
         use.didSave = { _ in CacheUpkeep.startInBackground(stateDirectory: store.directory, size: size) }
+        (use.source, use.destination) = (source, destination)
         request.caches = use
     }
 }
