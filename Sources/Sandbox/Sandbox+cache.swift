@@ -35,7 +35,7 @@ public struct SavedLayer: Sendable, Equatable {
     public var rootGroup: UInt32
 
     public enum CopyReason: String, Sendable {
-        case patterns, overSource, inMemory
+        case patterns, overSource, inMemory, kept
     }
 }
 
@@ -43,12 +43,15 @@ extension Sandbox {
     /// Makes a layer of what the build wrote, which cannot be seen in the sandbox afterwards. Everything of the build has to be
     /// dead.
     /// - Parameter destination: a directory of the host, not there yet, in one that is; on the scratch directory's file system.
+    /// - Parameter leavesFiles: copies, because what the build wrote is kept for another build to go on with.
     /// - Returns: nil where there is nothing to save.
-    public func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> SavedLayer? {
+    public func save(
+        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool = false
+    ) throws(SandboxError) -> SavedLayer? {
         let plan = prepared.plan
         let source = prepared.settings.sources.first?.path ?? "/"
         var trees: [LayerPublication.Tree] = []
-        var reason: SavedLayer.CopyReason? = selection.files == nil ? nil : .patterns
+        var reason: SavedLayer.CopyReason? = leavesFiles ? .kept : selection.files == nil ? nil : .patterns
         for path in selection.trees {
             guard let index = CacheGraft.carrier(of: path, in: plan.operations) else { continue }
             switch plan.operations[index] {

@@ -192,4 +192,16 @@ struct CacheInBuildTests {
             #expect(resumed.status == 0 && resumed.lines.contains("two"), "\(resumed.output)\(resumed.errors)")
         }
     }
+
+    @Test("what a failed build saves stays in its kept state too", arguments: TestUser.all)
+    func savedAndKept(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let text = buildspec("paths: [n/**/*]", "mkdir -p n; echo one > n/a", "false")
+            let failed = try run(drydock, tree, text, "--cache-save", "always")
+            #expect(failed.status == 1 && says(failed, "Saved cache (no key): "), "\(failed.output)")
+            #expect(try drydock("shell", "-c", "cat n/a").output.hasSuffix("one\n"))
+            let next = try run(drydock, tree, buildspec("paths: [n/**/*]", "cat n/a"))
+            #expect(next.status == 0 && next.lines.contains("one"))
+        }
+    }
 }

@@ -15,7 +15,9 @@ public import SystemPackage
 /// Commands run in a place of which something can be saved for later builds.
 public protocol CacheSaving: CommandRunning {
     func changedFiles(of selection: CacheSelection, visit: (FilePath) -> Void) throws(SandboxError)
-    func save(_ selection: CacheSelection, to destination: FilePath) throws(SandboxError) -> SavedLayer?
+    func save(
+        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool
+    ) throws(SandboxError) -> SavedLayer?
     func written(below path: FilePath, entries: inout Int) -> WrittenFiles?
     func writtenDirectories(in path: FilePath, atMost limit: Int) -> [FilePath.Component]
     func writtenMost(
@@ -250,7 +252,10 @@ extension BuildRunner {
         do {
             try runner.quiesce()
             let incoming = try use.store.begin()
-            guard let saved = try runner.save(try selection(planned, in: runner), to: incoming.directory) else {
+            let isKept = failure?.isStateKept == true
+            let saved = try runner.save(
+                try selection(planned, in: runner), to: incoming.directory, leavesFiles: isKept)
+            guard let saved else {
                 noteCache(.nothing)
                 return notice("Nothing to save in the cache")
             }
@@ -343,6 +348,7 @@ extension SavedLayer.CopyReason {
         case .patterns: "a pattern selects single files"
         case .overSource: "it lies over files of the source"
         case .inMemory: "it was in memory"
+        case .kept: "the build's state is kept too"
         }
     }
 }
