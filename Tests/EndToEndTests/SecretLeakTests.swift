@@ -30,9 +30,13 @@ struct SecretLeakTests {
           secrets-manager:
             SECRET: leak/secret:password
           exported-variables: [FILE]
+        cache:
+          key: k-$SECRET-$(printf %s "$FILE" | base64)
+          paths: [/root/kept/**/*]
         phases:
           build:
             commands:
+              - mkdir ~/kept; echo clean > ~/kept/file
               - env; export COPY="$SECRET"; set -x; echo "$FLAG $LOCAL"; set +x
               - for v in "$FILE" "$MOUNT" "$SECRET"; do printf %s "$v" | base64; printf '{"v":"%s"}' "$v"; done
               - echo "$PROGRAM" "$AWS_SECRET_ACCESS_KEY" "$AWS_ACCESS_KEY_ID" >&2; echo halfway; while ! test -e go; do sleep 0.05; done
@@ -93,7 +97,8 @@ struct SecretLeakTests {
                 caller,
                 [
                     "run", "--secrets", stores, "--secret", "FLAG", "--aws", "--aws-profile", "leak", "-m",
-                    "-a", tree.path("artifacts").string, "--events", tree.path("events").string,
+                    "--cache-save", "always", "-a", tree.path("artifacts").string, "--events",
+                    tree.path("events").string,
                 ])
             #expect(running.wait(for: "halfway"), "\(running.text)\(running.errors)")
             let inCaller = Set(["ENVIRONMENT", "FLAG"])
@@ -107,13 +112,13 @@ struct SecretLeakTests {
                 ["show"], ["show", "--json"], ["logs"], ["history", "--json"], ["gc", "--dry-run"],
                 ["env", "--secrets", stores, "--aws-profile", "leak", "--json"],
                 ["run", "--dry-run", "--secrets", stores, "--aws", "--aws-profile", "leak"],
-                ["secrets", "list", "--json"],
+                ["secrets", "list", "--json"], ["cache", "ls", "--json"], ["cache", "explain"],
             ] {
                 let shown = try caller.run(words)
                 #expect(shown.status == 0, "\(words): \(shown.errors)")
                 try tree.write(FilePath("shown-\(words.joined())"), shown.output + shown.errors)
             }
-            #expect(running.text.contains("***"))
+            #expect(running.text.contains("***") && running.text.contains("Saved cache `k-***"), "\(running.text)")
             try expectClean(Array(values.values) + Self.keys, tree, except: ["secrets", "home/.aws", "moto.log"])
         }
     }
