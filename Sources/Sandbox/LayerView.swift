@@ -66,12 +66,6 @@ extension Sandbox {
     public func saveLayerView(to destination: FilePath) throws(SandboxError) -> SavedLayer {
         let place = kernelText(SandboxSettings.LayerView.upper(in: prepared.settings.scratchDirectory))
         let tree = LayerPublication.Tree(source: place, path: "", target: "files", isWhole: true)
-        connection.send(.publish(LayerPublication(destination: kernelText(destination), trees: [tree])))
-        switch try connection.receive(\.isPublication).reply {
-        case .published(let layer): return saved(layer, isWhole: true, nil)
-        case .notPublished(let reason, let path):
-            throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason))
-        default: throw .launcherDied
-        }
+        return saved(try publish([tree], to: destination), isWhole: true, nil)
     }
 }

@@ -70,13 +70,18 @@ extension Sandbox {
             trees = try gather(selection, source)
         }
         guard !trees.isEmpty else { return nil }
-        connection.send(.publish(LayerPublication(destination: kernelText(destination), trees: trees)))
         let isWhole =
             reason != nil || trees.allSatisfy(\.isWhole) || prepared.settings.caches?.isCopied == true
+        let layer = try publish(trees, to: destination)
+        if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
+        return saved(layer, isWhole: isWhole, reason)
+    }
+
+    /// Has the launcher make a layer of these.
+    func publish(_ trees: [LayerPublication.Tree], to destination: FilePath) throws(SandboxError) -> PublishedLayer {
+        connection.send(.publish(LayerPublication(destination: kernelText(destination), trees: trees)))
         switch try connection.receive(\.isPublication).reply {
-        case .published(let layer):
-            if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
-            return saved(layer, isWhole: isWhole, reason)
+        case .published(let layer): return layer
         case .notPublished(let reason, let path):
             throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason))
         default: throw .launcherDied
@@ -161,35 +166,21 @@ extension Sandbox {
     ) throws(SandboxError) {
         for path in selection.files ?? [] { visit(path) }
         let tree = try tree()
-        let operations = prepared.plan.operations
         for path in selection.trees {
-            guard let index = CacheGraft.carrier(of: path, in: operations) else { continue }
-            var below = path
-            let place: KernelText
-            switch operations[index] {
-            case .overlay(let view) where !view.staysInMemory && prepared.plan.reopening == nil:
-                _ = below.removePrefix(FilePath(bytes: view.target.bytes))
-                place = view.upper
-            case .scratchDirectory(let source, let target, _):
-                _ = below.removePrefix(FilePath(bytes: target.bytes))
-                place = source
-            default:
+            guard let place = writtenPlace(of: path) else {
                 Self.regularFiles(in: tree, below: path) { visit($0) }
                 continue
             }
-            let host = FilePath(bytes: place.bytes)
-            guard let root = try? Directory(host) else { continue }
-            let upper = DirectoryTree(root: root.descriptor)
-            Self.regularFiles(in: upper, below: FilePath("/").pushing(below)) { found in
+            func inside(_ found: FilePath) -> FilePath {
                 var relative = found
-                _ = relative.removePrefix(FilePath("/").pushing(below))
-                visit(path.pushing(relative))
-            } unreadable: { hidden in
-                var relative = hidden
-                _ = relative.removePrefix(FilePath("/").pushing(below))
-                Self.regularFiles(in: tree, below: path.pushing(relative)) { visit($0) }
+                _ = relative.removePrefix(place.below)
+                return path.pushing(relative)
             }
-            withExtendedLifetime(root) {}
+            Self.regularFiles(in: place.tree, below: place.below) {
+                visit(inside($0))
+            } unreadable: {
+                Self.regularFiles(in: tree, below: inside($0)) { visit($0) }
+            }
         }
     }
 
@@ -211,7 +202,7 @@ extension Sandbox {
 }
 
 extension LauncherReply {
-    var isPublication: Bool {
+    fileprivate var isPublication: Bool {
         switch self {
         case .published, .notPublished: true
         default: false

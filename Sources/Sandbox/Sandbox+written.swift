@@ -39,11 +39,13 @@ public struct WrittenFiles: Sendable, Equatable {
     }
 }
 
-/// A mount of the sandbox, and where on the disk what is written to it is.
-struct WrittenCarrier {
+/// A mount of the sandbox, and what is written to it on the disk.
+final class WrittenCarrier {
     /// Without the `/` that is the root's.
     let target: [UInt8]
-    let place: [UInt8]?
+    /// The files that the build wrote, as a tree that no link of theirs leads out of; nil where there is none to look at.
+    private(set) lazy var tree: UpperTree? = place.flatMap { try? UpperTree(FilePath(bytes: $0)) }
+    private let place: [UInt8]?
 
     init(_ target: [UInt8], _ place: [UInt8]?) {
         self.target = target == [0x2F] ? [] : target
@@ -55,32 +57,50 @@ struct WrittenCarrier {
     }
 }
 
+/// What a build wrote to one of its mounts, with the caller's own rights: what the build made of it is never followed by a path
+/// of the host, whose directories its links may name.
+final class UpperTree: TreeOpener {
+    private let directory: Directory
+    private let tree: DirectoryTree
+
+    init(_ path: FilePath) throws(FilesError) {
+        directory = try Directory(path)
+        tree = DirectoryTree(root: directory.descriptor)
+    }
+
+    func open(_ path: FilePath, directory: Bool) throws(FilesError) -> FileDescriptor {
+        try tree.open(path, directory: directory)
+    }
+}
+
 // What lies in memory, in a mounted source or in a state that was kept is not looked at: there is nothing to tell it by.
 extension Sandbox {
-    /// Measures what this build wrote to a directory; nil where it wrote nothing, which one lstat(2) tells.
+    /// Measures what this build wrote to a directory; nil where it wrote nothing, which one try to open it tells.
     /// - Parameters:
     ///   - path: absolute and inside.
     ///   - entries: how many names may be looked at; what was is taken off.
     public func written(below path: FilePath, entries: inout Int) -> WrittenFiles? {
         guard let place = writtenPlace(of: path) else { return nil }
         var files = WrittenFiles()
-        switch Self.look(at: place) {
-        case .absent: return nil
-        case .directory:
-            guard let root = try? Directory(place) else { return nil }
-            let tree = DirectoryTree(root: root.descriptor)
+        do throws(FilesError) {
+            let directory = try place.tree.open(place.below, directory: true)
+            try? directory.close()
             var hidden: [[UInt8]] = []
-            Self.measure(tree, "/", &files, &entries) { hidden.append($0) }
-            withExtendedLifetime(root) {}
+            Self.measure(place.tree, place.below, &files, &entries) { hidden.append($0) }
             for below in hidden { measureInside(FilePath(bytes: path.bytes + below), &files, &entries) }
-        case .hidden: measureInside(path, &files, &entries)
+        } catch {
+            // Only the build's own users may look.
+            guard error.underlying == .permissionDenied else { return nil }
+            measureInside(path, &files, &entries)
         }
         return files.fileCount == 0 ? nil : files
     }
 
     /// The names of the directories in a directory that this build wrote to, at most so many.
     public func writtenDirectories(in path: FilePath, atMost limit: Int) -> [FilePath.Component] {
-        guard let place = writtenPlace(of: path), let entries = try? Directory(place).entries() else { return [] }
+        guard let place = writtenPlace(of: path), let top = try? place.tree.open(place.below, directory: true),
+            let entries = try? Directory(adopting: top, path: path).entries()
+        else { return [] }
         return entries.filter { $0.kind == .directory }.prefix(limit)
             .compactMap { FilePath(bytes: $0.name).lastComponent }
     }
@@ -94,9 +114,9 @@ extension Sandbox {
     public func writtenMost(
         below path: FilePath, atLeast bytes: Int, skipping skipped: Set<FilePath>, entries: inout Int
     ) -> [(path: FilePath, files: WrittenFiles)] {
-        guard let place = writtenPlace(of: path), let root = try? Directory(place) else { return [] }
+        guard let place = writtenPlace(of: path) else { return [] }
         var nodes = [WrittenNode(path: path, parent: nil)]
-        TreeWalk<Int>(tree: DirectoryTree(root: root.descriptor), root: "/").run(0) { _ in
+        TreeWalk<Int>(tree: place.tree, root: place.below).run(0) { _ in
         } visit: { entry in
             guard entries > 0 else {
                 nodes[0].files.isWhole = false
@@ -116,7 +136,6 @@ extension Sandbox {
             nodes[entry.state].children.append(nodes.count - 1)
             return .enter(nodes.count - 1)
         }
-        withExtendedLifetime(root) {}
         let isWhole = nodes[0].files.isWhole
         for index in nodes.indices.reversed() {
             nodes[index].files.isWhole = isWhole
@@ -143,14 +162,15 @@ extension Sandbox {
 
     // MARK: Places
 
-    /// Where on the host lies what the build wrote to a directory; nil where that cannot be told.
-    private func writtenPlace(of path: FilePath) -> FilePath? {
+    /// Where what the build wrote to a directory or file lies, absolute in a tree; nil where that cannot be told.
+    func writtenPlace(of path: FilePath) -> (tree: UpperTree, below: FilePath)? {
         guard prepared.plan.reopening == nil else { return nil }
         let bytes = path.bytes
-        guard let carrier = writtenCarriers.first(where: { $0.holds(bytes) }), let place = carrier.place else {
+        guard let carrier = writtenCarriers.first(where: { $0.holds(bytes) }), let tree = carrier.tree else {
             return nil
         }
-        return FilePath(bytes: place + bytes[carrier.target.count...])
+        let below = bytes[carrier.target.count...]
+        return (tree, below.isEmpty ? "/" : FilePath(bytes: Array(below)))
     }
 
     /// What the plan mounts, the longest targets first; a later one lies over an earlier one at the same place.
@@ -169,19 +189,6 @@ extension Sandbox {
         return carriers.enumerated().sorted {
             ($1.element.target.count, $0.offset) < ($0.element.target.count, $1.offset)
         }.map(\.element)
-    }
-
-    private enum Look {
-        case absent, directory
-        /// Only the build's own users may look.
-        case hidden
-    }
-
-    private static func look(at place: FilePath) -> Look {
-        var status = stat()
-        guard place.withPlatformString({ lstat($0, &status) }) == 0 else { return errno == EACCES ? .hidden : .absent }
-        guard status.st_mode & S_IFMT == S_IFDIR else { return .absent }
-        return place.withPlatformString { access($0, R_OK | X_OK) } == 0 ? .directory : .hidden
     }
 
     // MARK: Measuring

@@ -214,4 +214,26 @@ struct CacheTests {
             #expect(marks.output.isEmpty)
         }
     }
+
+    @Test("what a build wrote is measured, and never through its links into the host's directories")
+    func measuring() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("outside/pip/file", String(repeating: "x", count: 10_000))
+            let fixture = try SandboxFixture(tree: tree)
+            let command =
+                "mkdir -p /root/.npm; head -c 5000 /dev/zero > /root/.npm/a; "
+                + "ln -s \(tree.path("outside")) /root/.cache"
+            try #expect(fixture.run(command) == .exited(0), "\(fixture.output)")
+            var entries = 100
+            let npm = fixture.sandbox.written(below: "/root/.npm", entries: &entries)
+            #expect(npm?.fileCount == 1 && entries == 99)
+            #expect(fixture.sandbox.written(below: "/root/.cache", entries: &entries) == nil)
+            #expect(fixture.sandbox.written(below: "/root/.cache/pip", entries: &entries) == nil)
+            #expect(fixture.sandbox.writtenDirectories(in: "/root/.cache", atMost: 9).isEmpty)
+            let most = fixture.sandbox.writtenMost(
+                below: "/root/.cache", atLeast: 1, skipping: [], entries: &entries)
+            #expect(most.isEmpty && entries == 99)
+            try fixture.close()
+        }
+    }
 }
