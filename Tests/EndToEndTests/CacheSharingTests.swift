@@ -20,8 +20,8 @@ struct CacheSharingTests {
     ) throws {
         guard Drydock.requireSandbox(user) else { return }
         try TemporaryTree.with(test) { tree in
-            try tree.directory("shared")
-            try user.own(tree.path("shared"))
+            try tree.directory("place")
+            try user.own(tree.path("place"))
             try body(tree, try Drydock(in: tree, user: user))
         }
     }
@@ -53,7 +53,7 @@ struct CacheSharingTests {
         try with(user) { tree, first in
             let text = buildspec("key: k-$(cat lock)\nfallback-keys: [k-]", "cat n/a ~/.m2/b || true", Self.fill)
             try tree.write("source/lock", "1")
-            let both = ["--cache-from", "../shared", "--cache-to", "../shared"]
+            let both = ["--cache-from", "../place", "--cache-to", "../place"]
             let filled = try run(first, text, both[0], both[1], both[2], both[3])
             #expect(says(filled, "Unable to download cache: no entry with the key `k-1`"), "\(filled.output)")
             #expect(says(filled, "Saved cache `k-1`") && says(filled, "Uploading cache..."), "\(filled.output)")
@@ -85,7 +85,7 @@ struct CacheSharingTests {
         try with(TestUser()) { tree, first in
             let text = buildspec("", "mkdir -p n; ls n | wc -l; touch n/$(date +%N)")
             func run(_ drydock: Drydock) throws -> ToolResult {
-                try self.run(drydock, text, "--cache-from", "../shared", "--cache-to", "../shared")
+                try self.run(drydock, text, "--cache-from", "../place", "--cache-to", "../place")
             }
             let second = try machine("second", first)
             for count in 0..<4 {
@@ -93,7 +93,7 @@ struct CacheSharingTests {
                 #expect(result.lines.contains("\(count)"), "\(count): \(result.output)\(result.errors)")
                 #expect(says(result, "Uploaded cache (no key): "), "\(result.output)")
             }
-            let archives = try tree.listing("shared").filter { $0.hasSuffix(".zst") || $0.contains(".tar.zst") }
+            let archives = try tree.listing("place").filter { $0.hasSuffix(".zst") || $0.contains(".tar.zst") }
             #expect(archives.count == 1, "\(archives)")
         }
     }
@@ -102,19 +102,19 @@ struct CacheSharingTests {
     func restraint() throws {
         try with(TestUser()) { tree, drydock in
             try tree.write("source/buildspec.yml", buildspec("key: k", Self.fill, "exit 1"))
-            #expect(try drydock("run", "--cache-to", "../shared").status == 1)
-            let off = try run(drydock, buildspec("key: k", Self.fill), "--no-cache", "--cache-to", "../shared")
+            #expect(try drydock("run", "--cache-to", "../place").status == 1)
+            let off = try run(drydock, buildspec("key: k", Self.fill), "--no-cache", "--cache-to", "../place")
             #expect(!says(off, "Up"))
-            #expect(try tree.listing("shared").isEmpty)
+            #expect(try tree.listing("place").isEmpty)
             for word in ["s3://", "s3:bucket", "arn:aws:s3:::", ""] {
                 let result = try drydock("run", "--cache-from", word)
                 #expect(result.status == 2 && result.errors.contains("--cache-from"), "\(word): \(result.errors)")
             }
             // A checkout does not say what leaves the machine, nor whose files come in.
-            try tree.write("source/drydock.yml", "cache-to: ../shared\n")
+            try tree.write("source/drydock.yml", "cache-to: ../place\n")
             let result = try drydock("run")
             #expect((result.errors + result.output).contains("cache-to"), "\(result.errors)")
-            #expect(try tree.listing("shared").isEmpty)
+            #expect(try tree.listing("place").isEmpty)
         }
     }
 
@@ -122,8 +122,8 @@ struct CacheSharingTests {
     func trouble() throws {
         try with(TestUser()) { tree, first in
             let text = buildspec("key: k", Self.fill)
-            _ = try run(first, text, "--cache-to", "../shared")
-            let find = try runTool("find", [tree.path("shared").string, "-name", "*.tar.zst"])
+            _ = try run(first, text, "--cache-to", "../place")
+            let find = try runTool("find", [tree.path("place").string, "-name", "*.tar.zst"])
             let archive = FilePath(find.output.trimmingCharacters(in: .newlines))
             let script = """
                 import sys
@@ -133,7 +133,7 @@ struct CacheSharingTests {
                 """
             #expect(try runTool("python3", ["-c", script, archive.string]).status == 0)
             let second = try machine("second", first)
-            let damaged = try run(second, text, "--cache-from", "../shared")
+            let damaged = try run(second, text, "--cache-from", "../place")
             #expect(damaged.output.contains("is not what its index says"), "\(damaged.output)\(damaged.errors)")
             #expect(says(damaged, "Unable to download cache") && says(damaged, "Saved cache `k`"))
 
