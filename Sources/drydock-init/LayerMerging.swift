@@ -21,21 +21,19 @@ struct LayerMerging {
 
     /// Deeper than any cache by far; each level has a descriptor for each layer.
     private static let deepest = 400
-    private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-
     /// - Returns: 0, or why there is no whole layer.
     func perform(into destination: KernelText) -> Int32 {
         umask(0o077)
         raiseDescriptorLimit()
         guard let top = layers.first else { return EINVAL }
         if destination.withCString({ mkdir($0, 0o700) }) < 0 { return errno }
-        let target = destination.withCString { open($0, Self.flags) }
+        let target = destination.withCString { open($0, DirectoryContents.flags) }
         guard target >= 0 else { return errno }
         defer { close(target) }
         var levels: [Level] = []
         defer { for level in levels { close(level.descriptor) } }
         for layer in layers {
-            let directory = layer.path.withCString { open($0, Self.flags) }
+            let directory = layer.path.withCString { open($0, DirectoryContents.flags) }
             guard directory >= 0 else { return errno }
             levels.append(Level(descriptor: directory, shift: IdentityShift(from: layer, to: top)))
         }
@@ -57,11 +55,12 @@ struct LayerMerging {
     ) throws(Failure) {
         guard depth < Self.deepest else { throw Failure(errno: ENAMETOOLONG) }
         try check(name.withCString { mkdirat(parent, $0, 0o700) })
-        let target = try check(name.withCString { openat(parent, $0, Self.flags) })
+        let target = try check(name.withCString { openat(parent, $0, DirectoryContents.flags) })
         defer { close(target) }
         var seen: Set<KernelText> = []
         for (index, level) in levels.enumerated() {
-            for name in try names(level.descriptor) where seen.insert(name).inserted {
+            guard let names = DirectoryContents.names(level.descriptor) else { throw Failure(errno: errno) }
+            for name in names where seen.insert(name).inserted {
                 var status = stat()
                 try check(name.withCString { fstatat(level.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) })
                 switch status.st_mode & S_IFMT {
@@ -84,7 +83,7 @@ struct LayerMerging {
         var inner: [Level] = []
         defer { for level in inner { close(level.descriptor) } }
         for level in levels {
-            let directory = name.withCString { openat(level.descriptor, $0, Self.flags) }
+            let directory = name.withCString { openat(level.descriptor, $0, DirectoryContents.flags) }
             if directory < 0 {
                 // Not in this layer; or no directory there, and whatever it is ends what shows through.
                 if errno == ENOENT { continue }
@@ -92,10 +91,7 @@ struct LayerMerging {
                 throw Failure(errno: errno)
             }
             inner.append(Level(descriptor: directory, shift: level.shift))
-            var value: UInt8 = 0
-            if linux_get_attribute(directory, "user.overlay.opaque", &value, 1) == 1, value == UInt8(ascii: "y") {
-                break
-            }
+            if OpaqueMark.isOn(directory) { break }
         }
         try self.directory(name, in: target, inner, depth: depth + 1)
     }
@@ -109,18 +105,6 @@ struct LayerMerging {
         }
         let reason = StateCopy.file(name, of: level.descriptor, to: target, shift: level.shift)
         if reason != 0 { throw Failure(errno: reason) }
-    }
-
-    private func names(_ directory: Int32) throws(Failure) -> [KernelText] {
-        let copy = try check(openat(directory, ".", Self.flags))
-        guard let stream = fdopendir(copy) else { throw Failure(errno: errno) }
-        defer { closedir(stream) }
-        var names: [KernelText] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 
     @discardableResult

@@ -25,7 +25,7 @@ struct LayerPublishing {
         umask(0o077)
         let place = publication.destination
         try check(place.withCString { mkdir($0, 0o700) }, .makeMountPoint, place)
-        let destination = place.withCString { open($0, Self.directoryFlags) }
+        let destination = place.withCString { open($0, DirectoryContents.flags) }
         try check(destination, .makeMountPoint, place)
         defer { close(destination) }
         var owner = stat()
@@ -37,13 +37,11 @@ struct LayerPublishing {
         return PublishedLayer(trees: states, byteCount: size.byteCount, fileCount: size.fileCount)
     }
 
-    private static let directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-
     private mutating func publish(
         _ tree: LayerPublication.Tree, _ destination: Int32, _ owner: stat
     ) throws(SetUpFailure) -> PublishedLayer.TreeState {
         var names = tree.path.components
-        var source = tree.source.withCString { open($0, Self.directoryFlags) }
+        var source = tree.source.withCString { open($0, DirectoryContents.flags) }
         guard source >= 0 else {
             if errno == ENOENT { return .absent }
             throw SetUpFailure(.restoreCache, errno: errno, path: tree.source)
@@ -52,12 +50,12 @@ struct LayerPublishing {
         // Where the place itself is published, its own directory is what is moved.
         if names.isEmpty { return try publishPlace(tree, source, destination, owner) }
         let last = names.removeLast()
-        var hidesWhatIsBelow = Self.isOpaque(source)
+        var hidesWhatIsBelow = OpaqueMark.isOn(source)
         var missing = false
         var passed: [Int32] = [dup(source)]
         defer { for directory in passed { close(directory) } }
         for name in names {
-            let next = name.withCString { openat(source, $0, Self.directoryFlags) }
+            let next = name.withCString { openat(source, $0, DirectoryContents.flags) }
             guard next >= 0 else {
                 // A file, a link or a mark that hides what was there: whatever the build put there, it is not the path.
                 missing = true
@@ -67,7 +65,7 @@ struct LayerPublishing {
             close(source)
             source = next
             passed.append(dup(next))
-            if Self.isOpaque(source) { hidesWhatIsBelow = true }
+            if OpaqueMark.isOn(source) { hidesWhatIsBelow = true }
         }
         var status = stat()
         let isThere = !missing && last.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0
@@ -94,12 +92,12 @@ struct LayerPublishing {
     private mutating func publishPlace(
         _ tree: LayerPublication.Tree, _ source: Int32, _ destination: Int32, _ owner: stat
     ) throws(SetUpFailure) -> PublishedLayer.TreeState {
-        if !tree.isWhole, !Self.isOpaque(source), TreeSize.isEmpty(source) { return .unchanged }
+        if !tree.isWhole, !OpaqueMark.isOn(source), TreeSize.isEmpty(source) { return .unchanged }
         var components = tree.target.components
         guard let name = components.popLast() else { throw SetUpFailure(.restoreCache, errno: EINVAL) }
         let parent = try makeDirectories(components, in: destination, owner)
         defer { close(parent) }
-        if tree.isWhole { _ = linux_remove_attribute(source, Self.opaque) }
+        if tree.isWhole { OpaqueMark.remove(source) }
         // An empty directory that was made for it gives way.
         let moved = tree.source.withCString { old in name.withCString { renameat(AT_FDCWD, old, parent, $0) } }
         try check(moved, .restoreCache, publication.destination)
@@ -110,30 +108,23 @@ struct LayerPublishing {
     /// A layer says by itself what of the layers below it counts, and never hides a file of the source.
     private func mark(_ parent: Int32, _ name: KernelText, _ isWhole: Bool, _ hides: Bool) throws(SetUpFailure) {
         guard isWhole || hides else { return }
-        let directory = name.withCString { openat(parent, $0, Self.directoryFlags) }
+        let directory = name.withCString { openat(parent, $0, DirectoryContents.flags) }
         try check(directory, .restoreCache, name)
         defer { close(directory) }
         if isWhole {
-            _ = linux_remove_attribute(directory, Self.opaque)
+            OpaqueMark.remove(directory)
         } else {
-            try check(linux_set_attribute(directory, Self.opaque, "y", 1), .restoreCache, name)
+            try check(OpaqueMark.set(directory), .restoreCache, name)
         }
     }
 
     /// A directory that was only looked into is copied up without anything in it.
     private func isUnchanged(_ parent: Int32, _ name: KernelText, _ status: stat) -> Bool {
         guard status.st_mode & S_IFMT == S_IFDIR else { return false }
-        let directory = name.withCString { openat(parent, $0, Self.directoryFlags) }
+        let directory = name.withCString { openat(parent, $0, DirectoryContents.flags) }
         guard directory >= 0 else { return false }
         defer { close(directory) }
-        return !Self.isOpaque(directory) && TreeSize.isEmpty(directory)
-    }
-
-    private static let opaque = "user.overlay.opaque"
-
-    private static func isOpaque(_ directory: Int32) -> Bool {
-        var value: UInt8 = 0
-        return linux_get_attribute(directory, opaque, &value, 1) == 1 && value == UInt8(ascii: "y")
+        return !OpaqueMark.isOn(directory) && TreeSize.isEmpty(directory)
     }
 
     // MARK: Directories above
@@ -176,7 +167,7 @@ struct LayerPublishing {
 
     private func makeDirectory(_ name: KernelText, in parent: Int32, _ owner: stat) throws(SetUpFailure) -> Int32 {
         if name.withCString({ mkdirat(parent, $0, 0o755) }) == 0 {
-            let made = name.withCString { openat(parent, $0, Self.directoryFlags) }
+            let made = name.withCString { openat(parent, $0, DirectoryContents.flags) }
             try check(made, .makeMountPoint, name)
             _ = fchmod(made, 0o755)
             if fchown(made, owner.st_uid, owner.st_gid) < 0 {
@@ -187,7 +178,7 @@ struct LayerPublishing {
             return made
         }
         guard errno == EEXIST else { throw SetUpFailure(.makeMountPoint, errno: errno, path: name) }
-        return try check(name.withCString { openat(parent, $0, Self.directoryFlags) }, .makeMountPoint, name)
+        return try check(name.withCString { openat(parent, $0, DirectoryContents.flags) }, .makeMountPoint, name)
     }
 
     private func take(_ original: Int32, _ directory: Int32, _ owner: stat) throws(SetUpFailure) {

@@ -86,14 +86,8 @@ struct Parking {
 
     /// File numbers are those of one file system; the next copy is of another.
     private static func empty(_ directory: Int32) {
-        let copy = fcntl(directory, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0, let stream = fdopendir(copy) else { return }
-        defer { closedir(stream) }
-        rewinddir(stream)
-        while let entry = readdir(stream) {
-            _ = withUnsafeBytes(of: &entry.pointee.d_name) { name in
-                KernelText(Array(name.prefix { $0 != 0 })).withCString { unlinkat(directory, $0, 0) }
-            }
+        for name in DirectoryContents.names(directory) ?? [] {
+            _ = name.withCString { unlinkat(directory, $0, 0) }
         }
     }
 }

@@ -48,10 +48,10 @@ final class SourceChanges {
 
     private func merge(_ upper: Int32, _ lower: Int32, _ path: KernelText, _ depth: Int) {
         guard depth < Self.deepest else { return }
-        for name in Self.names(upper) {
-            guard let ours = Self.status(upper, name) else { continue }
+        for name in DirectoryContents.names(upper) ?? [] {
+            guard let ours = DirectoryContents.status(name, in: upper) else { continue }
             let full = path.isEmpty ? name : KernelText(path.bytes + [UInt8(ascii: "/")] + name.bytes)
-            let theirs = lower < 0 ? nil : Self.status(lower, name)
+            let theirs = lower < 0 ? nil : DirectoryContents.status(name, in: lower)
             let isDirectory = ours.st_mode & S_IFMT == S_IFDIR
             guard let theirs else {
                 if isDirectory { descend(upper, -1, name) { merge($0, $1, full, depth + 1) } }
@@ -62,7 +62,7 @@ final class SourceChanges {
             switch (isDirectory, theirs.st_mode & S_IFMT == S_IFDIR) {
             case (true, true):
                 descend(upper, lower, name) { inner, innerLower in
-                    if Self.isOpaque(inner) {
+                    if OpaqueMark.isOn(inner) {
                         refuseChanges(innerLower, since: ours, full, depth)
                     } else {
                         merge(inner, innerLower, full, depth + 1)
@@ -78,9 +78,9 @@ final class SourceChanges {
 
     private func settle(_ upper: Int32, _ lower: Int32, _ depth: Int) {
         guard depth < Self.deepest else { return }
-        for name in Self.names(upper) {
-            guard let ours = Self.status(upper, name) else { continue }
-            let theirs = lower < 0 ? nil : Self.status(lower, name)
+        for name in DirectoryContents.names(upper) ?? [] {
+            guard let ours = DirectoryContents.status(name, in: upper) else { continue }
+            let theirs = lower < 0 ? nil : DirectoryContents.status(name, in: lower)
             if ours.st_mode & S_IFMT == S_IFDIR {
                 let isBelow = theirs.map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
                 descend(upper, isBelow ? lower : -1, name) { settle($0, $1, depth + 1) }
@@ -100,8 +100,8 @@ final class SourceChanges {
 
     private func refuseChanges(_ lower: Int32, since: stat, _ path: KernelText, _ depth: Int) {
         guard depth < Self.deepest, lower >= 0 else { return }
-        for name in Self.names(lower) {
-            guard let status = Self.status(lower, name) else { continue }
+        for name in DirectoryContents.names(lower) ?? [] {
+            guard let status = DirectoryContents.status(name, in: lower) else { continue }
             let full = KernelText(path.bytes + [UInt8(ascii: "/")] + name.bytes)
             if status.st_mode & S_IFMT == S_IFDIR {
                 descend(nil, lower, name) { _, inner in refuseChanges(inner, since: since, full, depth + 1) }
@@ -131,28 +131,5 @@ final class SourceChanges {
         guard file >= 0 else { return false }
         defer { close(file) }
         return linux_get_attribute(file, origin, nil, 0) >= 0
-    }
-
-    private static func isOpaque(_ directory: Int32) -> Bool {
-        var value: UInt8 = 0
-        return linux_get_attribute(directory, "user.overlay.opaque", &value, 1) == 1 && value == UInt8(ascii: "y")
-    }
-
-    private static func status(_ directory: Int32, _ name: KernelText) -> stat? {
-        var status = stat()
-        return name.withCString { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0 ? status : nil
-    }
-
-    private static func names(_ directory: Int32) -> [KernelText] {
-        let copy = fcntl(directory, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0, let stream = fdopendir(copy) else { return [] }
-        defer { closedir(stream) }
-        rewinddir(stream)
-        var names: [KernelText] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }

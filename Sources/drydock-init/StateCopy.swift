@@ -163,14 +163,9 @@ struct StateCopy {
 
     /// Copies everything in a directory that is none itself; gives the names of those that are.
     private mutating func files(_ source: Int32, _ target: Int32) throws(Failure) -> [KernelText] {
-        let copy = fcntl(source, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0, let stream = fdopendir(copy) else { throw Failure(errno: errno) }
-        defer { closedir(stream) }
-        rewinddir(stream)
+        guard let names = DirectoryContents.names(source) else { throw Failure(errno: errno) }
         var directories: [KernelText] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            if name == "." || name == ".." { continue }
+        for name in names {
             var status = stat()
             try check(name.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) })
             if status.st_mode & S_IFMT == S_IFDIR {

@@ -10,32 +10,22 @@ struct TreeSize {
     private(set) var byteCount: UInt64 = 0
     private(set) var fileCount: UInt64 = 0
 
-    private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-
     mutating func add(_ directory: KernelText) {
-        let top = directory.withCString { open($0, Self.flags) }
+        let top = directory.withCString { open($0, DirectoryContents.flags) }
         if top >= 0 { walk(top) }
     }
 
     /// Adds what goes by a name in a directory.
     mutating func add(entry name: KernelText, of directory: Int32) {
-        var status = stat()
-        guard name.withCString({ fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else { return }
+        guard let status = DirectoryContents.status(name, in: directory) else { return }
         count(status)
         guard status.st_mode & S_IFMT == S_IFDIR else { return }
-        let top = name.withCString { openat(directory, $0, Self.flags) }
+        let top = name.withCString { openat(directory, $0, DirectoryContents.flags) }
         if top >= 0 { walk(top) }
     }
 
     static func isEmpty(_ directory: Int32) -> Bool {
-        let copy = openat(directory, ".", flags)
-        guard copy >= 0, let stream = fdopendir(copy) else { return false }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            if name != ".", name != ".." { return false }
-        }
-        return true
+        DirectoryContents.names(directory)?.isEmpty ?? false
     }
 
     private mutating func count(_ status: stat) {
@@ -51,7 +41,7 @@ struct TreeSize {
         var pending = [contents(current)]
         while !pending.isEmpty {
             if let name = pending[pending.count - 1].popLast() {
-                let next = name.withCString { openat(current, $0, Self.flags) }
+                let next = name.withCString { openat(current, $0, DirectoryContents.flags) }
                 guard next >= 0 else { continue }
                 close(current)
                 current = next
@@ -69,16 +59,9 @@ struct TreeSize {
 
     /// Adds up what lies in a directory, and gives the directories among it.
     private mutating func contents(_ directory: Int32) -> [KernelText] {
-        let copy = openat(directory, ".", Self.flags)
-        guard copy >= 0, let stream = fdopendir(copy) else { return [] }
-        defer { closedir(stream) }
         var directories: [KernelText] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            var status = stat()
-            guard name != ".", name != "..",
-                name.withCString({ fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0
-            else { continue }
+        for name in DirectoryContents.names(directory) ?? [] {
+            guard let status = DirectoryContents.status(name, in: directory) else { continue }
             count(status)
             if status.st_mode & S_IFMT == S_IFDIR { directories.append(name) }
         }
