@@ -271,6 +271,11 @@ int linux_fsmount(int context, unsigned attributes) {
     return (int)syscall(SYS_fsmount, context, 1 /* CLOEXEC */, attributes);
 }
 
+int linux_run_when_idle(void) {
+    struct sched_param none = {0};
+    return sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
 int linux_close_range(unsigned first, unsigned last, unsigned flags) {
     return (int)syscall(SYS_close_range, first, last, flags);
 }

@@ -22,6 +22,9 @@ extension SandboxSettings {
             self.isCopied = isCopied
         }
 
+        /// The paths at which something may be mounted.
+        var mounted: [Path] { layers.isEmpty || isCopied ? [] : paths }
+
         /// A tree as a saved layer is laid out: `root/<absolute path>`, and `source/<path>` for what lies in the primary source.
         public struct Layer: Sendable, Equatable {
             public var directory: FilePath

@@ -73,7 +73,8 @@ public final class PreparedSandbox {
             processesLimit: UInt64(settings.limits.processes ?? 16_384), capabilities: capabilities,
             environment: settings.environment.map { KernelText($0.name + "=" + BreakpointPrograms.findable($0)) },
             workingDirectory: settings.sources.first.map { kernelText($0.path) } ?? "/",
-            stateDirectory: KernelText(RootFileSystem.stateDirectory), reopening: settings.planOfReopening)
+            stateDirectory: KernelText(RootFileSystem.stateDirectory),
+            readAhead: settings.caches?.mounted.map { kernelText($0.path) } ?? [], reopening: settings.planOfReopening)
         let notices = groups.notices + SourceCheck(identity: identity).notices(of: settings.sources)
         return PreparedSandbox(
             plan: plan, notices: notices, settings: settings, controlGroups: groups, pending: place)

@@ -15,6 +15,7 @@ extension SandboxPlan: CustomStringConvertible {
         lines.append("privileges  capabilities 0x\(String(capabilities, radix: 16)), no new privileges, seccomp")
         lines.append("environment \(environment.map(Self.name).joined(separator: " "))")
         lines.append("directory   \(workingDirectory)")
+        lines += readAhead.map { "read ahead  names in \($0)" }
         let end = reopening == nil ? "removed at the end" : "kept from an earlier build"
         lines.append("scratch     \(scratch) (\(end))")
         return lines.joined(separator: "\n")

@@ -6,7 +6,7 @@ public import Wire
 /// The plan's wire form: a version byte, then the fields in order. Both ends are built together; the version only turns a
 /// mixed installation into a clear message.
 extension SandboxPlan {
-    static let wireVersion: UInt8 = 3
+    static let wireVersion: UInt8 = 4
 
     public func encode(to wire: inout WireEncoder) {
         wire.append(Self.wireVersion)
@@ -22,6 +22,7 @@ extension SandboxPlan {
         wire.append(environment)
         wire.append(workingDirectory)
         wire.append(stateDirectory)
+        wire.append(readAhead)
         wire.append(reopening != nil)
         if let reopening {
             wire.append(reopening.sources)
@@ -43,6 +44,7 @@ extension SandboxPlan {
         environment = try wire.texts()
         workingDirectory = try wire.text()
         stateDirectory = try wire.text()
+        readAhead = try wire.texts()
         reopening = try wire.flag() ? Reopening(sources: try wire.texts(), directory: try wire.text()) : nil
     }
 }

@@ -27,6 +27,8 @@ public struct SandboxPlan: Sendable, Equatable {
     public var workingDirectory: KernelText
     /// A directory inside, on a tmpfs, for the files that carry the shell's state from command to command.
     public var stateDirectory: KernelText
+    /// Directories inside whose names are looked up beside the build, before it asks for them: restored caches.
+    public var readAhead: [KernelText]
     /// The scratch directory holds what an earlier sandbox kept; nil for a sandbox that begins with nothing.
     public var reopening: Reopening?
 
@@ -34,7 +36,7 @@ public struct SandboxPlan: Sendable, Equatable {
         identity: Identity, hasOwnNetwork: Bool, hostname: KernelText, scratch: KernelText,
         controlGroups: [KernelText] = [], operations: [Operation], openFilesLimit: UInt64, processesLimit: UInt64,
         capabilities: UInt64, environment: [KernelText], workingDirectory: KernelText, stateDirectory: KernelText,
-        reopening: Reopening? = nil
+        readAhead: [KernelText] = [], reopening: Reopening? = nil
     ) {
         self.identity = identity
         self.hasOwnNetwork = hasOwnNetwork
@@ -48,6 +50,7 @@ public struct SandboxPlan: Sendable, Equatable {
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.stateDirectory = stateDirectory
+        self.readAhead = readAhead
         self.reopening = reopening
     }
 

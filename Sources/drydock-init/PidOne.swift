@@ -60,6 +60,7 @@ enum PidOne {
             let signals = linux_signal_descriptor(0)
             try check(signals, .startCommand)
             control.send(.ready(compromises))
+            NameReadAhead.start(plan.readAhead)
             var service = CommandService(plan: plan, control: control, signals: signals, places: places)
             service.serve()
         } catch {

@@ -93,6 +93,31 @@ struct CacheTests {
         }
     }
 
+    @Test("that names are looked up ahead disturbs neither the build nor what is saved of it")
+    func readAhead() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, Self.source + "/data")
+            try cache.build("for d in $(seq 60); do mkdir -p data/$d; (cd data/$d; touch $(seq 50)); done")
+            let fixture = try SandboxFixture(tree: tree, caches: cache.caches, name: "plan")
+            #expect(fixture.plan.contains("read ahead  names in \(Self.source)/data\n"))
+            try fixture.close()
+            let full = cache.layers
+            for round in 1...20 {
+                // At any moment of the walk: removed, made anew, or the whole sandbox at its end.
+                let removes = round % 2 == 0
+                cache.layers = full
+                let (saved, text) = try cache.build(
+                    removes ? "rm -r data; mkdir data; touch data/\(round)" : "find data -type f | wc -l")
+                #expect(saved?.isUnchanged == !removes)
+                #expect(text == (removes ? "" : "3000\n"))
+            }
+            cache.isCopied = true
+            let copied = try SandboxFixture(tree: tree, caches: cache.caches, name: "copied")
+            #expect(!copied.plan.contains("read ahead"))
+            try copied.close()
+        }
+    }
+
     @Test("copied in, a cached directory can be renamed, and what is saved is whole")
     func copying() throws {
         try TemporaryTree.with { tree in

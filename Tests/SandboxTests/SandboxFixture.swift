@@ -17,6 +17,8 @@ final class SandboxFixture: OutputSink {
     let source: FilePath
     let scratch: FilePath
     let notices: [SandboxNotice]
+    /// What `--print-sandbox` shows.
+    let plan: String
     private(set) var bytes: [UInt8] = []
     var stopRequest: StopRequest?
 
@@ -39,6 +41,7 @@ final class SandboxFixture: OutputSink {
         settings.caches = caches
         let prepared = try PreparedSandbox.prepare(settings)
         notices = prepared.notices
+        plan = "\(prepared.plan)"
         sandbox = try Sandbox.start(prepared, timing: timing)
     }
 

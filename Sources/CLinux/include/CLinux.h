@@ -85,6 +85,8 @@ int linux_bring_loopback_up(void);
 
 // MARK: Process
 
+// Gives the caller a processor only while nobody else wants it (sched(7), SCHED_IDLE), and the disk likewise.
+int linux_run_when_idle(void);
 int linux_close_range(unsigned first, unsigned last, unsigned flags);
 int linux_execveat(int file, char *const arguments[], char *const environment[]);
 // Variadic functions are not imported into Swift.
