@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildCache
+import BuildEnvironment
+import BuildModel
+import Buildspec
+import CommandExecution
+import Diagnostics
+import Files
+import Sandbox
+import Secrets
+import SystemPackage
+
+// Caches are looked for at the end of DOWNLOAD_SOURCE in CodeBuild. Here the sandbox is made with them, so they are looked
+// for just before.
+extension BuildRunner {
+    /// Finds out what is restored, once for all attempts of a build.
+    /// - Parameter settings: of the sandbox to come; what has to be asked of a shell is asked in one like it.
+    func planCache(_ plan: BuildPlan, _ settings: SandboxSettings) throws(SandboxError) {
+        guard plannedCache == nil, request.resumption == nil, let use = request.caches,
+            let cache = plan.buildspec.cache, !cache.paths.isEmpty
+        else { return }
+        guard surroundings.hostPlaces == nil else {
+            cacheAdvice = .cacheNeedsSandbox
+            return
+        }
+        let question = CacheQuestion(cache)
+        let (answer, files) = try ask(question.question(nonce: plan.identity.uuid), plan, settings)
+        var planned = PlannedCache(
+            patterns: [], request: CacheRequest(namespace: use.namespace, identity: .current, paths: []), inputs: [],
+            action: cache.action)
+        expandPaths(question.paths(answer), plan, &planned)
+        planned.request.paths = planned.patterns.map(\.name)
+        planned.request.key = question.key.map { finish($0, answer, plan) }
+        planned.request.fallbackKeys = question.fallbackKeys.map { finish($0, answer, plan) }
+            .filter { !$0.isEmpty }
+        planned.inputs = (question.key?.expressions ?? []).map {
+            KeyInput(
+                name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""), files: files[$0])
+        }
+        if !planned.patterns.isEmpty {
+            find(&planned, use)
+            let lookup = CacheLookup(
+                request: planned.request, inputs: planned.inputs, found: planned.hit?.entry.hash,
+                time: surroundings.clock.now)
+            use.didLook(lookup, record.id)
+        }
+        plannedCache = planned
+    }
+
+    private func find(_ planned: inout PlannedCache, _ use: CacheUse) {
+        guard use.restores, planned.action != .save, find(in: use.store, &planned) else { return }
+        if let place = use.source, planned.request.key == nil || planned.hit?.match != .exact {
+            if fetchCache(&planned, from: place) {
+                guard find(in: use.store, &planned) else { return }
+                // As much is looked after as what a build saves; it is held by now.
+                if let entry = planned.hit?.entry { use.didSave(entry) }
+            }
+        }
+        guard let hit = planned.hit else {
+            let name = planned.request.key.map { "no entry with the key `\($0)`" } ?? "nothing is saved yet"
+            planned.notices.append("Unable to download cache: \(name) for these paths")
+            return
+        }
+        var words = "Restored cache \(hit.entry.displayedKey)"
+        var outcome = CacheOutcome()
+        outcome.restored = CacheOutcome.Entry(hit.entry)
+        if case .fallback(let key) = hit.match {
+            words += " by the fallback key `\(key)`"
+            outcome.restored?.fallbackKey = key
+        }
+        record.drydock.cache = outcome
+        let layers = hit.layers.count == 1 ? "" : ", \(hit.layers.count) layers"
+        words += ": \(FailureHints.size(hit.entry.byteCount)), \(Self.files(hit.entry.fileCount))\(layers), "
+        planned.notices.append(words + (use.mode == .copy ? "copied" : "mounted"))
+    }
+
+    static func files(_ count: Int) -> String { count == 1 ? "1 file" : "\(count) files" }
+
+    /// - Returns: whether the store could be asked.
+    private func find(in store: CacheStore, _ planned: inout PlannedCache) -> Bool {
+        do throws(CacheError) {
+            planned.hit = try store.find(planned.request) {
+                planned.warnings.append(Warning(message: $0.message, hint: $0.hint))
+            }
+            return true
+        } catch {
+            // A cache is never worth a build.
+            planned.warnings.append(Warning(message: error.message, hint: error.hints.first))
+            return false
+        }
+    }
+
+    private func expandPaths(
+        _ paths: [(written: Buildspec.Text, text: String)], _ plan: BuildPlan, _ planned: inout PlannedCache
+    ) {
+        let source = FilePath(plan.sources[0].path)
+        let home = plan.environment["HOME"]?.plainText ?? "/root"
+        for (written, text) in paths {
+            do throws(CachePattern.Problem) {
+                let pattern = try CachePattern(text, home: home, source: source)
+                guard !plan.sources[0].isWritable || !pattern.base.starts(with: source) else {
+                    planned.notices.append("Cache path \(text) stays in the mounted source")
+                    continue
+                }
+                planned.notices.append("Expanded cache path \(text)")
+                planned.patterns.append(pattern)
+            } catch {
+                planned.warnings.append(.cachePath(written, text, error))
+            }
+        }
+        // What lies in another's directory comes with it.
+        planned.patterns = planned.patterns.enumerated().filter { index, pattern in
+            !planned.patterns.enumerated().contains { other, outer in
+                other != index && (outer.covers(pattern) || (outer == pattern && other < index))
+            }
+        }.map(\.element)
+    }
+
+    private func finish(_ key: CacheKeyText, _ answer: ShellQuestion.Answer, _ plan: BuildPlan) -> String {
+        withoutSecrets(key.text(answer.texts))
+    }
+
+    /// Keys lie on the disk in clear. One that a secret is in keeps a digest of the whole in its stead, so that another secret
+    /// still is another key.
+    private func withoutSecrets(_ text: String) -> String {
+        let shown = masked(text)
+        return shown == text ? text : "\(shown)-\(CacheRequest.digest(of: text).prefix(16))"
+    }
+
+    /// Asks a shell in a sandbox of its own: what is mounted in the build's depends on the answer.
+    private func ask(
+        _ question: ShellQuestion, _ plan: BuildPlan, _ settings: SandboxSettings
+    ) throws(SandboxError) -> (answer: ShellQuestion.Answer, files: [String: [KeyInput.File]]) {
+        guard !question.isEmpty else { return (ShellQuestion.Answer(), [:]) }
+        var question = question
+        question.hashLogs = HashedFiles.log
+        var settings = settings
+        settings.scratchDirectory = settings.scratchDirectory.removingLastComponent().appending(
+            (settings.scratchDirectory.lastComponent?.string ?? "build") + "-key")
+        let asked = try surroundings.sandboxes.start(settings).runner
+        let sink = AnswerSink(stop: surroundings.stop)
+        let script = "exec 2>/dev/null\n" + question.script
+        let request = CommandRequest(script: .observing(script), shell: plan.shell, buildSucceeding: true)
+        let outcome = try asked.run(request, deadline: deadline, sink: sink)
+        let files = HashedFiles.read(question.texts, in: try asked.tree())
+        try asked.close()
+        guard outcome == .exited(0), let answer = question.answer(from: sink.bytes) else {
+            if interruption == nil { cacheAdvice = .cacheKeyUnanswered }
+            return (ShellQuestion.Answer(), [:])
+        }
+        return (answer, files)
+    }
+
+    /// CodeBuild's lines on the cache, where it says them.
+    func announceCache(_ plan: BuildPlan) {
+        if plan.buildspec.cache == nil {
+            notice("Cache is not defined in the buildspec")
+            notice("Skip cache due to: no paths specified to be cached")
+        }
+        for text in plannedCache?.notices ?? [] { notice(text) }
+    }
+
+    /// What the user should know of the cache before the build's commands run.
+    func adviseOnCache(_ plan: BuildPlan) {
+        guard let cache = plan.buildspec.cache else { return }
+        if let cacheAdvice { warn(cacheAdvice) }
+        for warning in plannedCache?.warnings ?? [] { warn(warning) }
+        if cache.paths.isEmpty { warn(.cacheWithoutPaths) }
+    }
+}
+
+extension CacheIdentity {
+    /// Of builds that this process runs.
+    public static var current: CacheIdentity {
+        let owner = SandboxOwner.current()
+        return CacheIdentity(text: owner.text, words: owner.words)
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import BuildCache
+import BuildModel
+import Buildspec
+import CommandExecution
+import Files
+public import Sandbox
+import Secrets
+public import SystemPackage
+
+/// Commands run in a place of which something can be saved for later builds.
+public protocol CacheSaving: CommandRunning {
+    func changedFiles(of selection: CacheSelection, visit: (FilePath) -> Void) throws(SandboxError)
+    func save(
+        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool
+    ) throws(SandboxError) -> SavedLayer?
+    func written(below path: FilePath, entries: inout Int) -> WrittenFiles?
+    func writtenDirectories(in path: FilePath, atMost limit: Int) -> [FilePath.Component]
+    func writtenMost(
+        below path: FilePath, atLeast bytes: Int, skipping skipped: Set<FilePath>, entries: inout Int
+    ) -> [(path: FilePath, files: WrittenFiles)]
+}
+
+extension Sandbox: CacheSaving {}
+
+extension BuildRunner {
+    /// Whether this build's cache is to be saved, as far as it has come.
+    private var savesCache: Bool {
+        // An entry with a key is never written again.
+        if plannedCache?.request.key != nil, plannedCache?.hit?.match == .exact { return false }
+        return keepsCache
+    }
+
+    /// Whether what this build has in its cache is worth being kept.
+    var keepsCache: Bool {
+        guard let use = request.caches, let planned = plannedCache, !planned.patterns.isEmpty,
+            planned.action != .restore, interruption == nil, sandboxIsThere
+        else { return false }
+        guard request.runsToTheEnd || use.savesPartialBuilds else { return false }
+        switch use.saving {
+        case .never: return false
+        case .always: return ranCommand
+        case .afterSuccess: return machine.buildSucceeding && ranCommand
+        }
+    }
+
+    private var sandboxIsThere: Bool { sandbox is any CacheSaving }
+
+    /// What is saved; walks what patterns have to be looked for in.
+    private func selection(_ planned: PlannedCache, in runner: any CacheSaving) throws(SandboxError) -> CacheSelection {
+        var trees: [FilePath] = []
+        var files: [FilePath]?
+        for pattern in planned.patterns {
+            guard let glob = pattern.glob else {
+                trees.append(pattern.base)
+                continue
+            }
+            files = (files ?? []) + Self.files(of: pattern, glob, in: try runner.tree())
+        }
+        return CacheSelection(trees: trees, files: files)
+    }
+
+    private static func files(of pattern: CachePattern, _ glob: Glob, in tree: any TreeOpener) -> [FilePath] {
+        let globs = GlobSet([glob])
+        var files: [FilePath] = []
+        TreeWalk<GlobSet.State>(tree: tree, root: pattern.base).run(globs.start) { _ in
+        } visit: { entry in
+            let state = globs.step(entry.state, entry.name)
+            if entry.kind != .directory, globs.isAccepted(state) {
+                files.append(FilePath(bytes: pattern.base.bytes + [0x2F] + entry.path))
+            }
+            return entry.kind == .directory && globs.canMatchBelow(state) ? .enter(state) : .pass
+        }
+        return files
+    }
+
+    /// Looks through what would be saved for secrets, at the end of the build's commands.
+    func inspectCache() -> PhaseMachine.End? {
+        guard savesCache, let plan, let planned = plannedCache, let runner = sandbox as? any CacheSaving,
+            let inspection = secretInspection(plan, of: "cache")
+        else { return nil }
+        do {
+            try runner.quiesce()
+            let tree = try runner.tree()
+            try runner.changedFiles(of: try selection(planned, in: runner)) { path in
+                guard let file = try? tree.open(path, directory: false) else { return }
+                defer { try? file.close() }
+                inspection.inspect(file, path: path.displayed)
+            }
+        } catch {
+            noteFault(error, in: .uploadArtifacts)
+            return .fault
+        }
+        guard let refusal = inspection.refusal() else { return nil }
+        fail(
+            .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: refusal.message),
+            message: refusal.message, hints: refusal.hints)
+        return .failed
+    }
+
+    /// Makes an entry of what the build left. The sandbox is closed next: what was saved is not in it any more.
+    func saveCache() {
+        guard savesCache, let use = request.caches, let planned = plannedCache,
+            let runner = sandbox as? any CacheSaving
+        else { return }
+        do {
+            try runner.quiesce()
+            let incoming = try use.store.begin()
+            let isKept = failure?.isStateKept == true
+            let saved = try runner.save(
+                try selection(planned, in: runner), to: incoming.directory, leavesFiles: isKept)
+            guard let saved else {
+                noteCache(.nothing)
+                return notice("Nothing to save in the cache")
+            }
+            try publish(saved, incoming, planned, use)
+            return
+        } catch let error as SandboxError {
+            warn(.cacheNotSaved(error.message, error.hints.first))
+        } catch let error as CacheError {
+            warn(.cacheNotSaved(error.message, error.hints.first))
+        } catch {
+            warn(.cacheNotSaved("\(error)", nil))
+        }
+        noteCache(.failed)
+    }
+
+    private func noteCache(_ result: CacheOutcome.Result, _ saved: CacheEntry? = nil) {
+        var outcome = record.drydock.cache ?? CacheOutcome()
+        outcome.result = result
+        outcome.saved = saved.map { CacheOutcome.Entry($0) }
+        record.drydock.cache = outcome
+    }
+
+    private func publish(
+        _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse
+    ) throws(CacheError) {
+        let name = CacheEntry.displayed(planned.request.key)
+        if saved.isUnchanged, planned.request.key == nil {
+            noteCache(.unchanged)
+            return notice("Cache \(name) is unchanged")
+        }
+        let layer = CacheLayer(
+            id: incoming.id, byteCount: saved.byteCount, fileCount: saved.fileCount, rootUser: saved.rootUser,
+            rootGroup: saved.rootGroup, isDelta: !saved.isWhole)
+        let entry = try use.store.publish(
+            incoming, layer: layer, for: planned.request, over: planned.hit, isWhole: saved.isWhole,
+            inputs: planned.inputs, build: record.id, now: surroundings.clock.now)
+        guard let entry else {
+            noteCache(.taken)
+            return notice("Cache \(name) was saved by another build first")
+        }
+        noteCache(.saved, entry)
+        let reason = saved.copyReason.map { ", copied: \($0.words)" } ?? ""
+        notice(
+            "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(Self.files(saved.fileCount))"
+                + (saved.isWhole ? "" : " changed") + reason)
+        use.didSave(entry)
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import BuildCache
+import BuildModel
+import Buildspec
+import Diagnostics
+import Sandbox
+
+extension CacheEntry {
+    var displayedKey: String { Self.displayed(key) }
+
+    static func displayed(_ key: String?) -> String { key.map { "`\($0)`" } ?? "(no key)" }
+}
+
+extension CacheOutcome.Entry {
+    init(_ entry: CacheEntry) {
+        self.init(key: entry.key, byteCount: entry.byteCount, fileCount: entry.fileCount)
+    }
+}
+
+extension SavedLayer.CopyReason {
+    var words: String {
+        switch self {
+        case .patterns: "a pattern selects single files"
+        case .overSource: "it lies over files of the source"
+        case .inMemory: "it was in memory"
+        case .kept: "the build's state is kept too"
+        }
+    }
+}
+
+extension Warning {
+    static let cacheNeedsSandbox = Warning(
+        message: "caches are neither restored nor saved without a sandbox", hint: nil)
+
+    static let cacheKeyUnanswered = Warning(
+        message: "the shell did not answer what the cache's key and paths hold: they are taken as empty")
+
+    static let cacheWithoutPaths = Warning(
+        message: "`cache` names no `paths`, so nothing is restored or saved",
+        hint: "`drydock cache suggest` prints the paths that the last build's tools cache in")
+
+    static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
+        Warning(message: "the cache is not saved: \(reason)", hint: hint)
+    }
+
+    static func cachePath(_ written: Buildspec.Text, _ text: String, _ problem: CachePattern.Problem) -> Warning {
+        let place =
+            "\(DisplayText.escaped(written.span.path)):\(written.span.start.line):\(written.span.start.column): "
+        let words = "`\(DisplayText.escaped(written.value))` is not cached: "
+        switch problem {
+        case .empty: return Warning(message: place + words + "nothing is left of it when its variables are expanded")
+        case .everything: return Warning(message: place + words + "it is the whole file system")
+        case .source:
+            return Warning(
+                message: place + words + "it is the source itself",
+                hint: "name the directories that tools fill, as `node_modules/**/*`")
+        case .outside: return Warning(message: place + words + "it leads out of the source")
+        case .system:
+            return Warning(message: place + words + "it is a place of the kernel's or of the build's machinery")
+        }
+    }
+}
