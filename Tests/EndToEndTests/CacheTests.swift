@@ -60,6 +60,32 @@ struct CacheInBuildTests {
         }
     }
 
+    @Test("without paths package managers keep what they fetched", arguments: TestUser.all)
+    func withoutPaths(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let command =
+                "for d in ~/.npm ~/.m2/repository $PIP_CACHE_DIR ~/.cache/ccache node_modules; do mkdir -p $d; "
+                + "echo $(ls $d | wc -l) in $d; touch $d/$(ls $d | wc -l); done"
+            for cache in ["key: lock-$(codebuild-hash-files lock)", "action:"] {
+                try tree.write("source/lock", "one")
+                let text = buildspec(cache, command)
+                let words = ["-e", "PIP_CACHE_DIR=/opt/pip"]
+                let first = try run(drydock, tree, text, words[0], words[1])
+                #expect(first.status == 0, "\(first.output)\(first.errors)")
+                #expect(says(first, "No cache paths are specified: caching what package managers keep below /root"))
+                #expect(says(first, "3 files"), "\(first.output)")
+                let next = try run(drydock, tree, text, words[0], words[1])
+                for place in ["/root/.npm", "/root/.m2/repository", "/opt/pip"] {
+                    #expect(next.lines.contains("1 in \(place)"), "\(next.output)")
+                }
+                // A compiler's results and what is installed into the source are for the buildspec to name.
+                for place in ["/root/.cache/ccache", "node_modules"] {
+                    #expect(next.lines.contains("0 in \(place)"), "\(next.output)")
+                }
+            }
+        }
+    }
+
     @Test(
         "a key is found again exactly, a fallback by its beginning, and nothing is written twice",
         arguments: TestUser.all)

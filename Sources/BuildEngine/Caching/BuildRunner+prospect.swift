@@ -17,7 +17,7 @@ public struct CacheProspect: Sendable {
     public var absence: Absence?
 
     public enum Absence: Sendable, Equatable {
-        /// The buildspec has no `cache`, or one without paths.
+        /// The buildspec has no `cache`.
         case notDeclared
         /// None of its paths can be cached; why, each.
         case noPath([Warning])
@@ -38,7 +38,7 @@ extension BuildRunner {
         case .failure(let error): throw error
         case nil: return CacheProspect()
         }
-        guard let cache = plan.buildspec.cache, !cache.paths.isEmpty else {
+        guard let cache = plan.buildspec.cache else {
             return CacheProspect(absence: .notDeclared)
         }
         if cache.action == .restore { return CacheProspect(absence: .onlyRestored) }

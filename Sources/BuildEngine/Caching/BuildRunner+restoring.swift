@@ -19,7 +19,7 @@ extension BuildRunner {
     /// - Parameter settings: of the sandbox to come; what has to be asked of a shell is asked in one like it.
     func planCache(_ plan: BuildPlan, _ settings: SandboxSettings) throws(SandboxError) {
         guard plannedCache == nil, request.resumption == nil, let use = request.caches,
-            let cache = plan.buildspec.cache, !cache.paths.isEmpty
+            let cache = plan.buildspec.cache
         else { return }
         guard surroundings.hostPlaces == nil else {
             cacheAdvice = .cacheNeedsSandbox
@@ -30,7 +30,11 @@ extension BuildRunner {
         var planned = PlannedCache(
             patterns: [], request: CacheRequest(namespace: use.namespace, identity: .current, paths: []), inputs: [],
             action: cache.action)
-        expandPaths(question.paths(answer), plan, &planned)
+        if cache.paths.isEmpty {
+            chooseDependencies(plan, &planned)
+        } else {
+            expandPaths(question.paths(answer), plan, &planned)
+        }
         planned.request.paths = planned.patterns.map(\.name)
         planned.request.key = question.key.map { finish($0, answer, plan) }
         planned.request.fallbackKeys = question.fallbackKeys.map { finish($0, answer, plan) }
@@ -90,6 +94,16 @@ extension BuildRunner {
             planned.warnings.append(Warning(message: error.message, hint: error.hints.first))
             return false
         }
+    }
+
+    private func chooseDependencies(_ plan: BuildPlan, _ planned: inout PlannedCache) {
+        let source = FilePath(plan.sources[0].path)
+        let home = plan.environment["HOME"]?.plainText ?? "/root"
+        // What is moved to where nothing can be cached is left out: nobody has asked for that very place.
+        planned.patterns = CachePlace.dependencies(home: home, variables: plan.plainVariables)
+            .compactMap { try? CachePattern($0, home: home, source: source) }
+            .filter { !$0.base.starts(with: source) }
+        planned.notices.append("No cache paths are specified: caching what package managers keep below \(home)")
     }
 
     private func expandPaths(
@@ -164,10 +178,9 @@ extension BuildRunner {
 
     /// What the user should know of the cache before the build's commands run.
     func adviseOnCache(_ plan: BuildPlan) {
-        guard let cache = plan.buildspec.cache else { return }
+        guard plan.buildspec.cache != nil else { return }
         if let cacheAdvice { warn(cacheAdvice) }
         for warning in plannedCache?.warnings ?? [] { warn(warning) }
-        if cache.paths.isEmpty { warn(.cacheWithoutPaths) }
     }
 }
 

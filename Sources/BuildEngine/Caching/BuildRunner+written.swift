@@ -62,9 +62,7 @@ private struct WrittenSearch {
     }
 
     mutating func findKnown(atLeast bytes: Int) {
-        // A secret is no place, and would not stay one.
-        let pairs = plan.environment.pairs.compactMap { pair in pair.value.plainText.map { (pair.name, $0) } }
-        let variables = Dictionary(pairs) { _, last in last }
+        let variables = plan.plainVariables
         for place in CachePlace.known {
             if let absolute = place.place(home: home, variables: variables) {
                 guard Self.isPlain(absolute) else { continue }

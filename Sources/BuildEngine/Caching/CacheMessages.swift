@@ -37,10 +37,6 @@ extension Warning {
     static let cacheKeyUnanswered = Warning(
         message: "the shell did not answer what the cache's key and paths hold: they are taken as empty")
 
-    static let cacheWithoutPaths = Warning(
-        message: "`cache` names no `paths`, so nothing is restored or saved",
-        hint: "`drydock cache suggest` prints the paths that the last build's tools cache in")
-
     static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
         Warning(message: "the cache is not saved: \(reason)", hint: hint)
     }

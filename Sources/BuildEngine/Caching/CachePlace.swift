@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import BuildEnvironment
+import Secrets
+
 /// A directory in which a tool keeps what it would have to get or make again.
 struct CachePlace: Sendable {
     var tool: String
@@ -86,6 +89,19 @@ struct CachePlace: Sendable {
         CachePlace(tool: "pre-commit", path: "~/.cache/pre-commit", lockFiles: [".pre-commit-config.yaml"]),
     ]
 
+    /// What a `cache` without `paths` holds: what package managers keep of what they fetch, in the home of a build. Not what is
+    /// installed into the source, which a build that does not ask for it would be surprised by, and not what compilers made.
+    ///
+    /// Source: "Amazon S3 caching", "If you don't specify the file paths, CodeBuild will best-effort cache common language
+    /// dependencies"; which, it does not say.
+    static func dependencies(home: String, variables: [String: String]) -> [String] {
+        var places: [String] = []
+        for place in known where !place.isChanging && place.path.hasPrefix("~/") {
+            if let path = place.place(home: home, variables: variables), !places.contains(path) { places.append(path) }
+        }
+        return places
+    }
+
     /// Where it lies in a build; nil for a place of the source's.
     /// - Parameter variables: of the build.
     func place(home: String, variables values: [String: String]) -> String? {
@@ -94,5 +110,13 @@ struct CachePlace: Sendable {
             if let value = values[name], value.hasPrefix("/"), value.utf8.count > 1 { return value + below }
         }
         return path.hasPrefix("~/") ? home + path.dropFirst() : path
+    }
+}
+
+extension BuildPlan {
+    /// The build's variables that are no secrets: a secret is no place, and would not stay one.
+    var plainVariables: [String: String] {
+        let pairs = environment.pairs.compactMap { pair in pair.value.plainText.map { (pair.name, $0) } }
+        return Dictionary(pairs) { _, last in last }
     }
 }
