@@ -154,7 +154,20 @@ public final class Directory {
     /// Gives `old` the name `new`, in place of what bears it.
     /// - Parameter replacing: false fails with `.fileExists` where something bears it.
     public func rename(_ old: FilePath, to new: FilePath, replacing: Bool = true) throws(FilesError) {
-        try renameFlagged(old, to: new, flags: replacing ? 0 : LINUX_RENAME_NOREPLACE)
+        do throws(FilesError) { try renameFlagged(old, to: new, flags: replacing ? 0 : LINUX_RENAME_NOREPLACE) } catch {
+            // NFS, 9p and some of FUSE know no flags.
+            guard !replacing, [.invalidArgument, .noFunction, .notSupported].contains(error.underlying),
+                let status = try? status(old), status.kind != .directory
+            else { throw error }
+            try renameByLink(old, to: new)
+        }
+    }
+
+    /// The same of what is no directory, where the file system's rename always replaces: a second name, and then the first
+    /// one away. Fails with `.fileExists` where something bears the name, in one step as well.
+    func renameByLink(_ old: FilePath, to new: FilePath) throws(FilesError) {
+        try fromParent(of: old, to: new) { linkat($0, $1, $2, $3, 0) }
+        try remove(old)
     }
 
     /// Swaps two names in one step.
@@ -163,6 +176,14 @@ public final class Directory {
     }
 
     private func renameFlagged(_ old: FilePath, to new: FilePath, flags: UInt32) throws(FilesError) {
+        try fromParent(of: old, to: new) { linux_renameat2($0, $1, $2, $3, flags) }
+    }
+
+    /// Calls with the directory that holds the old name, that name, and the same of the new one.
+    private func fromParent(
+        of old: FilePath, to new: FilePath,
+        _ body: (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>) -> Int32
+    ) throws(FilesError) {
         // The directory of the new name first: what fails there is told with the new name.
         var newParent: FileDescriptor?
         defer { try? newParent?.close() }
@@ -174,7 +195,7 @@ public final class Directory {
         }
         let newDirectory = newParent ?? descriptor
         try withParent(of: old, .rename) { oldParent, oldName in
-            newName.withPlatformString { linux_renameat2(oldParent, oldName, newDirectory.rawValue, $0, flags) }
+            newName.withPlatformString { body(oldParent, oldName, newDirectory.rawValue, $0) }
         }
     }
 

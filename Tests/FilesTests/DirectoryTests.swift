@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
-import Files
 import Glibc
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Files
 
 @Suite("Directory")
 struct DirectoryTests {
@@ -61,6 +62,27 @@ struct DirectoryTests {
             #expect(throws: FilesError(.notRegular, path: tree.path("pipe"))) {
                 try FileContents.read(tree.path("pipe"), limit: 100)
             }
+        }
+    }
+
+    @Test("a name is taken in one step or not at all, also where a rename always replaces")
+    func renamesByLink() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("a", "new")
+            try tree.write("in/taken", "old")
+            for isLinked in [true, false] {
+                let error = #expect(throws: FilesError.self) {
+                    if isLinked {
+                        try tree.root.renameByLink("a", to: "in/taken")
+                    } else {
+                        try tree.root.rename("a", to: "in/taken", replacing: false)
+                    }
+                }
+                #expect(error?.underlying == .fileExists)
+                #expect(try tree.text("a") == "new" && tree.text("in/taken") == "old")
+            }
+            try tree.root.renameByLink("a", to: "in/free")
+            #expect(try tree.listing() == ["in/", "in/free", "in/taken"] && tree.text("in/free") == "new")
         }
     }
 
