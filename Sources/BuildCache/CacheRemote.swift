@@ -90,7 +90,7 @@ public struct CacheRemote {
         try objects.store(name, from: file)
         guard try replace(before, with: manifest) else {
             // Somebody was quicker.
-            if try exact(manifest.request)?.archive != archive { try objects.remove([name]) }
+            if try exact(manifest.request)?.archive != archive { try? objects.remove([name]) }
             return .alreadyThere
         }
         return .stored
@@ -106,7 +106,8 @@ public struct CacheRemote {
             return false
         }
         if let now, let replaced = now.archive, replaced != manifest.archive {
-            try objects.remove([Self.archiveName(now, replaced)])
+            // The entry is stored, whatever becomes of the one before it.
+            try? objects.remove([Self.archiveName(now, replaced)])
         }
         return true
     }

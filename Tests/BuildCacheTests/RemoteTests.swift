@@ -220,6 +220,37 @@ struct RemoteTests {
         }
     }
 
+    /// A place that does what it is told, but for removing.
+    private struct Keeping: SharedObjects {
+        let objects: any SharedObjects
+
+        func list(_ prefix: String) throws(CacheError) -> [SharedObject] { try objects.list(prefix) }
+        func size(_ name: String) throws(CacheError) -> Int? { try objects.size(name) }
+        func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]? { try objects.read(name, limit: limit) }
+        func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
+            try objects.fetch(name, sha256: sha256, into: file)
+        }
+        func store(_ name: String, from file: FileDescriptor) throws(CacheError) { try objects.store(name, from: file) }
+        func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool {
+            try objects.store(name, bytes: bytes, replacing: replacing)
+        }
+        func remove(_ names: [String]) throws(CacheError) { throw .place("nothing is removed here") }
+    }
+
+    @Test("an entry is stored where the one before it may not be removed")
+    func refusedRemoval() throws {
+        try with { tree, remote in
+            let keeping = CacheRemote(
+                Keeping(objects: DirectoryPlace(tree.path(Self.place)).open(isCancelled: { false })))
+            for (content, time) in [("first", 1.0), ("second", 2)] {
+                let outcome = try store(keeping, tree, Self.request(nil), content, created: time)
+                #expect(outcome == .stored)
+            }
+            let found = try remote.exact(Self.request(nil))
+            #expect(try fetched(remote, tree, found) == "second")
+        }
+    }
+
     @Test("a place that cannot be used is told with its name")
     func unusable() throws {
         try with { tree, remote in
