@@ -29,6 +29,8 @@ public struct AWSFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case denied
         /// There is no such thing.
         case missing
+        /// There is more of it than is wanted.
+        case tooLarge
         /// What came is not what was sent, or what there should be.
         case damaged
         /// A file of this machine cannot be read or written.
@@ -130,7 +132,9 @@ struct AWSSubject {
     var keyAction: String
     var source: String
 
-    init(region: String?, credentials: AWSCredentials, action: String, keyAction: String = "kms:Decrypt") {
+    static let decryption = "kms:Decrypt"
+
+    init(region: String?, credentials: AWSCredentials, action: String, keyAction: String = decryption) {
         store = "aws (\(region.map { "\($0), " } ?? "")\(credentials.source))"
         self.action = action
         self.keyAction = keyAction
@@ -191,13 +195,22 @@ extension AWSFailure {
         if deniedCodes.contains(error.code) {
             let isKey = error.message.lowercased().contains("kms")
             let policy =
-                isKey ? "`\(subject.keyAction)` on the key that it is encrypted with" : "`\(subject.action)` on it"
+                isKey
+                ? "`\(subject.keyAction)` on the key that it is encrypted with"
+                : "`\(subject.action)` on it"
+                    // Source: `GetObject`, Amazon S3 API Reference: "If you don't have the s3:ListBucket permission".
+                    + (subject.action == "s3:GetObject"
+                        ? ", and `s3:ListBucket` on the bucket, or what is not there is denied as well" : "")
             return failure("\(subject.store) denies it: \(said)", ["a policy has to allow \(policy)"], code: .denied)
         }
         if error.code == "DecryptionFailure" || error.code.hasPrefix("KMS") || error.code == "InvalidKeyId" {
+            let verb = subject.keyAction == AWSSubject.decryption ? "decrypt" : "encrypt"
             return failure(
-                "\(subject.store) cannot decrypt it: \(said)",
-                ["a policy has to allow `kms:Decrypt` on the key that it is encrypted with, and the key be enabled"])
+                "\(subject.store) cannot \(verb) it: \(said)",
+                [
+                    "a policy has to allow `\(subject.keyAction)` on the key that it is encrypted with, and the key be "
+                        + "enabled"
+                ])
         }
         if RetryPolicy.throttling.contains(error.code) || error.status == 429 {
             return failure("\(subject.store) is asked too much: \(said)\(after(outcome.attempts))")

@@ -59,7 +59,11 @@ struct S3BucketTests {
         let bucket = try bucket("dotted.name")
         try bucket.put("small", bytes: Array("abc".utf8))
         #expect(try bucket.read("small", limit: 3) == Array("abc".utf8))
-        #expect(throws: AWSFailure.self) { try bucket.read("small", limit: 2) }
+        try bucket.put("large", bytes: [UInt8](repeating: 7, count: 200_000))
+        for (key, limit) in [("small", 2), ("large", 100_000)] {
+            let failure = #expect(throws: AWSFailure.self) { try bucket.read(key, limit: limit) }
+            #expect(failure?.code == .tooLarge, "\(failure as Any)")
+        }
     }
 
     @Test("listings go on from page to page, in the order of keys")
@@ -119,7 +123,8 @@ struct S3BucketTests {
             let file = try FileDescriptor.open(path, .readOnly)
             defer { try? file.close() }
             try bucket(parts: limits).put("resumed/x", from: file, options: options)
-            try bucket().get("resumed/x", to: try open(tree, "to"))
+            let object = try bucket().get("resumed/x", to: try open(tree, "to"))
+            #expect(object.key == "resumed/x")
             #expect(try tree.text("to") == tree.text("from"))
             let left = try MotoServer.shared.get().ask(
                 """

@@ -160,6 +160,25 @@ struct S3FaultTests {
         }
     }
 
+    @Test("a key that may not be used is told as what it is: one to encrypt with")
+    func refusedKey() throws {
+        let failure = try put([refusal(400, "KMS.DisabledException")]).failure
+        #expect(failure?.message.contains("cannot encrypt it: KMS.DisabledException") == true, "\(failure as Any)")
+        #expect(failure?.hints.first?.contains("`kms:GenerateDataKey`") == true)
+    }
+
+    @Test("what S3 takes long to put together is waited for")
+    func slowEnd() throws {
+        var limits = small
+        limits.stall = 1
+        let end = Step.answer(200, "<CompleteMultipartUploadResult/>").after(4).to("POST /bucket/k?uploadId")
+        let result = try put([begun, part, aborted, end], nil, limits)
+        #expect(result.failure == nil)
+        #expect(result.requests.filter { $0.method == "POST" }.count == 2)
+        let digest = ContentDigest.sha256(Array(content.utf8))
+        #expect(result.requests.first?.headers["x-amz-meta-drydock-sha256"] == digest)
+    }
+
     private var small: S3Bucket.Limits {
         var limits = S3Bucket.Limits(time: 30)
         (limits.singleBytes, limits.partBytes) = (100_000, 150_000)

@@ -128,6 +128,9 @@ public final class S3Bucket {
             request.responseLimit = max(limit, 64 << 10)
             let outcome = try call.perform([request])[0]
             if outcome.refusal?.code == "NoSuchKey" { return nil }
+            if case .failure(let error) = outcome.result, error.code == .tooLarge {
+                throw .tooLarge("s3://\(name)/\(key)", limit, call.subject)
+            }
             let response = try call.answer(outcome)
             if response.body.count > limit { throw .tooLarge("s3://\(name)/\(key)", limit, call.subject) }
             let object = S3Object(key, response)

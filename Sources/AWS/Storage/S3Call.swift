@@ -17,6 +17,8 @@ struct S3Request {
     var bodySHA256: String?
     var sink = HTTPRequest.Sink.memory
     var responseLimit = 16 << 20
+    /// Whether the answer may take its time.
+    var mayStall = false
     /// Makes the request of a further attempt.
     var further: (HTTPRequest) -> HTTPRequest = { $0 }
 
@@ -103,7 +105,7 @@ struct S3Call {
             timeLimit: isLong ? bucket.limits.time : 60, responseLimit: request.responseLimit,
             certificateAuthorities: session.settings.certificateAuthorities)
         made.sink = request.sink
-        made.stallTimeLimit = bucket.limits.stall
+        made.stallTimeLimit = request.mayStall ? nil : bucket.limits.stall
         // Over TLS the MD5 that goes with it is enough, and nobody on the way can change either.
         if case .file = request.body, !address.isSecure, let digest = request.bodySHA256 {
             made.headers.append(HTTPHeader("X-Amz-Content-Sha256", digest))

@@ -34,7 +34,7 @@ extension AWSFailure {
 
     static func tooLarge(_ name: String, _ limit: Int, _ subject: AWSSubject) -> AWSFailure {
         AWSFailure(
-            message: "\(subject.store): `\(DisplayText.escaped(name))` is larger than \(limit) bytes", code: .refused)
+            message: "\(subject.store): `\(DisplayText.escaped(name))` is larger than \(limit) bytes", code: .tooLarge)
     }
 
     static func damaged(_ name: String, _ subject: AWSSubject) -> AWSFailure {

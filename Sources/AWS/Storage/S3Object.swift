@@ -74,7 +74,7 @@ public struct S3PutOptions: Sendable, Equatable {
     /// What the bucket's owner may do with an object that somebody else stores.
     public var ownerAccess = S3OwnerAccess.none
     /// Goes on with an upload of the same key that somebody was killed in: its parts that are there already are not sent
-    /// again. For content that its key stands for; the SHA-256 is not added then, since it would be the other's.
+    /// again. For content that its key stands for.
     public var resumesUpload = false
 
     public init() {}

@@ -45,7 +45,7 @@ struct S3Upload {
 
     private func headers(_ digest: ContentDigest) -> [HTTPHeader] {
         let isTold = S3Object.digestNames.contains { options.metadata[$0] == digest.sha256 }
-        if options.resumesUpload || isTold { return options.headers }
+        if isTold { return options.headers }
         return options.headers + [HTTPHeader("x-amz-meta-\(S3Object.digestNames[0])", digest.sha256)]
     }
 
@@ -148,6 +148,8 @@ struct S3Upload {
         request.query = [("uploadId", upload)]
         request.headers = [HTTPHeader("Content-Type", "application/xml")]
         request.body = .bytes(Array(document.utf8))
+        // Putting many parts together takes S3 minutes, in which hardly a byte comes.
+        request.mayStall = true
         let outcome = try call.perform([request])[0]
         if outcome.refusal?.code == "NoSuchUpload", let object = try call.bucket.head(key, call),
             object.byteCount == content.count,

@@ -70,6 +70,7 @@ private struct BucketObjects: SharedObjects {
 
     func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]? {
         do throws(AWSFailure) { return try bucket.read(location.key(name), limit: limit) } catch {
+            if error.code == .tooLarge { return nil }
             throw CacheError(error)
         }
     }
