@@ -68,8 +68,8 @@ struct LogUpload: Sendable {
         _ file: FileDescriptor, at location: S3Location, _ uuid: String, _ record: BuildRecord, beside log: FilePath,
         _ isCancelled: @escaping () -> Bool
     ) throws {
-        // Never put in its place, so that it goes with this call.
-        let packed = try AtomicFile(replacing: log.removingLastComponent().appending("log.gz"), mode: 0o600)
+        let packed = try UnnamedFile(on: log.removingLastComponent())
+        defer { withExtendedLifetime(packed) {} }
         try GzipFile.compress(file, into: packed.descriptor)
         var options = S3PutOptions()
         options.contentType = "application/gzip"
