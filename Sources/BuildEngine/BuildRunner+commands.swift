@@ -91,7 +91,9 @@ extension BuildRunner {
             let hints = FailureHints(
                 command: command.text, end: end, output: relay.commandTail.text, shell: plan.shell,
                 imageIsHost: plan.image == .host, networkIsHost: plan.network == .host,
-                callerIsRoot: request.callerIsRoot, place: { Self.place(of: $0, in: plan.image) })
+                callerIsRoot: request.callerIsRoot,
+                cacheIsMounted: plannedCache?.hit != nil && request.caches?.mode != .copy,
+                place: { Self.place(of: $0, in: plan.image) })
             fail(
                 phase, .commandFailed(command.text, reason: end.reason ?? ""), command: command, end: end,
                 hints: hints.hints)

@@ -13,6 +13,8 @@ struct FailureHints {
     var imageIsHost: Bool
     var networkIsHost: Bool
     var callerIsRoot: Bool
+    /// Whether directories that lay in a cache are among what the build sees.
+    var cacheIsMounted = false
     /// Where a program of that name lies in the build's root file system, in one of the usual directories.
     var place: (_ program: String) -> String?
 
@@ -21,7 +23,7 @@ struct FailureHints {
         var found: [String] = []
         if let hint = memory { found.append(hint) }
         if let hint = bashSyntax { found.append(hint) } else if let hint = missingProgram { found.append(hint) }
-        if let hint = hostFiles { found.append(hint) }
+        if let hint = cachedDirectory { found.append(hint) } else if let hint = hostFiles { found.append(hint) }
         if let hint = foreignOwner { found.append(hint) }
         if let hint = processes { found.append(hint) }
         if let hint = singleIdentity { found.append(hint) }
@@ -92,6 +94,16 @@ struct FailureHints {
             return parts[parts.count - 2].drop { $0 == " " }
         }
         return nil
+    }
+
+    /// What a rename of a directory that lies in a lower layer of an overlay ends with
+    /// (Documentation/filesystems/overlayfs.rst, "Renaming directories"). Most programs copy then; these do not.
+    private var cachedDirectory: String? {
+        let signs = ["cross-device", "EXDEV", "CrossesDevices", "different filesystem", "different file system"]
+        guard cacheIsMounted, signs.contains(where: output.contains) else { return nil }
+        return
+            "a directory that lay in the cache cannot be renamed in one step, and this program does not copy it then: "
+            + "`--cache-mode copy` begins with a copy of the cache"
     }
 
     /// Files of the host belong to a root that a build without root is not.

@@ -10,12 +10,12 @@ import Testing
 struct FailureHintsTests {
     private func hints(
         _ output: String, command: String = "x", end: CommandEnd = .exited(1), shell: String = "sh", image: Bool = true,
-        network: Bool = true, root: Bool = false,
+        network: Bool = true, root: Bool = false, cache: Bool = false,
         place: String? = nil
     ) -> [String] {
         FailureHints(
             command: command, end: end, output: output, shell: shell, imageIsHost: image, networkIsHost: network,
-            callerIsRoot: root, place: { _ in place }
+            callerIsRoot: root, cacheIsMounted: cache, place: { _ in place }
         ).hints
     }
 
@@ -23,6 +23,21 @@ struct FailureHintsTests {
     func none() {
         #expect(hints("3 tests failed\n").isEmpty)
         #expect(hints("").isEmpty)
+    }
+
+    @Test(
+        "a directory of the cache that a program could not rename is told",
+        arguments: [
+            "OSError: [Errno 18] Invalid cross-device link: 'data/1' -> 'data/2'",
+            "Error: EXDEV: cross-device link not permitted, rename 'a' -> 'b'",
+            "rename vendor/a vendor/b: invalid cross-device link",
+        ])
+    func cachedDirectory(output: String) {
+        let told =
+            "a directory that lay in the cache cannot be renamed in one step, and this program does not copy it then: "
+            + "`--cache-mode copy` begins with a copy of the cache"
+        #expect(hints(output, cache: true) == [told])
+        #expect(hints(output).isEmpty)
     }
 
     @Test(
