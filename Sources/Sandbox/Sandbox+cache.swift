@@ -30,6 +30,8 @@ public struct SavedLayer: Sendable, Equatable {
     public var isUnchanged: Bool
     /// Why it was copied rather than renamed; nil when it was not.
     public var copyReason: CopyReason?
+    /// How many of the files that would have been copied got a second name instead.
+    public var linkCount = 0
     /// The host's ids that the files' root has.
     public var rootUser: UInt32
     public var rootGroup: UInt32
@@ -66,15 +68,18 @@ extension Sandbox {
             default: continue
             }
         }
+        var linkCount = 0
         if reason != nil {
-            trees = try gather(selection, source)
+            (trees, linkCount) = try gather(selection, source, leavesFiles: leavesFiles)
         }
         guard !trees.isEmpty else { return nil }
         let isWhole =
             reason != nil || trees.allSatisfy(\.isWhole) || prepared.settings.caches?.isCopied == true
         let layer = try publish(trees, to: destination)
         if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
-        return saved(layer, isWhole: isWhole, reason)
+        var saved = saved(layer, isWhole: isWhole, reason)
+        saved.linkCount = linkCount
+        return saved
     }
 
     /// Has the launcher make a layer of these.
@@ -119,24 +124,44 @@ extension Sandbox {
         return FilePath(bytes: view.lower.bytes).pushing(below).withPlatformString { lstat($0, &status) } == 0
     }
 
-    /// Copies everything beside what the build wrote.
+    /// Copies or links everything beside what the build wrote.
     private func gather(
-        _ selection: CacheSelection, _ source: FilePath
-    ) throws(SandboxError) -> [LayerPublication.Tree] {
+        _ selection: CacheSelection, _ source: FilePath, leavesFiles: Bool
+    ) throws(SandboxError) -> ([LayerPublication.Tree], linkCount: Int) {
         let tree = try tree()
         var paths: [GatheredPath] = []
         for path in selection.trees where Self.isThere(path, in: tree) { paths.append(gathered(path, source)) }
         for path in selection.files ?? [] { paths.append(gathered(path, source)) }
-        guard !paths.isEmpty else { return [] }
+        // A file with two names is one file: what stays would change with what is saved.
+        if !leavesFiles { for index in paths.indices { paths[index].upper = upper(of: paths[index].path) } }
+        guard !paths.isEmpty else { return ([], 0) }
+        var linkCount = 0
         // So many at once that a message stays small.
         for start in stride(from: 0, to: paths.count, by: 500) {
             connection.send(.gather(Array(paths[start..<min(start + 500, paths.count)])))
             let (reply, _) = try connection.receive { if case .gathered = $0 { true } else { false } }
-            guard case .gathered(let reason, let path) = reply else { throw .launcherDied }
+            guard case .gathered(let reason, let path, let links) = reply else { throw .launcherDied }
             guard reason == 0 else { throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason)) }
+            linkCount += Int(links)
         }
         let place = prepared.settings.scratchDirectory.appending("gathered/files")
-        return [LayerPublication.Tree(source: kernelText(place), path: "", target: "files", isWhole: true)]
+        return ([LayerPublication.Tree(source: kernelText(place), path: "", target: "files", isWhole: true)], linkCount)
+    }
+
+    /// Where the build's own layer on the disk has a path, relative to the scratch directory; empty where none has.
+    private func upper(of path: KernelText) -> KernelText {
+        let plan = prepared.plan
+        guard let index = CacheGraft.carrier(of: FilePath(bytes: path.bytes), in: plan.operations) else { return "" }
+        let (place, target): (KernelText, KernelText)
+        switch plan.operations[index] {
+        case .overlay(let view) where !view.staysInMemory: (place, target) = (view.upper, view.target)
+        case .scratchDirectory(let source, let top, _): (place, target) = (source, top)
+        default: return ""
+        }
+        let prefix = plan.scratch.bytes + [UInt8(ascii: "/")]
+        guard place.bytes.starts(with: prefix) else { return "" }
+        let below = path.bytes.dropFirst(target == "/" ? 0 : target.bytes.count)
+        return KernelText(Array(place.bytes.dropFirst(prefix.count)) + below)
     }
 
     private func gathered(_ path: FilePath, _ source: FilePath) -> GatheredPath {

@@ -87,20 +87,26 @@ public struct GatheredPath: Sendable, Equatable {
     /// Where it comes to lie in the layer, relative: as many components of it as `path` has besides are directories that are
     /// made as they are in the sandbox.
     public var target: KernelText
+    /// Where an upper layer that goes with the build has it, if the build wrote it: relative to the scratch directory; empty
+    /// where there is no such layer, or where it stays.
+    public var upper: KernelText
 
-    public init(path: KernelText, target: KernelText) {
+    public init(path: KernelText, target: KernelText, upper: KernelText = "") {
         self.path = path
         self.target = target
+        self.upper = upper
     }
 
     func encode(to wire: inout WireEncoder) {
         wire.append(path)
         wire.append(target)
+        wire.append(upper)
     }
 
     init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
         path = try wire.text()
         target = try wire.text()
+        upper = try wire.text()
     }
 }
 

@@ -227,8 +227,8 @@ public enum LauncherReply: Sendable, Equatable {
     case sourceChanges(taken: [KernelText], refused: [KernelText])
     /// Bytes on the disk.
     case measured(UInt64)
-    /// Everything was copied (`errno` 0), or what could not be.
-    case gathered(errno: Int32, path: KernelText)
+    /// Everything was copied or, so many files, linked (`errno` 0); or what could not be.
+    case gathered(errno: Int32, path: KernelText, linkCount: UInt32)
     /// The layer that was asked for is made.
     case published(PublishedLayer)
     /// Why there is no layer.
@@ -282,8 +282,13 @@ public enum LauncherReply: Sendable, Equatable {
         case .measured(let bytes):
             wire.append(UInt8(22))
             wire.append(bytes)
-        case .gathered(let errno, let path), .notPublished(let errno, let path):
-            if case .gathered = self { wire.append(UInt8(30)) } else { wire.append(UInt8(32)) }
+        case .gathered(let errno, let path, let linkCount):
+            wire.append(UInt8(30))
+            wire.append(errno)
+            wire.append(path)
+            wire.append(linkCount)
+        case .notPublished(let errno, let path):
+            wire.append(UInt8(32))
             wire.append(errno)
             wire.append(path)
         case .published(let layer):
@@ -313,7 +318,7 @@ public enum LauncherReply: Sendable, Equatable {
         case 20: self = .keeping(errno: try wire.number())
         case 21: self = .sourceChanges(taken: try wire.texts(), refused: try wire.texts())
         case 22: self = .measured(try wire.number())
-        case 30: self = .gathered(errno: try wire.number(), path: try wire.text())
+        case 30: self = .gathered(errno: try wire.number(), path: try wire.text(), linkCount: try wire.number())
         case 31: self = .published(try PublishedLayer(from: &wire))
         case 32: self = .notPublished(errno: try wire.number(), path: try wire.text())
         default: throw WireDecoder.Malformed()

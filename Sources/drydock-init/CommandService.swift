@@ -101,8 +101,7 @@ struct CommandService {
             control.send(.keeping(errno: refusal))
         case .drop, .publish: Channel(socket: DrydockInit.handover).send(message.bytes)
         case .gather(let paths):
-            let (errno, path) = Gathering(places: places).perform(paths)
-            control.send(.gathered(errno: errno, path: path))
+            control.send(Gathering(places: places).perform(paths))
         case .open(let path, let directory): open(path, directory)
         case .lend: shells.lend(message.descriptor)
         case .openShell(let launch): shells.start(launch, directory: directory)

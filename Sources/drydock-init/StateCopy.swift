@@ -19,6 +19,8 @@ struct StateCopy {
     private let shift: IdentityShift
     /// Whether the overlay's own notes are left out: in a tree that stands by itself they mean nothing, or the wrong thing.
     private let leavesOutNotes: Bool
+    /// Where files can be linked from.
+    private var trail: UpperTrail?
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
     private var linked: Set<UInt64> = []
 
@@ -74,26 +76,35 @@ struct StateCopy {
         return 0
     }
 
-    /// Copies one file or directory under its name, over what is there.
-    /// - Returns: 0, or the reason why the copy is not whole.
-    static func entry(_ name: KernelText, of source: Int32, to target: Int32) -> Int32 {
+    /// Copies one file or directory under its name, over what is there, and links what it can.
+    /// - Parameter trail: at the source; taken over.
+    /// - Returns: 0, or the reason why the copy is not whole; and how many files were linked.
+    static func entry(
+        _ name: KernelText, of source: Int32, to target: Int32, trail: UpperTrail
+    ) -> (errno: Int32, linkCount: UInt32) {
         var copy = StateCopy(links: -1, isMerging: true)
-        defer { copy.buffer.deallocate() }
+        copy.trail = trail
+        defer {
+            copy.trail?.end()
+            copy.buffer.deallocate()
+        }
+        func linkCount() -> UInt32 { copy.trail?.linkCount ?? 0 }
         do throws(Failure) {
             var status = stat()
             try copy.check(name.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) })
             guard status.st_mode & S_IFMT == S_IFDIR else {
                 try copy.file(name, status, source, target)
-                return 0
+                return (0, linkCount())
             }
+            copy.trail?.enter(name)
             let (from, into) = try copy.enter(name, source, target)
             defer {
                 close(from)
                 close(into)
             }
             try copy.walk(from, into)
-        } catch { return error.errno }
-        return 0
+        } catch { return (error.errno, 0) }
+        return (0, linkCount())
     }
 
     /// Opens a directory and the one of its name in the target, made when missing.
@@ -145,6 +156,7 @@ struct StateCopy {
                 close(source)
                 close(target)
                 (source, target) = (next, place)
+                trail?.enter(name)
                 pending.append(try files(source, target))
                 continue
             }
@@ -158,6 +170,7 @@ struct StateCopy {
             close(source)
             close(target)
             (source, target) = (above, targetAbove)
+            trail?.leave()
         }
     }
 
@@ -179,6 +192,7 @@ struct StateCopy {
 
     private mutating func file(_ name: KernelText, _ status: stat, _ source: Int32, _ target: Int32) throws(Failure) {
         try clear(name, target)
+        if trail?.link(name, status, to: target) == true { return }
         let link = KernelText("\(status.st_ino)")
         if links >= 0, status.st_nlink > 1, linked.contains(UInt64(status.st_ino)) {
             let links = self.links

@@ -135,13 +135,13 @@ struct CacheTests {
         }
     }
 
-    @Test("what lies over files of the source, and what patterns select, is copied")
+    @Test("what lies over files of the source, and what patterns select, is linked or copied")
     func gathering() throws {
         try TemporaryTree.with { tree in
             try tree.write("source/vendor/own", "source")
             let cache = try Cache(tree, Self.source + "/vendor")
             let (saved, _) = try cache.build("echo made > vendor/made; echo changed > vendor/own")
-            #expect(saved?.copyReason == .overSource && saved?.isWhole == true)
+            #expect(saved?.copyReason == .overSource && saved?.isWhole == true && saved?.linkCount == 2)
             try tree.write("source/vendor/late", "late")
             let (_, text) = try cache.build("cat vendor/made vendor/own vendor/late", saving: false)
             #expect(text == "made\nchanged\nlate")
@@ -151,13 +151,41 @@ struct CacheTests {
             let (picked, _) = try other.build(
                 "mkdir -p deep/er; chmod 711 deep; echo jar > deep/er/one.jar; echo log > deep/er/one.log",
                 files: [file])
-            #expect(picked?.copyReason == .patterns && picked?.fileCount == 1)
+            #expect(picked?.copyReason == .patterns && picked?.fileCount == 1 && picked?.linkCount == 1)
             let layer = try #require(other.layers.first)
             let fixture = try SandboxFixture(
                 tree: tree,
                 caches: .init(layers: [layer], paths: [.init(file, isDirectory: false)]), name: "picked")
             try #expect(fixture.run("cat deep/er/one.jar; ls deep/er; stat -c %a deep") == .exited(0))
             #expect(fixture.output == "jar\none.jar\n711\n")
+            try fixture.close()
+        }
+    }
+
+    @Test("only what this build wrote to the disk is linked, and what is kept is not")
+    func linking() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/tree/of/source", "source")
+            let cache = try Cache(tree, Self.source + "/tree")
+            let make =
+                "mkdir -p tree/of/its/own tree/x/y; cd tree; echo 1 > of/its/own/a; ln of/its/own/a x/y/b; echo 2 > of/c; "
+                + "ln -s of l; mkfifo x/p; truncate -s 1M x/hole; setfattr -n user.note -v n of/c 2>/dev/null || true"
+            let (first, _) = try cache.build(make)
+            #expect(first?.linkCount == 4 && first?.fileCount == 7)
+            // From the second on the rest comes out of the layer that it began with.
+            let (second, _) = try cache.build("cd tree; rm x/hole; echo 3 > of/c; mv x/p of; ls -R > list")
+            #expect(second?.linkCount == 2 && second?.fileCount == 7, "\(String(describing: second))")
+            let look =
+                "cat tree/of/c tree/x/y/b tree/of/its/own/a tree/of/source; readlink tree/l; stat -c %h tree/of/c"
+            let (_, text) = try cache.build(look, saving: false)
+            #expect(text == "3\n1\n1\nsourceof\n1\n")
+
+            let fixture = try SandboxFixture(tree: tree, caches: cache.caches, name: "kept")
+            try #expect(fixture.run("echo 4 > tree/of/c") == .exited(0))
+            try fixture.sandbox.quiesce()
+            let selection = CacheSelection(trees: cache.paths.map(\.path))
+            let kept = try fixture.sandbox.save(selection, to: tree.path("layers/kept"), leavesFiles: true)
+            #expect(kept?.copyReason == .kept && kept?.linkCount == 0)
             try fixture.close()
         }
     }

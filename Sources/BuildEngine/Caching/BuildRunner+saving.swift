@@ -153,7 +153,8 @@ extension BuildRunner {
             return notice("Cache \(name) was saved by another build first")
         }
         noteCache(.saved, entry)
-        let reason = saved.copyReason.map { ", copied: \($0.words)" } ?? ""
+        let way = saved.linkCount == 0 ? "copied" : saved.linkCount < saved.fileCount ? "copied and linked" : "linked"
+        let reason = saved.copyReason.map { ", \(way): \($0.words)" } ?? ""
         notice(
             "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(Self.files(saved.fileCount))"
                 + (saved.isWhole ? "" : " changed") + reason)
