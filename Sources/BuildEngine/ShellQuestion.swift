@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import BuildCache
+
 /// What drydock asks the build's shell at the end: values of variables, and texts as the shell reads them.
 ///
 /// One script answers everything, so that a build pays for at most one more shell. It uses nothing but builtins, because
@@ -12,6 +14,8 @@ struct ShellQuestion: Equatable {
     private let marker: String
     /// Where `codebuild-hash-files` leaves what it hashed for each text, by the text's number; nil leaves nothing.
     var hashLogs: String?
+    /// Where the exit status of each text that is one command is left, by the text's number; nil leaves none.
+    var statusLogs: String?
 
     /// - Parameter nonce: a word that the build does not print.
     init(nonce: String) { marker = "drydock-answer-\(nonce)" }
@@ -37,9 +41,30 @@ struct ShellQuestion: Equatable {
         for (index, text) in texts.enumerated() {
             if let hashLogs { lines.append("export DRYDOCK_HASH_FILES_LOG=\(hashLogs)-\(index)") }
             // A here-document expands what double quotes would, and leaves quotes alone. Only the first line is a name.
-            lines += ["IFS= read -r drydock_answer <<\(marker)", text, marker, "printf '%s\\0' \"$drydock_answer\""]
+            let asked = statusLogs.map { Self.noting(text, "\($0)-\(index)") } ?? text
+            lines += ["IFS= read -r drydock_answer <<\(marker)", asked, marker, "printf '%s\\0' \"$drydock_answer\""]
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Whether a text is a command that stands for what it prints, and nothing else. What begins as arithmetic is none.
+    static func isCommand(_ text: String) -> Bool { command(text) != nil }
+
+    /// A text that is one command, so that its exit status is left in a file: a shell that expands text forgets it.
+    private static func noting(_ text: String, _ file: String) -> String {
+        guard let (begin, command, end) = command(text) else { return text }
+        // A line break ends a comment; the parentheses keep `exit` from ending both.
+        return "\(begin) (\(command)\n); echo $? >\(file)\(end)"
+    }
+
+    private static func command(_ text: String) -> (begin: String, command: Substring, end: String)? {
+        // A text that cannot be taken apart may begin with one command and end with another.
+        guard CacheKeyText(text + "-").parts == [.expression(text), .literal("-")] else { return nil }
+        if text.hasPrefix("`"), text.hasSuffix("`"), text.utf8.count > 1 {
+            return ("`", text.dropFirst().dropLast(), "`")
+        }
+        guard text.hasPrefix("$("), !text.hasPrefix("$(("), text.hasSuffix(")") else { return nil }
+        return ("$(", text.dropFirst(2).dropLast(), ")")
     }
 
     struct Answer: Equatable {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import Files
 import Sandbox
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -24,6 +26,30 @@ struct ShellQuestionTests {
         #expect(answer.variables == ["A": "a b", "EMPTY": "", "LINES_": "1\n2"])
         #expect(answer.texts["app-$(printf 1.2)-$A.zip"] == "app-1.2-a b.zip")
         #expect(answer.texts["it's \"quoted\" `echo x`"] == "it's \"quoted\" x")
+    }
+
+    @Test("tells how the commands in texts ended", arguments: ["sh", "bash", "dash", "busybox"])
+    func statuses(shell: String) throws {
+        guard hasTool(shell) else { return }
+        try TemporaryTree.with { tree in
+            let texts = [
+                "$(echo a; exit 3)", "`echo b # no`", "$(exit 7)", "$(true)", "$((1 + 2))", "$UNSET", "x-$(exit 9)",
+                "$(echo \"$(exit 1)\")$(exit 2)",
+            ]
+            var question = ShellQuestion(nonce: "n1")
+            for text in texts { question.ask(text: text) }
+            question.statusLogs = tree.path("status").string
+            let arguments = (shell == "busybox" ? ["sh"] : []) + ["-c", question.script]
+            let result = try runTool(shell, arguments, environment: ["PATH": "/usr/bin:/bin"])
+            let answer = try #require(question.answer(from: result.standardOutput))
+            #expect(texts.map { answer.texts[$0] } == ["a", "b", "", "", "3", "", "x-", ""])
+            let statuses = texts.indices.map {
+                (try? FileContents.read(tree.path(FilePath("status-\($0)")), limit: 9)).map {
+                    String(decoding: $0, as: UTF8.self)
+                }
+            }
+            #expect(statuses == ["3\n", "0\n", "7\n", "0\n", nil, nil, nil, nil])
+        }
     }
 
     @Test("is not answered by less than all of it")

@@ -151,6 +151,49 @@ struct CacheInBuildTests {
         }
     }
 
+    @Test("a shell that does not answer leaves nothing restored and nothing saved", arguments: TestUser.all)
+    func unanswered(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let text = buildspec(
+                "key: k-$(test ! -e dies || kill -9 $$)one\npaths: [n/**/*]", "mkdir -p n; ls n; touch n/$RANDOM")
+            try tree.write("source/dies", "")
+            for _ in 0..<2 {
+                let result = try run(drydock, tree, text)
+                #expect(result.status == 0, "\(result.output)\(result.errors)")
+                let warnings = (result.output + result.errors).components(separatedBy: "the shell did not answer")
+                #expect(
+                    warnings.count == 2 && warnings[1].hasPrefix(" what the cache's key and paths hold, so nothing"))
+                #expect(!says(result, "ave") && !says(result, "estored") && !says(result, "Unable"), "\(result.output)")
+            }
+            let warmed = try drydock("warm")
+            #expect(warmed.status == 1 && warmed.errors.contains("the shell did not answer"), "\(warmed.errors)")
+            #expect(try drydock("cache", "ls", "--json").output == "[]\n")
+        }
+    }
+
+    @Test("a command in a key that gives nothing is told at its place, once")
+    func emptyCommand() throws {
+        try with(TestUser()) { tree, drydock in
+            let text = buildspec(
+                "key: npm-$(cat lock)\nfallback-keys:\n  - n-$(cat lock)\n  - x-`true`\n  - y-$(echo z)\n"
+                    + "  - y-$(echo w; exit 4)-\npaths: [n/**/*]", "mkdir -p n; touch n/n")
+            let result = try run(drydock, tree, text)
+            #expect(result.status == 0 && says(result, "Saved cache `npm-`: "), "\(result.output)\(result.errors)")
+            let told = (result.output + result.errors).split(separator: "\n").filter {
+                $0.contains("in the cache's key")
+            }
+            let words = [
+                "buildspec.yml:3:8: `$(cat lock)` in the cache's key fails with 1 and prints nothing",
+                "buildspec.yml:6:7: ``true`` in the cache's key prints nothing",
+                "buildspec.yml:8:7: `$(echo w; exit 4)` in the cache's key fails with 4",
+            ]
+            #expect(told.count == words.count, "\(told)")
+            for (line, words) in zip(told, words) { #expect(line.hasSuffix(words), "\(line)") }
+            try tree.write("source/lock", "one")
+            #expect(try !(run(drydock, tree, text)).output.contains("`$(cat lock)` in the cache's key"))
+        }
+    }
+
     @Test("ten builds at once share an entry, and none sees another's writes", arguments: TestUser.all)
     func concurrent(_ user: TestUser) throws {
         try with(user) { tree, drydock in

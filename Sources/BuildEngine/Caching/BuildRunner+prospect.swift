@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 public import BuildCache
+import BuildModel
 import Buildspec
 import Files
 import Sandbox
@@ -11,7 +12,7 @@ import SystemPackage
 public struct CacheProspect: Sendable {
     /// With key and paths as the build would have them; nil where there is nothing that it could save.
     public var request: CacheRequest?
-    /// Whether the shell answered what the key holds.
+    /// Whether the key is the one that the build itself will have.
     public var isCertain = true
     /// Why there is nothing.
     public var absence: Absence?
@@ -44,10 +45,15 @@ extension BuildRunner {
         if cache.action == .restore { return CacheProspect(absence: .onlyRestored) }
         let settings = plan.sandboxSettings(scratch: surroundings.scratch, launcher: surroundings.launcher)
         do { try planCache(plan, settings) } catch { throw EngineError(error) }
+        if interruption == nil, let cacheAdvice {
+            throw EngineError(
+                .buildFailed, cacheAdvice.message, hints: [cacheAdvice.hint].compactMap { $0 },
+                context: PhaseContext())
+        }
         guard let planned = plannedCache, !planned.patterns.isEmpty else {
             return CacheProspect(absence: .noPath(plannedCache?.warnings ?? []))
         }
-        return CacheProspect(request: planned.request, isCertain: cacheAdvice == nil)
+        return CacheProspect(request: planned.request)
     }
 
     private func removeCheckouts() {

@@ -18,7 +18,7 @@ extension BuildRunner {
     /// Finds out what is restored, once for all attempts of a build.
     /// - Parameter settings: of the sandbox to come; what has to be asked of a shell is asked in one like it.
     func planCache(_ plan: BuildPlan, _ settings: SandboxSettings) throws(SandboxError) {
-        guard plannedCache == nil, request.resumption == nil, let use = request.caches,
+        guard plannedCache == nil, cacheAdvice == nil, request.resumption == nil, let use = request.caches,
             let cache = plan.buildspec.cache
         else { return }
         guard surroundings.hostPlaces == nil else {
@@ -26,7 +26,12 @@ extension BuildRunner {
             return
         }
         let question = CacheQuestion(cache)
-        let (answer, files) = try ask(question.question(nonce: plan.identity.uuid), plan, settings)
+        guard let asked = try ask(question.question(nonce: plan.identity.uuid), plan, settings) else {
+            // Without an answer the key would be another one, and what is saved under it wrong for whoever finds it.
+            if interruption == nil { cacheAdvice = .cacheKeyUnanswered }
+            return
+        }
+        let answer = asked.answer
         var planned = PlannedCache(
             patterns: [], request: CacheRequest(namespace: use.namespace, identity: .current, paths: []), inputs: [],
             action: cache.action)
@@ -41,8 +46,10 @@ extension BuildRunner {
             .filter { !$0.isEmpty }
         planned.inputs = (question.key?.expressions ?? []).map {
             KeyInput(
-                name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""), files: files[$0])
+                name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""),
+                files: asked.files[$0])
         }
+        planned.warnings += question.warnings(answer, statuses: asked.statuses)
         if !planned.patterns.isEmpty {
             find(&planned, use)
             let lookup = CacheLookup(
@@ -143,28 +150,39 @@ extension BuildRunner {
         return shown == text ? text : "\(shown)-\(CacheRequest.digest(of: text).prefix(16))"
     }
 
+    /// What a shell answered, and what it left of each text: the files that were hashed, the exit status of a command.
+    private struct Asked {
+        var answer = ShellQuestion.Answer()
+        var files: [String: [KeyInput.File]] = [:]
+        var statuses: [String: Int] = [:]
+    }
+
     /// Asks a shell in a sandbox of its own: what is mounted in the build's depends on the answer.
+    /// - Returns: nil where it did not answer.
     private func ask(
         _ question: ShellQuestion, _ plan: BuildPlan, _ settings: SandboxSettings
-    ) throws(SandboxError) -> (answer: ShellQuestion.Answer, files: [String: [KeyInput.File]]) {
-        guard !question.isEmpty else { return (ShellQuestion.Answer(), [:]) }
+    ) throws(SandboxError) -> Asked? {
+        guard !question.isEmpty else { return Asked() }
         var question = question
         question.hashLogs = HashedFiles.log
+        question.statusLogs = ExitStatuses.log
         var settings = settings
         settings.scratchDirectory = settings.scratchDirectory.removingLastComponent().appending(
             (settings.scratchDirectory.lastComponent?.string ?? "build") + "-key")
-        let asked = try surroundings.sandboxes.start(settings).runner
+        let runner = try surroundings.sandboxes.start(settings).runner
         let sink = AnswerSink(stop: surroundings.stop)
         let script = "exec 2>/dev/null\n" + question.script
         let request = CommandRequest(script: .observing(script), shell: plan.shell, buildSucceeding: true)
-        let outcome = try asked.run(request, deadline: deadline, sink: sink)
-        let files = HashedFiles.read(question.texts, in: try asked.tree())
-        try asked.close()
-        guard outcome == .exited(0), let answer = question.answer(from: sink.bytes) else {
-            if interruption == nil { cacheAdvice = .cacheKeyUnanswered }
-            return (ShellQuestion.Answer(), [:])
+        // Whatever becomes of this sandbox, the build has one of its own.
+        let outcome = try? runner.run(request, deadline: deadline, sink: sink)
+        var asked: Asked?
+        if outcome == .exited(0), let answer = question.answer(from: sink.bytes), let tree = try? runner.tree() {
+            asked = Asked(
+                answer: answer, files: HashedFiles.read(question.texts, in: tree),
+                statuses: ExitStatuses.read(question.texts, in: tree))
         }
-        return (answer, files)
+        try? runner.close()
+        return asked
     }
 
     /// CodeBuild's lines on the cache, where it says them.

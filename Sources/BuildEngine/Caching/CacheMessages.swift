@@ -35,15 +35,34 @@ extension Warning {
         message: "caches are neither restored nor saved without a sandbox", hint: nil)
 
     static let cacheKeyUnanswered = Warning(
-        message: "the shell did not answer what the cache's key and paths hold: they are taken as empty")
+        message: "the shell did not answer what the cache's key and paths hold, so nothing is restored or saved",
+        hint:
+            "a command in them that ends the shell, or that it cannot read, leaves no answer; `drydock shell` tries one"
+    )
+
+    static func cacheKeyCommand(
+        _ written: Buildspec.Text, _ command: String, status: Int, isEmpty: Bool
+    ) -> Warning {
+        let words = "`\(DisplayText.escaped(command))` in the cache's key "
+        let failure = status == 0 ? [] : ["fails with \(status)"]
+        let reason = (failure + (isEmpty ? ["prints nothing"] : [])).joined(separator: " and ")
+        return Warning(
+            message: place(of: written) + words + reason,
+            hint: isEmpty
+                ? "it is taken as empty, as CodeBuild takes it: builds that it is to tell apart share one cache"
+                : "what it printed until then is taken, as CodeBuild takes it")
+    }
+
+    private static func place(of written: Buildspec.Text) -> String {
+        "\(DisplayText.escaped(written.span.path)):\(written.span.start.line):\(written.span.start.column): "
+    }
 
     static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
         Warning(message: "the cache is not saved: \(reason)", hint: hint)
     }
 
     static func cachePath(_ written: Buildspec.Text, _ text: String, _ problem: CachePattern.Problem) -> Warning {
-        let place =
-            "\(DisplayText.escaped(written.span.path)):\(written.span.start.line):\(written.span.start.column): "
+        let place = place(of: written)
         let words = "`\(DisplayText.escaped(written.value))` is not cached: "
         switch problem {
         case .empty: return Warning(message: place + words + "nothing is left of it when its variables are expanded")

@@ -32,4 +32,21 @@ struct CacheQuestion {
     func paths(_ answer: ShellQuestion.Answer) -> [(written: Buildspec.Text, text: String)] {
         cache.paths.map { ($0, ShellQuestion.isExpanded($0.value) ? answer.texts[$0.value] ?? "" : $0.value) }
     }
+
+    /// What of the key gives nothing: CodeBuild takes that as empty too, and says nothing.
+    /// - Parameter statuses: of commands, by expression.
+    func warnings(_ answer: ShellQuestion.Answer, statuses: [String: Int]) -> [Warning] {
+        var told: Set<String> = []
+        var warnings: [Warning] = []
+        let written = [cache.key].compactMap { $0 } + cache.fallbackKeys
+        for (place, text) in zip(written, [key].compactMap { $0 } + fallbackKeys) {
+            for command in text.expressions where ShellQuestion.isCommand(command) {
+                let status = statuses[command] ?? 0
+                let isEmpty = answer.texts[command]?.isEmpty ?? true
+                guard status != 0 || isEmpty, told.insert(command).inserted else { continue }
+                warnings.append(.cacheKeyCommand(place, command, status: status, isEmpty: isEmpty))
+            }
+        }
+        return warnings
+    }
 }

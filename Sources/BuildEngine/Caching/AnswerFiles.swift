@@ -6,6 +6,8 @@ import CommandExecution
 import Files
 import SystemPackage
 
+// What a shell leaves beside its answers, in the sandbox that is there for the question alone.
+
 /// The files that `codebuild-hash-files` hashed for a key, so that a later miss can name the one that changed.
 enum HashedFiles {
     /// Where it is told to leave them, inside, with a number behind; in memory, and gone with the sandbox.
@@ -35,5 +37,24 @@ enum HashedFiles {
                 path: String(decoding: line.dropFirst(66), as: UTF8.self),
                 digest: String(decoding: line.prefix(64), as: UTF8.self))
         }
+    }
+}
+
+/// How commands in a key ended, which the text that they expand to does not tell.
+enum ExitStatuses {
+    /// Where the shell leaves them, inside, with a number behind.
+    static let log = "/codebuild/output/tmp/exit-status"
+
+    /// - Parameter texts: what was asked, in the order of the question.
+    static func read(_ texts: [String], in tree: any TreeOpener) -> [String: Int] {
+        var result: [String: Int] = [:]
+        for (index, text) in texts.enumerated() where ShellQuestion.isCommand(text) {
+            let path = FilePath("\(log)-\(index)")
+            guard let file = try? tree.open(path, directory: false) else { continue }
+            defer { try? file.close() }
+            guard let bytes = try? FileContents.read(file, path: path, limit: 16) else { continue }
+            result[text] = Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+        }
+        return result
     }
 }
