@@ -284,7 +284,7 @@ extension AWSFailure {
         "InvalidIdentityToken", "IDPRejectedClaim",
     ]
     private static let deniedCodes: Set = ["AccessDenied", "AccessDeniedException"]
-    private static let missingCodes: Set = ["NoSuchBucket", "NoSuchKey", "ResourceNotFoundException"]
+    private static let missingCodes: Set = ["NoSuchBucket", "NoSuchKey", "NoSuchUpload", "ResourceNotFoundException"]
 }
 
 extension String {

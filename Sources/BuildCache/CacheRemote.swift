@@ -96,6 +96,9 @@ public struct CacheRemote {
         return .stored
     }
 
+    /// Takes away what killed writers left at the place, as far as that can be told.
+    public func tidy() { objects.tidy() }
+
     /// Puts an index in the place of the one that was there when its archive was begun.
     /// - Returns: false where there is another by now that counts more.
     private func replace(_ before: CacheManifest?, with manifest: CacheManifest) throws(CacheError) -> Bool {

@@ -26,7 +26,9 @@ struct DirectoryObjects: SharedObjects {
     let root: FilePath
     let isCancelled: () -> Bool
 
-    /// What a killed writer left is removed by another, when it is older than any writing takes.
+    /// What a killed writer left is removed by another: at once where a lock says that nobody is at it, but for the moment
+    /// between its making and the lock; without locks when it is older than any writing takes.
+    private static let graceSeconds = 10.0
     private static let leftoverSeconds = 86_400.0
 
     func list(_ prefix: String) throws(CacheError) -> [SharedObject] {
@@ -78,8 +80,9 @@ struct DirectoryObjects: SharedObjects {
         let path = root.pushing(FilePath(name))
         let made: AtomicFile
         do throws(FilesError) {
-            removeLeftovers(try Directory.make(path.removingLastComponent()))
+            _ = try Directory.make(path.removingLastComponent())
             made = try AtomicFile(replacing: path)
+            _ = FileLock.hold(made.descriptor)
         } catch { throw .place(root, error) }
         _ = try copy(file, into: made.descriptor, path)
         do throws(FilesError) { try made.commit(synchronizing: true) } catch { throw .place(root, error) }
@@ -133,15 +136,41 @@ struct DirectoryObjects: SharedObjects {
         }
     }
 
+    /// Below `<namespace>/<paths>/`, whoever's they are.
+    func tidy() {
+        guard let top = try? Directory(root) else { return }
+        for namespace in Self.digestNames(top) {
+            guard let open = try? top.directory(namespace) else { continue }
+            for paths in Self.digestNames(open) {
+                if let scope = try? open.directory(paths) { removeLeftovers(scope) }
+            }
+        }
+    }
+
+    private static func digestNames(_ directory: Directory) -> [FilePath] {
+        ((try? directory.entries()) ?? []).filter { entry in
+            entry.name.count == 32
+                && entry.name.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        }.map { FilePath(bytes: $0.name) }
+    }
+
     private func removeLeftovers(_ directory: Directory) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         for entry in (try? directory.entries()) ?? [] where entry.name.first == UInt8(ascii: ".") {
             let name = FilePath(bytes: entry.name)
             guard entry.name.suffix(5).elementsEqual(".part".utf8), let status = try? directory.status(name),
-                Self.time(status).seconds < Double(now.tv_sec) - Self.leftoverSeconds
+                status.kind == .regular
             else { continue }
-            try? directory.remove(name)
+            let age = Double(now.tv_sec) - Self.time(status).seconds
+            guard age > Self.graceSeconds else { continue }
+            let file = try? directory.open(name, flags: O_RDWR | O_NONBLOCK | O_NOFOLLOW)
+            defer { try? file?.close() }
+            switch file.flatMap(FileLock.hold) {
+            case true?: try? directory.remove(name)
+            case false?: continue
+            case nil: if age > Self.leftoverSeconds { try? directory.remove(name) }
+            }
         }
     }
 

@@ -34,6 +34,8 @@ public protocol SharedObjects {
     func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool
     /// Removes objects; those that are not there are no failure.
     func remove(_ names: [String]) throws(CacheError)
+    /// Takes away what writers left that were killed, as far as that can be told.
+    func tidy()
 }
 
 /// What a place lists.

@@ -49,6 +49,19 @@ public final class FileLock: Sendable {
         return lock
     }
 
+    /// Takes an exclusive lock on a file that is open for writing: it stays until that is closed, or its process ends.
+    /// - Returns: false where somebody else holds it; nil where that cannot be told, since the file system knows no locks.
+    public static func hold(_ descriptor: FileDescriptor) -> Bool? {
+        while linux_lock_exclusive(descriptor.rawValue) != 0 {
+            switch errno {
+            case EINTR: continue
+            case EAGAIN, EACCES: return false
+            default: return nil
+            }
+        }
+        return true
+    }
+
     private init(descriptor: FileDescriptor) {
         self.descriptor = descriptor
     }

@@ -100,42 +100,6 @@ struct S3BucketTests {
         }
     }
 
-    @Test("an upload that somebody was killed in is gone on with where that is asked for")
-    func resumes() throws {
-        try TemporaryTree.with { tree in
-            let path = try tree.write("from", String(repeating: "0123456789abcdef", count: 1 << 20))
-            _ = try MotoServer.shared.get().ask(
-                """
-                s3 = client("s3")
-                content = open("\(path)", "rb").read()
-                for good in [False, True]:
-                    upload = s3.create_multipart_upload(Bucket="bucket", Key="resumed/x")["UploadId"]
-                    if good:
-                        for number in [1, 3]:
-                            body = content[(number - 1) * (5 << 20):][:5 << 20]
-                            s3.upload_part(Bucket="bucket", Key="resumed/x", UploadId=upload, PartNumber=number, Body=body)
-                        s3.upload_part(Bucket="bucket", Key="resumed/x", UploadId=upload, PartNumber=2, Body=b"other")
-                """)
-            var limits = S3Bucket.Limits(time: 60)
-            (limits.singleBytes, limits.partBytes) = (6 << 20, 5 << 20)
-            var options = S3PutOptions()
-            options.resumesUpload = true
-            let file = try FileDescriptor.open(path, .readOnly)
-            defer { try? file.close() }
-            try bucket(parts: limits).put("resumed/x", from: file, options: options)
-            let object = try bucket().get("resumed/x", to: try open(tree, "to"))
-            #expect(object.key == "resumed/x")
-            #expect(try tree.text("to") == tree.text("from"))
-            let left = try MotoServer.shared.get().ask(
-                """
-                s3 = client("s3")
-                print(len([u for u in s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) if u["Key"] == "resumed/x"]))
-                """)
-            // The second was gone on with; the first is as it was.
-            #expect(left == "1\n")
-        }
-    }
-
     @Test("encryption, access and type are told when an object is stored")
     func options() throws {
         let bucket = try bucket()

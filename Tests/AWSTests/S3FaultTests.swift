@@ -211,6 +211,34 @@ struct S3FaultTests {
         #expect(!result.requests.contains { $0.method == "DELETE" })
     }
 
+    @Test("credentials that do not last are fetched anew while an upload goes on")
+    func renewal() throws {
+        try TemporaryTree.with { tree in
+            let script = """
+                #!/bin/sh
+                echo x >> \(tree.path("calls"))
+                printf '{"Version":1,"AccessKeyId":"AKIA%s","SecretAccessKey":"s","Expiration":"%s"}' \\
+                  "$(wc -l < \(tree.path("calls")))" "$(date -u -d '+200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+                """
+            try tree.write("give", script, mode: 0o755)
+            try tree.write(".aws/config", "[default]\ncredential_process = \(tree.path("give"))\n")
+            let server = try ScriptedServer(
+                [begun, part, aborted, Step.answer(200, "<R/>").to("POST /bucket/k?uploadId")], in: tree)
+            var limits = S3Bucket.Limits(time: 30)
+            (limits.singleBytes, limits.partBytes, limits.parts) = (100_000, 50_000, 1)
+            let bucket = S3Bucket(
+                "bucket",
+                configuration: AWSFixture.configuration(
+                    "http://127.0.0.1:\(server.port)", ["PATH": "/usr/bin:/bin"], home: tree.path),
+                client: AWSFixture.client, limits: limits)
+            try bucket.put("k", from: try open(tree, "from", content))
+            let keys = try server.requests().map { request in
+                request.headers["authorization"]?.firstMatch(of: #/AKIA\d+/#).map { String($0.output) } ?? ""
+            }
+            #expect(keys.count == 10 && Set(keys).count == 4 && keys[1] == keys[4] && keys[4] != keys[5], "\(keys)")
+        }
+    }
+
     @Test("an upload that fails, is stopped or has no end leaves no parts behind")
     func aborts() throws {
         let refusals: [[Step]] = [
@@ -279,7 +307,7 @@ struct S3FaultTests {
             let server = try ScriptedServer([.answer(200)], certificate: both, in: tree)
             let configuration = AWSFixture.configuration(
                 "https://127.0.0.1:\(server.port)", AWSFixture.key.merging(["AWS_CA_BUNDLE": paths[1]]) { $1 })
-            let bucket = S3Bucket("bucket", configuration: configuration, client: AWSFixture.client)
+            let bucket = S3Bucket("bucket", configuration: configuration, client: AWSFixture.client, journal: nil)
             try bucket.put("k", from: try open(tree, "from", content))
             let request = try #require(try server.requests().first)
             #expect(request.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD")
@@ -306,7 +334,7 @@ struct S3FaultTests {
     func addresses() throws {
         func base(_ bucket: String, _ variables: [String: String] = [:]) throws -> String {
             let configuration = AWSFixture.configuration(nil, variables)
-            let bucket = S3Bucket(bucket, configuration: configuration, client: AWSFixture.client)
+            let bucket = S3Bucket(bucket, configuration: configuration, client: AWSFixture.client, journal: nil)
             return try S3Address(bucket, configuration.settings()).base
         }
         #expect(try base("bucket") == "https://bucket.s3.eu-west-1.amazonaws.com")
@@ -315,7 +343,7 @@ struct S3FaultTests {
         #expect(try base("my.bucket") == "https://s3.eu-west-1.amazonaws.com/my.bucket")
         #expect(try base("Old_Bucket") == "https://s3.eu-west-1.amazonaws.com/Old_Bucket")
         let moved = S3Bucket(
-            "bucket", configuration: AWSFixture.configuration(nil), client: AWSFixture.client)
+            "bucket", configuration: AWSFixture.configuration(nil), client: AWSFixture.client, journal: nil)
         moved.learnedRegion = "us-west-2"
         #expect(
             try S3Address(moved, moved.configuration.settings()).url(of: "a b", query: [("uploads", "")])

@@ -208,14 +208,26 @@ struct RemoteTests {
         }
     }
 
-    @Test("a writer that was killed leaves a hidden file, which a later one removes after a day")
+    @Test("a writer that was killed leaves a hidden file, which another removes, but never one that is being written")
     func leftovers() throws {
         try with { tree, remote in
-            let scope = "\(Self.place)/\(CacheRemote.scope(Self.request("a")))"
-            for name in [".old.part", ".new.part"] { try tree.write(FilePath(scope + name), "half") }
-            let old = tree.path(FilePath(scope + ".old.part")).string
-            #expect(try runTool("touch", ["-d", "3 days ago", old]).status == 0)
-            try store(remote, tree, Self.request("a"))
+            let other = Self.request("b", namespace: "other")
+            let scopes = [Self.request("a"), other].map { "\(Self.place)/\(CacheRemote.scope($0))" }
+            let names = [scopes[0] + ".old.part", scopes[1] + ".far.part", scopes[0] + ".live.part"]
+            for name in names { try tree.write(FilePath(name), "half") }
+            try tree.write(FilePath(scopes[0] + ".new.part"), "half")
+            for name in names {
+                #expect(try runTool("touch", ["-d", "1 minute ago", tree.path(FilePath(name)).string]).status == 0)
+            }
+            let live = try FileDescriptor.open(tree.path(FilePath(names[2])), .readWrite)
+            #expect(FileLock.hold(live) == true)
+            remote.tidy()
+            #expect(
+                try files(tree).filter { $0.contains(".part") }.map { $0.split(separator: "/").last ?? "" } == [
+                    ".live.part", ".new.part",
+                ])
+            try live.close()
+            remote.tidy()
             #expect(try files(tree).filter { $0.contains(".part") }.count == 1)
         }
     }
@@ -234,6 +246,7 @@ struct RemoteTests {
         func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool {
             try objects.store(name, bytes: bytes, replacing: replacing)
         }
+        func tidy() {}
         func remove(_ names: [String]) throws(CacheError) { throw .place("nothing is removed here") }
     }
 

@@ -20,6 +20,8 @@ public final class S3Bucket {
     let configuration: AWSConfiguration
     let client: HTTPClient
     let limits: Limits
+    /// Nil where what is sent in parts is not noted, and not gone on with.
+    let journal: UploadJournal?
     let isCancelled: () -> Bool
     /// Read once.
     var settings: AWSSettings?
@@ -43,25 +45,27 @@ public final class S3Bucket {
     }
 
     /// - Parameters:
+    ///   - journal: where uploads in parts are noted, so that what a killed program leaves is found.
     ///   - timeLimit: seconds for each call, with all of its repetitions.
     ///   - isCancelled: asked ten times a second; then what is still open fails.
     public convenience init(
-        _ name: String, configuration: AWSConfiguration, client: HTTPClient, timeLimit: Double = 3600,
-        isCancelled: @escaping () -> Bool = { false }
+        _ name: String, configuration: AWSConfiguration, client: HTTPClient, journal: UploadJournal?,
+        timeLimit: Double = 3600, isCancelled: @escaping () -> Bool = { false }
     ) {
         self.init(
-            name, configuration: configuration, client: client, limits: Limits(time: timeLimit),
+            name, configuration: configuration, client: client, limits: Limits(time: timeLimit), journal: journal,
             isCancelled: isCancelled)
     }
 
     init(
         _ name: String, configuration: AWSConfiguration, client: HTTPClient, limits: Limits,
-        isCancelled: @escaping () -> Bool = { false }
+        journal: UploadJournal? = nil, isCancelled: @escaping () -> Bool = { false }
     ) {
         self.name = name
         self.configuration = configuration
         self.client = client
         self.limits = limits
+        self.journal = journal
         self.isCancelled = isCancelled
     }
 
@@ -170,8 +174,8 @@ public final class S3Bucket {
 
     /// Stores what an open file holds, in parts where that is much.
     ///
-    /// A call that fails leaves nothing of it in the bucket; only parts of one that was killed stay there, as an upload that
-    /// is not done (``S3PutOptions/resumesUpload``).
+    /// A call that fails leaves nothing of it in the bucket. Parts of one that was killed stay there until the bucket's next
+    /// user on this machine goes on with it (``S3PutOptions/resumesUpload``) or calls ``tidy(keepsResumable:)``.
     public func put(
         _ key: String, from file: FileDescriptor, options: S3PutOptions = S3PutOptions()
     ) throws(AWSFailure) {

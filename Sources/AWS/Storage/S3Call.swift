@@ -32,14 +32,16 @@ struct S3Request {
 struct S3Call {
     let bucket: S3Bucket
     let session: AWSSession
-    let credentials: AWSCredentials
+    private(set) var credentials: AWSCredentials
     private let action: String
     private let keyAction: String
 
-    /// - Parameter extraTime: seconds for a call that tidies up, which may be made after another's time is up; nil for one
-    ///   as any other.
+    /// - Parameters:
+    ///   - seconds: for a call that tidies up, which may be made after another's time is up; nil for one as any other.
+    ///   - isCancelled: nil asks the bucket's.
     init(
-        _ bucket: S3Bucket, action: String, keyAction: String = "kms:Decrypt", tidyingWithin extraTime: Double? = nil
+        _ bucket: S3Bucket, action: String, keyAction: String = "kms:Decrypt", within seconds: Double? = nil,
+        isCancelled: (() -> Bool)? = nil
     ) throws(AWSFailure) {
         self.bucket = bucket
         self.action = action
@@ -49,15 +51,25 @@ struct S3Call {
         bucket.settings = settings
         session = AWSSession(
             settings: settings, client: bucket.client,
-            deadline: MonotonicTime.now() + (extraTime ?? bucket.limits.time),
-            isCancelled: extraTime == nil ? bucket.isCancelled : { false })
+            deadline: MonotonicTime.now() + (seconds ?? bucket.limits.time),
+            isCancelled: isCancelled ?? bucket.isCancelled)
+        credentials = try Self.credentials(bucket, session)
+    }
+
+    private static func credentials(_ bucket: S3Bucket, _ session: AWSSession) throws(AWSFailure) -> AWSCredentials {
         let soon = session.now.seconds + 300
-        if let found = bucket.credentials, found.expiration.map({ $0.seconds > soon }) ?? true {
-            credentials = found
-        } else {
-            credentials = try session.credentials()
-        }
-        bucket.credentials = credentials
+        if let found = bucket.credentials, found.expiration.map({ $0.seconds > soon }) ?? true { return found }
+        let found = try session.credentials()
+        bucket.credentials = found
+        return found
+    }
+
+    /// The same, with credentials that last: a content that goes in parts may take longer than those live that it was begun
+    /// with. Until new ones are to be had, the old are tried.
+    func renewed() -> S3Call {
+        var call = self
+        if let fresh = try? Self.credentials(bucket, session) { call.credentials = fresh }
+        return call
     }
 
     /// Who was asked for what, for messages.

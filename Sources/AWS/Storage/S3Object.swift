@@ -73,8 +73,8 @@ public struct S3PutOptions: Sendable, Equatable {
     public var encryption = S3Encryption.bucketDefault
     /// What the bucket's owner may do with an object that somebody else stores.
     public var ownerAccess = S3OwnerAccess.none
-    /// Goes on with an upload of the same key that somebody was killed in: its parts that are there already are not sent
-    /// again. For content that its key stands for.
+    /// Goes on with an upload of the same content to the same key that was broken off on this machine: its parts that are
+    /// there already are not sent again. So what nobody answers to is not taken back either.
     public var resumesUpload = false
 
     public init() {}
@@ -83,15 +83,7 @@ public struct S3PutOptions: Sendable, Equatable {
     var headers: [HTTPHeader] {
         var headers = metadata.sorted { $0.key < $1.key }.map { HTTPHeader("x-amz-meta-\($0.key)", $0.value) }
         if let contentType { headers.append(HTTPHeader("Content-Type", contentType)) }
-        switch encryption {
-        case .bucketDefault: break
-        case .managed: headers.append(HTTPHeader("x-amz-server-side-encryption", "AES256"))
-        case .key(let identifier):
-            headers.append(HTTPHeader("x-amz-server-side-encryption", "aws:kms"))
-            if let identifier {
-                headers.append(HTTPHeader("x-amz-server-side-encryption-aws-kms-key-id", identifier))
-            }
-        }
+        headers += encryption.headers
         switch ownerAccess {
         case .none: break
         case .read: headers.append(HTTPHeader("x-amz-acl", "bucket-owner-read"))
@@ -109,6 +101,16 @@ public enum S3Encryption: Sendable, Equatable {
     case managed
     /// A key of KMS by its ARN or `alias/…`; nil for the account's own for S3: `aws:kms`.
     case key(String?)
+
+    var headers: [HTTPHeader] {
+        let name = "x-amz-server-side-encryption"
+        switch self {
+        case .bucketDefault: return []
+        case .managed: return [HTTPHeader(name, "AES256")]
+        case .key(let identifier):
+            return [HTTPHeader(name, "aws:kms")] + (identifier.map { [HTTPHeader("\(name)-aws-kms-key-id", $0)] } ?? [])
+        }
+    }
 }
 
 /// `bucketOwnerAccess` of a project's artifacts.

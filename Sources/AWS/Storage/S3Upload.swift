@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import BuildModel
 internal import HTTP
 internal import SystemPackage
 
@@ -51,124 +52,141 @@ struct S3Upload {
 
     // MARK: Parts
 
-    private func putParts(_ digest: ContentDigest) throws(AWSFailure) {
-        let upload: String
+    /// An upload that was begun.
+    private struct Begun {
+        var identifier: String
+        var note: UploadNote?
+        /// The entity tags of parts that are there and are what they should be.
         var tags: [Int: String] = [:]
-        if let unfinished = options.resumesUpload ? unfinished() : nil {
-            (upload, tags) = (unfinished, partsThere(unfinished, digest))
-        } else {
-            upload = try begin(digest)
-        }
-        do throws(AWSFailure) {
-            try sendParts(digest, upload, &tags)
-            try complete(digest, upload, tags)
-        } catch {
-            abort(upload)
-            throw error
+    }
+
+    private func putParts(_ digest: ContentDigest) throws(AWSFailure) {
+        var former = brokenOff(digest)
+        for isLast in [false, true] {
+            var upload: Begun
+            if let former { upload = former } else { upload = try begin(digest) }
+            former = nil
+            do throws(AWSFailure) {
+                try sendParts(digest, &upload)
+                try complete(digest, upload)
+                upload.note?.end()
+                return
+            } catch {
+                if error.code == .missing {
+                    // There is no such upload: somebody else ended it, or an earlier attempt did, whose answer was lost.
+                    upload.note?.end()
+                    if isStored(digest) { return }
+                    if isLast { throw error }
+                    continue
+                }
+                // Where nobody answers, nobody takes anything back; what can be gone on with may well wait.
+                if options.resumesUpload, upload.note != nil, error.code == .unreachable { throw error }
+                let tidying = try? S3Call(
+                    call.bucket, action: "s3:AbortMultipartUpload", within: 15, isCancelled: { false })
+                if tidying?.abort(key, upload.identifier) == true { upload.note?.end() }
+                throw error
+            }
         }
     }
 
-    private func begin(_ digest: ContentDigest) throws(AWSFailure) -> String {
+    private func noted(_ digest: ContentDigest) throws(AWSFailure) -> UploadJournal.Upload {
+        UploadJournal.Upload(
+            place: try call.bucket.uploadPlace(), key: key, sha256: digest.sha256, partSize: digest.parts[0].count,
+            encryption: options.encryption.headers.map(\.value).joined(separator: " "),
+            isResumable: options.resumesUpload, begun: call.session.now)
+    }
+
+    private func begin(_ digest: ContentDigest) throws(AWSFailure) -> Begun {
+        let noted = try noted(digest)
+        // Before it is asked for: the answer may never come.
+        let note = call.bucket.journal?.begin(noted)
         var request = S3Request("POST", key)
         request.query = [("uploads", "")]
         request.headers = headers(digest)
         let outcome = try call.perform([request])[0]
-        guard let upload = try call.answer(outcome).elementText("UploadId"), !upload.isEmpty else {
-            throw .foreign(outcome, call.subject)
-        }
-        return upload
-    }
-
-    /// The last upload of this very key that was begun and not ended. Who may not list them begins anew.
-    private func unfinished() -> String? {
-        var request = S3Request("GET", nil)
-        request.query = [("encoding-type", "url"), ("prefix", key), ("uploads", "")]
-        guard let outcome = try? call.perform([request])[0], let response = try? call.answer(outcome) else {
-            return nil
-        }
-        return XMLText(response.body).elements("Upload").last { upload in
-            upload.text("Key").flatMap(S3Object.decoded) == key
-        }?.text("UploadId")
-    }
-
-    /// The entity tags of parts that are there and are what they should be.
-    private func partsThere(_ upload: String, _ digest: ContentDigest) -> [Int: String] {
-        var tags: [Int: String] = [:]
-        var marker: String? = "0"
-        while let after = marker {
-            var request = S3Request("GET", key)
-            request.query = [("part-number-marker", after), ("uploadId", upload)]
-            guard let outcome = try? call.perform([request])[0], let response = try? call.answer(outcome) else { break }
-            let document = XMLText(response.body)
-            for part in document.elements("Part") {
-                guard let number = part.text("PartNumber").flatMap({ Int($0) }), digest.parts.indices ~= number - 1,
-                    let tag = part.text("ETag"), part.text("Size") == "\(digest.parts[number - 1].count)",
-                    S3Object.unquoted(tag) == hexadecimal(digest.parts[number - 1].md5)
-                else { continue }
-                tags[number] = tag
+        do throws(AWSFailure) {
+            guard let upload = try call.answer(outcome).elementText("UploadId"), !upload.isEmpty else {
+                throw .foreign(outcome, call.subject)
             }
-            let next = document.text("IsTruncated") == "true" ? document.text("NextPartNumberMarker") : nil
-            marker = next == after ? nil : next
+            note?.begun(as: upload)
+            // An earlier attempt may have begun one as well, which is looked for later.
+            if outcome.attempts > 1 { _ = call.bucket.journal?.begin(noted) }
+            return Begun(identifier: upload, note: note)
+        } catch {
+            if outcome.attempts == 1, outcome.refusal != nil { note?.end() }
+            throw error
         }
-        return tags
     }
 
-    private func sendParts(
-        _ digest: ContentDigest, _ upload: String, _ tags: inout [Int: String]
-    ) throws(AWSFailure) {
-        let numbers = (1...digest.parts.count).filter { tags[$0] == nil }
+    /// The last upload of this very content that was begun on this machine, and that nobody is at any more.
+    private func brokenOff(_ digest: ContentDigest) -> Begun? {
+        guard options.resumesUpload, let journal = call.bucket.journal, let wanted = try? noted(digest),
+            let note = journal.dead(wanted.place).last(where: { note in
+                note.identifier != nil && note.upload.isSameContent(as: wanted)
+                    && wanted.begun.seconds - note.upload.begun.seconds < S3Bucket.resumeSeconds
+            }), let identifier = note.identifier
+        else { return nil }
+        var tags = note.tags.filter { digest.parts.indices ~= $0.key - 1 }
+        // Those that arrived, and of which the killed one did not hear; with a key their tags say nothing.
+        for part in call.parts(key, identifier) ?? [] {
+            guard digest.parts.indices ~= part.number - 1, digest.parts[part.number - 1].count == part.byteCount,
+                S3Object.unquoted(part.tag) == hexadecimal(digest.parts[part.number - 1].md5)
+            else { continue }
+            tags[part.number] = part.tag
+        }
+        return Begun(identifier: identifier, note: note, tags: tags)
+    }
+
+    private func sendParts(_ digest: ContentDigest, _ upload: inout Begun) throws(AWSFailure) {
+        let numbers = (1...digest.parts.count).filter { upload.tags[$0] == nil }
         // A failure is noticed before everything else was sent, too.
         let round = 4 * call.bucket.limits.parts
         for start in stride(from: 0, to: numbers.count, by: round) {
+            let call = call.renewed()
             let some = Array(numbers[start..<min(start + round, numbers.count)])
             let requests = some.map { number in
                 let part = digest.parts[number - 1]
                 var request = S3Request("PUT", key)
-                request.query = [("partNumber", "\(number)"), ("uploadId", upload)]
+                request.query = [("partNumber", "\(number)"), ("uploadId", upload.identifier)]
                 request.headers = [HTTPHeader("Content-MD5", ContentDigest.base64(part.md5))]
                 request.body = .file(HTTPRequest.FilePart(content.file, offset: part.offset, count: part.count))
                 request.bodySHA256 = part.sha256
                 return request
             }
-            for (number, outcome) in zip(some, try call.perform(requests, atOnce: call.bucket.limits.parts)) {
-                guard let tag = try call.answer(outcome).header("ETag") else { throw .foreign(outcome, call.subject) }
-                tags[number] = tag
+            let outcomes = try call.perform(requests, atOnce: call.bucket.limits.parts)
+            // What arrived is noted before a failure is told.
+            var sent: [Int: String] = [:]
+            for (number, outcome) in zip(some, outcomes) {
+                if let tag = try? call.answer(outcome).header("ETag") { sent[number] = tag }
+            }
+            upload.note?.sent(sent)
+            upload.tags.merge(sent) { $1 }
+            for (number, outcome) in zip(some, outcomes) where sent[number] == nil {
+                _ = try call.answer(outcome)
+                throw .foreign(outcome, call.subject)
             }
         }
     }
 
-    private func complete(_ digest: ContentDigest, _ upload: String, _ tags: [Int: String]) throws(AWSFailure) {
-        let parts = tags.sorted { $0.key < $1.key }.map {
+    private func complete(_ digest: ContentDigest, _ upload: Begun) throws(AWSFailure) {
+        let parts = upload.tags.sorted { $0.key < $1.key }.map {
             "<Part><PartNumber>\($0.key)</PartNumber><ETag>\(XMLText.escaped($0.value))</ETag></Part>"
         }
         let document =
             "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\(parts.joined())"
             + "</CompleteMultipartUpload>"
         var request = S3Request("POST", key)
-        request.query = [("uploadId", upload)]
+        request.query = [("uploadId", upload.identifier)]
         request.headers = [HTTPHeader("Content-Type", "application/xml")]
         request.body = .bytes(Array(document.utf8))
         // Putting many parts together takes S3 minutes, in which hardly a byte comes.
         request.mayStall = true
-        let outcome = try call.perform([request])[0]
-        if outcome.refusal?.code == "NoSuchUpload", let object = try call.bucket.head(key, call),
-            object.byteCount == content.count,
-            object.sha256 == digest.sha256 || object.entityTag == digest.entityTag
-        {
-            // An earlier attempt did it, and its answer was lost.
-            return
-        }
-        _ = try call.answer(outcome)
+        let call = call.renewed()
+        _ = try call.answer(try call.perform([request])[0])
     }
 
-    /// Parts that no object is made of cost money until somebody removes them. It is tried once more where this call's
-    /// own time is up, or nobody wants it any longer.
-    private func abort(_ upload: String) {
-        guard let tidying = try? S3Call(call.bucket, action: "s3:AbortMultipartUpload", tidyingWithin: 15) else {
-            return
-        }
-        var request = S3Request("DELETE", key)
-        request.query = [("uploadId", upload)]
-        _ = try? tidying.perform([request])
+    private func isStored(_ digest: ContentDigest) -> Bool {
+        guard let object = try? call.bucket.head(key, call), object.byteCount == content.count else { return false }
+        return object.sha256 == digest.sha256 || object.entityTag == digest.entityTag
     }
 }

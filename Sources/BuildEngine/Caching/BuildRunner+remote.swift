@@ -74,6 +74,8 @@ extension BuildRunner {
             let remote = CacheRemote(place.open(isCancelled: isStopped))
             let manifest = CacheManifest(hit.entry)
             let name = hit.entry.displayedKey
+            // When what can be gone on with was.
+            defer { remote.tidy() }
             if try remote.holds(manifest) { return notice("Cache \(name) is in `\(place.name)` already") }
             notice("Uploading \(place.title)...")
             let file = try UnnamedFile(on: surroundings.scratch.removingLastComponent())

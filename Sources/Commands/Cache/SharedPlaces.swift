@@ -23,7 +23,8 @@ enum SharedPlaces {
 
     static func bucket(_ word: String, of option: String, _ aws: AWSOptions) throws -> BucketPlace {
         guard let location = S3Location(word) else { throw CommandFailure.noPlaceInS3(option, word) }
-        return BucketPlace(location: location, configuration: aws.configuration, client: aws.client)
+        return BucketPlace(
+            location: location, configuration: aws.configuration, client: aws.client, journal: aws.journal)
     }
 }
 
@@ -32,6 +33,7 @@ struct BucketPlace: SharedPlace {
     let location: S3Location
     let configuration: AWSConfiguration
     let client: HTTPClient
+    let journal: UploadJournal?
 
     var name: String { "\(location)" }
     /// As CodeBuild's agent calls it.
@@ -42,7 +44,8 @@ struct BucketPlace: SharedPlace {
     }
 
     func bucket(_ isCancelled: @escaping () -> Bool) -> S3Bucket {
-        S3Bucket(location.bucket, configuration: configuration, client: client, isCancelled: isCancelled)
+        S3Bucket(
+            location.bucket, configuration: configuration, client: client, journal: journal, isCancelled: isCancelled)
     }
 }
 
@@ -106,6 +109,8 @@ private struct BucketObjects: SharedObjects {
             return true
         } catch { throw CacheError(error) }
     }
+
+    func tidy() { bucket.tidy() }
 
     func remove(_ names: [String]) throws(CacheError) {
         do throws(AWSFailure) { try bucket.delete(names.map(location.key)) } catch { throw CacheError(error) }

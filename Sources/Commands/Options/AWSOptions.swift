@@ -4,6 +4,7 @@
 internal import AWS
 internal import BuildEngine
 internal import BuildEnvironment
+internal import BuildStore
 internal import CommandSyntax
 internal import Files
 internal import HTTP
@@ -20,8 +21,10 @@ struct AWSOptions {
 
     private let handsOver: Bool
     private let profile: String?
+    private let state: StateOptions
 
     init(_ words: ParsedWords) {
+        state = StateOptions(words)
         handsOver = words[Self.handsOver]
         profile = words[Self.profile]
     }
@@ -58,6 +61,11 @@ struct AWSOptions {
         AWSConfiguration(
             environment: Caller.environment, home: Caller.variable("HOME").map { FilePath($0) }, profile: profile,
             now: { Caller.now })
+    }
+
+    /// Where uploads are noted that a killed drydock may leave.
+    var journal: UploadJournal? {
+        (try? state.store()).map { UploadJournal(directory: $0.directory.appending("uploads")) }
     }
 
     var client: HTTPClient { HTTPClient(program: Caller.httpProgram, proxies: Caller.proxies) }

@@ -17,6 +17,7 @@ struct LogUpload: Sendable {
     let encryptionKey: String?
     let configuration: AWSConfiguration
     let client: HTTPClient
+    let journal: UploadJournal?
     /// Seconds for each place.
     private static let timeLimit = 120.0
 
@@ -76,10 +77,12 @@ struct LogUpload: Sendable {
         options.metadata["codebuild-buildarn"] = record.arn
         if !logs.isEncryptionDisabled { options.encryption = .key(encryptionKey) }
         options.ownerAccess = S3OwnerAccess(rawValue: logs.ownerAccess.rawValue) ?? .none
-        try S3Bucket(
-            location.bucket, configuration: configuration, client: client, timeLimit: Self.timeLimit,
-            isCancelled: isCancelled
-        ).put(location.key("\(uuid).gz"), from: packed.descriptor, options: options)
+        let bucket = S3Bucket(
+            location.bucket, configuration: configuration, client: client, journal: journal,
+            timeLimit: Self.timeLimit, isCancelled: isCancelled
+        )
+        try bucket.put(location.key("\(uuid).gz"), from: packed.descriptor, options: options)
+        bucket.tidy(keepsResumable: true)
     }
 }
 

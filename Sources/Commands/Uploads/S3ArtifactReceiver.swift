@@ -15,7 +15,12 @@ struct S3ArtifactReceiver: ArtifactReceiver {
     let aws: AWSOptions
 
     func check(_ place: UploadPlace, isCancelled: @escaping () -> Bool) throws(ArtifactRefusal) {
-        do throws(AWSFailure) { try bucket(place, 60, isCancelled).check() } catch { throw ArtifactRefusal(error) }
+        do throws(AWSFailure) {
+            let bucket = bucket(place, 60, isCancelled)
+            try bucket.check()
+            // Artifacts are never gone on with: the next ones are of another build. Caches may be.
+            bucket.tidy(keepsResumable: true)
+        } catch { throw ArtifactRefusal(error) }
     }
 
     func take(
@@ -38,8 +43,8 @@ struct S3ArtifactReceiver: ArtifactReceiver {
 
     private func bucket(_ place: UploadPlace, _ seconds: Double, _ isCancelled: @escaping () -> Bool) -> S3Bucket {
         S3Bucket(
-            place.bucket, configuration: aws.configuration, client: aws.client, timeLimit: seconds,
-            isCancelled: isCancelled)
+            place.bucket, configuration: aws.configuration, client: aws.client, journal: aws.journal,
+            timeLimit: seconds, isCancelled: isCancelled)
     }
 }
 

@@ -48,7 +48,7 @@ struct UploadOptions {
             words[Self.logs]
             ? LogUpload(
                 logs: project?.logs ?? ProjectDefinition.Logs(), encryptionKey: project?.encryptionKey,
-                configuration: aws.configuration, client: aws.client) : nil
+                configuration: aws.configuration, client: aws.client, journal: aws.journal) : nil
     }
 
     func apply(to request: inout BuildRequest) throws {
