@@ -29,8 +29,10 @@ public final class ScriptedServer {
         /// An answer without end.
         public static let flood = Step(members: ["fault": "flood"])
 
-        /// The same for requests alone whose `METHOD path` holds this text; others pass it by.
-        public func to(_ text: String) -> Step { Step(members: members.merging(["match": text]) { $1 }) }
+        /// The same for requests alone whose `METHOD path` holds all these texts; others pass it by.
+        public func to(_ texts: String...) -> Step {
+            Step(members: members.merging(["match": texts.joined(separator: "\n")]) { $1 })
+        }
 
         /// The same, but the connection breaks after so many bytes of the body.
         public func cut(after count: Int) -> Step { Step(members: members.merging(["cut": "\(count)"]) { $1 }) }
@@ -91,7 +93,7 @@ public final class ScriptedServer {
         used = set()
 
         def take(request):
-            mine = [i for i, step in enumerate(plan) if step.get("match", "") in request]
+            mine = [i for i, step in enumerate(plan) if all(text in request for text in step.get("match", "").split("\n"))]
             index = next((i for i in mine if i not in used), mine[-1])
             used.add(index)
             return plan[index]
