@@ -55,6 +55,8 @@ public struct CacheEntry: Sendable, Equatable {
     public var build: String
     /// What the key was made of.
     public var inputs: [KeyInput]
+    /// What patterns among the paths selected, absolute or relative to the source; nil where there are none, or it is not known.
+    public var selected: [String]?
 
     /// Of all layers.
     public var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }

@@ -56,6 +56,9 @@ struct CacheRecord: Equatable {
                 }
             }
         }
+        if let selected = entry.selected, selected.count <= Self.maximumFiles {
+            writer.array("selected", of: selected.map(Self.plain))
+        }
         Self.write(entry.inputs, into: &writer)
     }
 
@@ -107,6 +110,7 @@ struct CacheRecord: Equatable {
             hash: hash, namespace: namespace, identity: CacheIdentity(text: identity, words: words), paths: paths,
             key: text("key"), version: version, layers: layers, created: Timestamp(seconds: created),
             lastUsed: lastUsed, build: build, inputs: inputs)
+        entry.selected = root["selected"]?.items?.map { Self.original($0.scalar?.text ?? "") }
         boot = text("boot")
         guard
             hash

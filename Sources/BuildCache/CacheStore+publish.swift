@@ -44,12 +44,14 @@ extension CacheStore {
     ///   - base: what the build began with.
     ///   - isWhole: whether the layers of `base` are not wanted below the new one.
     ///   - inputs: what the key was made of.
+    ///   - selected: what patterns among the paths selected.
     ///   - build: the id of the build.
     ///   - created: of an entry that was saved elsewhere; nil is now.
     /// - Returns: nil when somebody was first with that key.
     public func publish(
         _ incoming: IncomingLayer, layer: CacheLayer, for request: CacheRequest, over base: CacheHit?,
-        isWhole: Bool = false, inputs: [KeyInput], build: String, now: Timestamp, created: Timestamp? = nil
+        isWhole: Bool = false, inputs: [KeyInput], selected: [String]? = nil, build: String,
+        now: Timestamp, created: Timestamp? = nil
     ) throws(CacheError) -> CacheEntry? {
         var layer = layer
         layer.id = incoming.id
@@ -58,7 +60,7 @@ extension CacheStore {
             hash: request.hash, namespace: request.namespace, identity: request.identity, paths: request.paths,
             key: request.key, version: request.version, layers: [layer] + below, created: created ?? now,
             lastUsed: now,
-            build: build, inputs: inputs)
+            build: build, inputs: inputs, selected: selected)
         guard (try? Directory(incoming.directory.appending(Self.filesName))) != nil else {
             throw .incomplete(incoming.directory)
         }

@@ -12,10 +12,13 @@ public struct CacheSelection: Sendable {
     public var trees: [FilePath]
     /// Files that a pattern selected, absolute and inside; nil where nothing is selected by patterns.
     public var files: [FilePath]?
+    /// What patterns had selected when that was saved which the build began with; nil where it is not known.
+    public var filesBefore: Set<FilePath>?
 
-    public init(trees: [FilePath], files: [FilePath]? = nil) {
+    public init(trees: [FilePath], files: [FilePath]? = nil, filesBefore: Set<FilePath>? = nil) {
         self.trees = trees
         self.files = files
+        self.filesBefore = filesBefore
     }
 }
 
@@ -28,9 +31,11 @@ public struct SavedLayer: Sendable, Equatable {
     public var isWhole: Bool
     /// The build changed nothing; there is no layer.
     public var isUnchanged: Bool
-    /// Why it was copied rather than renamed; nil when it was not.
+    /// Why not everything was renamed; nil when it was.
     public var copyReason: CopyReason?
-    /// How many of the files that would have been copied got a second name instead.
+    /// How many files were copied or linked for that reason.
+    public var gatheredCount = 0
+    /// How many of these were linked.
     public var linkCount = 0
     /// The host's ids that the files' root has.
     public var rootUser: UInt32
@@ -50,36 +55,79 @@ extension Sandbox {
     public func save(
         _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool = false
     ) throws(SandboxError) -> SavedLayer? {
-        let plan = prepared.plan
         let source = prepared.settings.sources.first?.path ?? "/"
+        let layout = try layout(of: selection, source, leavesFiles: leavesFiles)
+        var trees = layout.trees
+        var linkCount = 0
+        if !layout.gathered.isEmpty {
+            let (gathered, links) = try gather(layout.gathered, source, leavesFiles: leavesFiles)
+            // What no upper layer has came out of the layers below, and lies there still.
+            let isUnchanged = links == 0 && layout.trees.contains { !$0.isWhole } && selection.selectsAsBefore
+            // First, because it takes the place of an empty directory.
+            if !isUnchanged { trees = gathered + trees }
+            linkCount = links
+        }
+        guard !trees.isEmpty else { return nil }
+        let isWhole = !layout.keepsLayersBelow || !hasLayersBelow || trees.allSatisfy(\.isWhole)
+        let layer = try publish(trees, to: destination)
+        if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
+        var saved = saved(layer, isWhole: isWhole, layout.reason)
+        saved.gatheredCount = layout.keepsLayersBelow ? layout.gathered.count : saved.fileCount
+        saved.linkCount = linkCount
+        return saved
+    }
+
+    /// Whether layers that the build began with lie below its own.
+    private var hasLayersBelow: Bool {
+        prepared.settings.caches.map { !$0.layers.isEmpty && !$0.isCopied } ?? false
+    }
+
+    /// How what is saved gets into a layer.
+    private struct Layout {
+        /// Renamed out of the build's own layers.
         var trees: [LayerPublication.Tree] = []
-        var reason: SavedLayer.CopyReason? = leavesFiles ? .kept : selection.files == nil ? nil : .patterns
+        /// Copied or linked beside them.
+        var gathered: [FilePath] = []
+        /// Whether the new layer says only what changed over those that the build began with.
+        var keepsLayersBelow = true
+        var reason: SavedLayer.CopyReason?
+    }
+
+    /// Single files are gathered beside what is renamed. Everything is where a whole directory has to be, or where a file that
+    /// lies in the layers below is not wanted any more: a layer that hid it would hide one of the source's too.
+    private func layout(
+        of selection: CacheSelection, _ source: FilePath, leavesFiles: Bool
+    ) throws(SandboxError) -> Layout {
+        let plan = prepared.plan
+        let tree = try tree()
+        var layout = Layout(gathered: selection.files ?? [], reason: selection.files == nil ? nil : .patterns)
+        var gathersAll = hasLayersBelow && !selection.selectsAllOfBefore
+        if leavesFiles { (gathersAll, layout.reason) = (true, .kept) }
         for path in selection.trees {
             guard let index = CacheGraft.carrier(of: path, in: plan.operations) else { continue }
             switch plan.operations[index] {
             case .overlay(let view):
-                if view.staysInMemory { reason = reason ?? .inMemory }
-                if Self.lies(path, in: view) { reason = reason ?? .overSource }
-                trees.append(
-                    tree(path, in: view.target, from: view.upper, source, isWhole: view.layers.isEmpty))
+                if view.staysInMemory { (gathersAll, layout.reason) = (true, layout.reason ?? .inMemory) }
+                if Self.lies(path, in: view) {
+                    layout.reason = layout.reason ?? .overSource
+                    if Self.kind(of: path, in: tree) == S_IFREG {
+                        layout.gathered.append(path)
+                        continue
+                    }
+                    gathersAll = true
+                }
+                layout.trees.append(
+                    self.tree(path, in: view.target, from: view.upper, source, isWhole: view.layers.isEmpty))
             case .scratchDirectory(let place, let target, _):
-                trees.append(tree(path, in: target, from: place, source, isWhole: true))
-            case .root: reason = reason ?? .inMemory
+                layout.trees.append(self.tree(path, in: target, from: place, source, isWhole: true))
+            case .root: (gathersAll, layout.reason) = (true, layout.reason ?? .inMemory)
             default: continue
             }
         }
-        var linkCount = 0
-        if reason != nil {
-            (trees, linkCount) = try gather(selection, source, leavesFiles: leavesFiles)
-        }
-        guard !trees.isEmpty else { return nil }
-        let isWhole =
-            reason != nil || trees.allSatisfy(\.isWhole) || prepared.settings.caches?.isCopied == true
-        let layer = try publish(trees, to: destination)
-        if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
-        var saved = saved(layer, isWhole: isWhole, reason)
-        saved.linkCount = linkCount
-        return saved
+        guard gathersAll || layout.trees.isEmpty && !layout.gathered.isEmpty else { return layout }
+        let trees = selection.trees.filter { Self.kind(of: $0, in: tree) != nil }
+        return Layout(
+            trees: [], gathered: trees + (selection.files ?? []), keepsLayersBelow: false, reason: layout.reason)
     }
 
     /// Has the launcher make a layer of these.
@@ -124,17 +172,13 @@ extension Sandbox {
         return FilePath(bytes: view.lower.bytes).pushing(below).withPlatformString { lstat($0, &status) } == 0
     }
 
-    /// Copies or links everything beside what the build wrote.
+    /// Copies or links files and directories beside what the build wrote.
     private func gather(
-        _ selection: CacheSelection, _ source: FilePath, leavesFiles: Bool
+        _ places: [FilePath], _ source: FilePath, leavesFiles: Bool
     ) throws(SandboxError) -> ([LayerPublication.Tree], linkCount: Int) {
-        let tree = try tree()
-        var paths: [GatheredPath] = []
-        for path in selection.trees where Self.isThere(path, in: tree) { paths.append(gathered(path, source)) }
-        for path in selection.files ?? [] { paths.append(gathered(path, source)) }
+        var paths = places.map { gathered($0, source) }
         // A file with two names is one file: what stays would change with what is saved.
         if !leavesFiles { for index in paths.indices { paths[index].upper = upper(of: paths[index].path) } }
-        guard !paths.isEmpty else { return ([], 0) }
         var linkCount = 0
         // So many at once that a message stays small.
         for start in stride(from: 0, to: paths.count, by: 500) {
@@ -171,15 +215,30 @@ extension Sandbox {
         return GatheredPath(path: kernelText(path), target: kernelText(target))
     }
 
-    private static func isThere(_ path: FilePath, in tree: any TreeOpener) -> Bool {
+    /// The kind bits of a path's mode; nil where there is nothing.
+    private static func kind(of path: FilePath, in tree: any TreeOpener) -> mode_t? {
         guard let name = path.lastComponent,
             let parent = try? tree.open(path.removingLastComponent(), directory: true)
-        else { return false }
+        else { return nil }
         defer { try? parent.close() }
         var status = stat()
-        return FilePath(root: nil, [name]).withPlatformString {
+        let found = FilePath(root: nil, [name]).withPlatformString {
             fstatat(parent.rawValue, $0, &status, AT_SYMLINK_NOFOLLOW)
-        } == 0
+        }
+        return found == 0 ? status.st_mode & S_IFMT : nil
+    }
+}
+
+extension CacheSelection {
+    /// Whether everything that patterns selected before is still selected.
+    fileprivate var selectsAllOfBefore: Bool {
+        guard let files else { return true }
+        return filesBefore?.isSubset(of: files) ?? false
+    }
+
+    fileprivate var selectsAsBefore: Bool {
+        guard let files else { return true }
+        return filesBefore == Set(files)
     }
 }
 

@@ -59,7 +59,18 @@ extension BuildRunner {
             }
             files = (files ?? []) + Self.files(of: pattern, glob, in: try runner.tree())
         }
-        return CacheSelection(trees: trees, files: files)
+        let source = plan.map { FilePath($0.sources[0].path) } ?? "/"
+        let before = planned.hit?.entry.selected.map { Set($0.map { source.pushing(FilePath($0)) }) }
+        return CacheSelection(trees: trees, files: files, filesBefore: before)
+    }
+
+    /// The files that patterns selected, as every build can name them: the source's path is another one in each.
+    private func names(of files: [FilePath]) -> [String]? {
+        guard let source = plan.map({ FilePath($0.sources[0].path) }) else { return nil }
+        return files.map { file in
+            var below = file
+            return below.removePrefix(source) ? below.string : file.string
+        }
     }
 
     private static func files(of pattern: CachePattern, _ glob: Glob, in tree: any TreeOpener) -> [FilePath] {
@@ -109,13 +120,13 @@ extension BuildRunner {
             try runner.quiesce()
             let incoming = try use.store.begin()
             let isKept = failure?.isStateKept == true
-            let saved = try runner.save(
-                try selection(planned, in: runner), to: incoming.directory, leavesFiles: isKept)
+            let selection = try selection(planned, in: runner)
+            let saved = try runner.save(selection, to: incoming.directory, leavesFiles: isKept)
             guard let saved else {
                 noteCache(.nothing)
                 return notice("Nothing to save in the cache")
             }
-            try publish(saved, incoming, planned, use)
+            try publish(saved, incoming, planned, use, selected: selection.files.flatMap(names))
             return
         } catch let error as SandboxError {
             warn(.cacheNotSaved(error.message, error.hints.first))
@@ -135,7 +146,7 @@ extension BuildRunner {
     }
 
     private func publish(
-        _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse
+        _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse, selected: [String]?
     ) throws(CacheError) {
         let name = CacheEntry.displayed(planned.request.key)
         if saved.isUnchanged, planned.request.key == nil {
@@ -147,14 +158,16 @@ extension BuildRunner {
             rootGroup: saved.rootGroup, isDelta: !saved.isWhole)
         let entry = try use.store.publish(
             incoming, layer: layer, for: planned.request, over: planned.hit, isWhole: saved.isWhole,
-            inputs: planned.inputs, build: record.id, now: surroundings.clock.now)
+            inputs: planned.inputs, selected: selected, build: record.id, now: surroundings.clock.now)
         guard let entry else {
             noteCache(.taken)
             return notice("Cache \(name) was saved by another build first")
         }
         noteCache(.saved, entry)
-        let way = saved.linkCount == 0 ? "copied" : saved.linkCount < saved.fileCount ? "copied and linked" : "linked"
-        let reason = saved.copyReason.map { ", \(way): \($0.words)" } ?? ""
+        let way =
+            saved.linkCount == 0 ? "copied" : saved.linkCount < saved.gatheredCount ? "copied and linked" : "linked"
+        let part = saved.gatheredCount < saved.fileCount ? "\(saved.gatheredCount) of them " : ""
+        let reason = saved.copyReason.map { ", \(part)\(way): \($0.words)" } ?? ""
         notice(
             "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(Self.files(saved.fileCount))"
                 + (saved.isWhole ? "" : " changed") + reason)
