@@ -59,6 +59,11 @@ struct S3BucketTests {
         let bucket = try bucket("dotted.name")
         try bucket.put("small", bytes: Array("abc".utf8))
         #expect(try bucket.read("small", limit: 3) == Array("abc".utf8))
+        #expect(try !bucket.put("small", bytes: [1], over: .absent))
+        let tag = try #require(try bucket.content("small", limit: 3)?.entityTag)
+        #expect(try !bucket.put("small", bytes: [1], over: .entityTag("0123")))
+        #expect(try bucket.put("small", bytes: Array("abd".utf8), over: .entityTag(tag)))
+        #expect(try bucket.read("small", limit: 3) == Array("abd".utf8))
         try bucket.put("large", bytes: [UInt8](repeating: 7, count: 200_000))
         for (key, limit) in [("small", 2), ("large", 100_000)] {
             let failure = #expect(throws: AWSFailure.self) { try bucket.read(key, limit: limit) }

@@ -211,6 +211,31 @@ struct S3FaultTests {
         #expect(!result.requests.contains { $0.method == "DELETE" })
     }
 
+    @Test("on a condition nothing is replaced that somebody else wrote; who knows no conditions is asked without")
+    func conditions() throws {
+        try TemporaryTree.with { tree in
+            func store(_ steps: [Step], _ condition: S3Condition) throws -> (Bool, [ScriptedServer.Request]) {
+                let server = try ScriptedServer(steps, in: tree)
+                let bucket = bucket(server)
+                return (try bucket.put("k", bytes: [1], over: condition), try server.requests())
+            }
+            for status in [409, 412] {
+                let (isStored, requests) = try store([refusal(status, "Conflict").to("PUT")], .absent)
+                #expect(!isStored && requests.count == 1 && requests[0].headers["if-none-match"] == "*")
+            }
+            let (isGone, _) = try store([refusal(404, "NoSuchKey")], .entityTag("t"))
+            #expect(!isGone)
+            let (isStored, requests) = try store([.answer(200)], .entityTag("t"))
+            #expect(isStored && requests[0].headers["if-match"] == "\"t\"")
+            let unknown = refusal(501, "NotImplemented").to("PUT")
+            let (without, asked) = try store([unknown, .answer(200).to("PUT"), .answer(404).to("HEAD")], .absent)
+            #expect(without && asked.map(\.method) == ["PUT", "HEAD", "PUT"])
+            #expect(asked[2].headers["if-none-match"] == nil)
+            let (other, _) = try store([unknown, head(1)], .absent)
+            #expect(!other)
+        }
+    }
+
     @Test("credentials that do not last are fetched anew while an upload goes on")
     func renewal() throws {
         try TemporaryTree.with { tree in

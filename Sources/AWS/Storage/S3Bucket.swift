@@ -27,6 +27,8 @@ public final class S3Bucket {
     var settings: AWSSettings?
     /// Found once, and anew before they expire.
     var credentials: AWSCredentials?
+    /// Whether it does what is asked of it on a condition, as far as is known.
+    var knowsConditions = true
     /// Where the bucket turned out to be.
     var learnedRegion: String?
 
@@ -120,46 +122,7 @@ public final class S3Bucket {
         return objects
     }
 
-    // MARK: Small things
-
-    /// An object's content in memory; nil where there is none.
-    /// - Parameter limit: bytes; a larger content is a failure.
-    public func read(_ key: String, limit: Int) throws(AWSFailure) -> [UInt8]? {
-        let call = try S3Call(self, action: "s3:GetObject")
-        for isLast in [false, true] {
-            var request = S3Request("GET", key)
-            // A refusal has its words, however small the content may be.
-            request.responseLimit = max(limit, 64 << 10)
-            let outcome = try call.perform([request])[0]
-            if outcome.refusal?.code == "NoSuchKey" { return nil }
-            if case .failure(let error) = outcome.result, error.code == .tooLarge {
-                throw .tooLarge("s3://\(name)/\(key)", limit, call.subject)
-            }
-            let response = try call.answer(outcome)
-            if response.body.count > limit { throw .tooLarge("s3://\(name)/\(key)", limit, call.subject) }
-            let object = S3Object(key, response)
-            if object.sha256.map({ $0 == ContentDigest.sha256(response.body) })
-                ?? object.md5.map({ $0 == hexadecimal(ContentDigest.md5(response.body)) }) ?? true
-            {
-                return response.body
-            }
-            if isLast { break }
-        }
-        throw .damaged("s3://\(name)/\(key)", call.subject)
-    }
-
-    /// Stores a content that is in memory.
-    public func put(
-        _ key: String, bytes: [UInt8], options: S3PutOptions = S3PutOptions()
-    ) throws(AWSFailure) {
-        let call = try S3Call(self, action: "s3:PutObject", keyAction: "kms:GenerateDataKey")
-        var request = S3Request("PUT", key)
-        request.headers = options.headers
-        request.headers.append(HTTPHeader("Content-MD5", ContentDigest.base64(ContentDigest.md5(bytes))))
-        request.headers.append(HTTPHeader("x-amz-meta-\(S3Object.digestNames[0])", ContentDigest.sha256(bytes)))
-        request.body = .bytes(bytes)
-        _ = try call.answer(try call.perform([request])[0])
-    }
+    // MARK: Removing
 
     /// Removes objects; those that are not there are no failure.
     public func delete(_ keys: [String]) throws(AWSFailure) {
