@@ -88,6 +88,14 @@ public struct CacheManifest: Sendable, Equatable {
         self.archive = Archive(sha256: digest, byteCount: count)
     }
 
+    /// Whether bytes are what a later version of this program may have written.
+    static func isLater(_ bytes: [UInt8]) -> Bool {
+        var limits = YAMLLimits()
+        limits.bytes = CacheRecord.maximumSize
+        let root = try? YAMLDocument(json: SourceText(path: "manifest.json", bytes: bytes), limits: limits).root
+        return (root?["v"]?.scalar?.text).flatMap { Int($0) }.map { $0 > 1 } ?? false
+    }
+
     /// Whether this is an entry of whom a request asks for, whatever its key.
     func isReached(by request: CacheRequest) -> Bool {
         namespace.hasSameBytes(as: request.namespace) && paths.count == request.paths.count

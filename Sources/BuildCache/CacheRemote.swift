@@ -15,7 +15,7 @@ public import SystemPackage
 /// broken off is not found, and writers do not get in each other's way. The beginning of the key in the index's name
 /// is what fallback keys are looked up by: a listing is enough to know which indexes to read.
 public struct CacheRemote {
-    private let objects: any SharedObjects
+    let objects: any SharedObjects
 
     public init(_ objects: any SharedObjects) { self.objects = objects }
 
@@ -23,9 +23,15 @@ public struct CacheRemote {
 
     /// The index of the entry with the request's key, or the one without a key.
     public func exact(_ request: CacheRequest) throws(CacheError) -> CacheManifest? {
-        let manifest = try index(Self.scope(request) + Self.indexName(request.key))
-        return manifest.flatMap { $0.isReached(by: request) && $0.isNamed(request.key) ? $0 : nil }
+        Self.entry(try objects.read(Self.indexPath(request), limit: CacheManifest.indexLimit), of: request)
     }
+
+    /// What stands where the index of a request does, if it is that.
+    private static func entry(_ content: SharedContent?, of request: CacheRequest) -> CacheManifest? {
+        manifest(content).flatMap { $0.isReached(by: request) && $0.isNamed(request.key) ? $0 : nil }
+    }
+
+    private static func indexPath(_ request: CacheRequest) -> String { scope(request) + indexName(request.key) }
 
     /// The index of the newest entry whose key begins with the first fallback key, then with the second, and so on.
     public func fallback(_ request: CacheRequest) throws(CacheError) -> CacheManifest? {
@@ -56,9 +62,11 @@ public struct CacheRemote {
     }
 
     private func index(_ name: String) throws(CacheError) -> CacheManifest? {
-        guard let bytes = try objects.read(name, limit: CacheManifest.indexLimit), let manifest = CacheManifest(bytes),
-            manifest.archive != nil
-        else { return nil }
+        Self.manifest(try objects.read(name, limit: CacheManifest.indexLimit))
+    }
+
+    static func manifest(_ content: SharedContent?) -> CacheManifest? {
+        guard let manifest = content?.bytes.flatMap(CacheManifest.init), manifest.archive != nil else { return nil }
         return manifest
     }
 
@@ -71,48 +79,78 @@ public struct CacheRemote {
     }
 
     /// Whether there would be nothing to store: the entry is there with its archive.
-    public func holds(_ manifest: CacheManifest) throws(CacheError) -> Bool {
-        guard let there = try exact(manifest.request), let archive = there.archive,
-            manifest.key != nil || there.created >= manifest.created
-        else { return false }
-        // One that was lost or cut short is stored anew.
-        return try objects.size(Self.archiveName(there, archive)) == archive.byteCount
+    /// - Parameter damaged: what turned out not to hold what it says, and is as good as not there.
+    public func holds(_ manifest: CacheManifest, damaged: CacheManifest? = nil) throws(CacheError) -> Bool {
+        let there = try objects.read(Self.indexPath(manifest.request), limit: CacheManifest.indexLimit)
+        return try counts(there, more: manifest, damaged)
     }
 
-    /// Stores an entry, its index last.
-    public func store(_ manifest: CacheManifest, archive file: FileDescriptor) throws(CacheError) -> Outcome {
+    private func counts(
+        _ there: SharedContent?, more manifest: CacheManifest, _ damaged: CacheManifest?
+    ) throws(CacheError) -> Bool {
+        guard let there else { return false }
+        // Somebody who knows more than this program may read it.
+        guard let bytes = there.bytes, !CacheManifest.isLater(bytes) else { return true }
+        guard let known = Self.entry(there, of: manifest.request), known != damaged, let archive = known.archive,
+            manifest.key != nil || known.created >= manifest.created
+        else { return false }
+        // One that was lost or cut short is stored anew.
+        return try has(known, archive)
+    }
+
+    private func has(_ manifest: CacheManifest, _ archive: CacheManifest.Archive) throws(CacheError) -> Bool {
+        try objects.has(
+            Self.archiveName(manifest, archive), sha256: archive.sha256, byteCount: archive.byteCount)
+    }
+
+    /// Stores an entry, its index last: over the very index that was read before, so that of several writers one counts, and
+    /// the others take away what they brought.
+    public func store(
+        _ manifest: CacheManifest, archive file: FileDescriptor, damaged: CacheManifest? = nil
+    ) throws(CacheError) -> Outcome {
         var manifest = manifest
         let archive = try Self.digest(of: file)
         manifest.archive = archive
-        if try holds(manifest) { return .alreadyThere }
-        let before = try exact(manifest.request)
-        let name = Self.archiveName(manifest, archive)
-        try objects.store(name, from: file)
-        guard try replace(before, with: manifest) else {
-            // Somebody was quicker.
-            if try exact(manifest.request)?.archive != archive { try? objects.remove([name]) }
-            return .alreadyThere
+        let (path, name) = (Self.indexPath(manifest.request), Self.archiveName(manifest, archive))
+        var isSent = false
+        for _ in 0..<3 {
+            let before = try objects.read(path, limit: CacheManifest.indexLimit)
+            if try counts(before, more: manifest, damaged) { break }
+            // Of an archive that a killed writer has put there all but the index is done.
+            let known = Self.entry(before, of: manifest.request)
+            let isDamaged = !isSent && known != nil && known == damaged && known?.archive == archive
+            let isThere = isDamaged ? false : try has(manifest, archive)
+            if !isThere {
+                try objects.store(name, from: file)
+                isSent = true
+            }
+            guard try replace(before, path, with: manifest) else { continue }
+            // The entry is stored, whatever becomes of the one before it.
+            if let known, let replaced = known.archive, replaced != archive {
+                try? objects.remove([Self.archiveName(known, replaced)])
+            }
+            // What was found there may have been swept away until the index named it.
+            if !isSent {
+                let isStill = try has(manifest, archive)
+                if !isStill { try objects.store(name, from: file) }
+            }
+            return .stored
         }
-        return .stored
+        if isSent, let now = try? objects.read(path, limit: CacheManifest.indexLimit),
+            Self.manifest(now)?.archive != archive
+        {
+            try? objects.remove([name])
+        }
+        return .alreadyThere
     }
 
-    /// Takes away what killed writers left at the place, as far as that can be told.
-    public func tidy() { objects.tidy() }
-
-    /// Puts an index in the place of the one that was there when its archive was begun.
-    /// - Returns: false where there is another by now that counts more.
-    private func replace(_ before: CacheManifest?, with manifest: CacheManifest) throws(CacheError) -> Bool {
-        let now = try exact(manifest.request)
-        if let now, now != before, manifest.key != nil || now.created > manifest.created { return false }
-        let name = Self.scope(manifest.request) + Self.indexName(manifest.key)
-        guard try objects.store(name, bytes: manifest.bytes, replacing: manifest.key == nil || now != nil) else {
-            return false
-        }
-        if let now, let replaced = now.archive, replaced != manifest.archive {
-            // The entry is stored, whatever becomes of the one before it.
-            try? objects.remove([Self.archiveName(now, replaced)])
-        }
-        return true
+    /// - Returns: whether the index is this one by now.
+    private func replace(
+        _ before: SharedContent?, _ path: String, with manifest: CacheManifest
+    ) throws(CacheError) -> Bool {
+        if try objects.store(path, bytes: manifest.bytes, over: before) { return true }
+        // It may have been an earlier attempt of ours, whose answer was lost.
+        return try objects.read(path, limit: CacheManifest.indexLimit)?.bytes == manifest.bytes
     }
 
     /// What a file holds.

@@ -47,18 +47,29 @@ struct DirectoryObjects: SharedObjects {
         }
     }
 
-    func size(_ name: String) throws(CacheError) -> Int? {
-        do throws(FilesError) { return try Directory(root).status(FilePath(name)).size } catch {
+    /// What its content is, whoever fetches it finds out.
+    func has(_ name: String, sha256: String, byteCount: Int) throws(CacheError) -> Bool {
+        do throws(FilesError) { return try Directory(root).status(FilePath(name)).size == byteCount } catch {
+            if Self.isAbsence(error) { return false }
+            throw .place(root, error)
+        }
+    }
+
+    func read(_ name: String, limit: Int) throws(CacheError) -> SharedContent? {
+        do throws(FilesError) {
+            let bytes = try FileContents.read(root.pushing(FilePath(name)), limit: limit)
+            return SharedContent(bytes: bytes, version: Self.version(bytes))
+        } catch {
+            if error.code == .tooLarge || error.code == .notRegular { return SharedContent(bytes: nil, version: "") }
             if Self.isAbsence(error) { return nil }
             throw .place(root, error)
         }
     }
 
-    func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]? {
-        do throws(FilesError) { return try FileContents.read(root.pushing(FilePath(name)), limit: limit) } catch {
-            if Self.isAbsence(error) || error.code == .tooLarge || error.code == .notRegular { return nil }
-            throw .place(root, error)
-        }
+    private static func version(_ bytes: [UInt8]) -> String {
+        var sum = SHA256()
+        bytes.withUnsafeBytes { sum.update($0) }
+        return sum.finish()
     }
 
     func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
@@ -88,16 +99,39 @@ struct DirectoryObjects: SharedObjects {
         do throws(FilesError) { try made.commit(synchronizing: true) } catch { throw .place(root, error) }
     }
 
-    func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool {
+    func store(_ name: String, bytes: [UInt8], over before: SharedContent?) throws(CacheError) -> Bool {
+        let path = root.pushing(FilePath(name))
         do throws(FilesError) {
-            let path = root.pushing(FilePath(name))
             _ = try Directory.make(path.removingLastComponent())
-            try AtomicFile.write(bytes, to: path, synchronizing: true, replacing: replacing)
+            guard let before else {
+                try AtomicFile.write(bytes, to: path, synchronizing: true, replacing: false)
+                return true
+            }
+            let lock = writersLock(path.removingLastComponent())
+            defer { withExtendedLifetime(lock) {} }
+            guard current(name)?.version == before.version else { return false }
+            try AtomicFile.write(bytes, to: path, synchronizing: true)
             return true
         } catch {
-            if !replacing, error.underlying == .fileExists { return false }
+            if before == nil, error.underlying == .fileExists { return false }
             throw .place(root, error)
         }
+    }
+
+    private func current(_ name: String) -> SharedContent? {
+        try? read(name, limit: CacheManifest.indexLimit)
+    }
+
+    /// Between looking and replacing nobody else replaces. Where there are no locks, or somebody holds it for seconds, both are
+    /// stored, and the later one counts.
+    private func writersLock(_ scope: FilePath) -> FileLock? {
+        for _ in 0..<250 {
+            do throws(FilesError) {
+                if let lock = try FileLock.acquire(scope.appending(".lock"), waiting: false) { return lock }
+            } catch { return nil }
+            usleep(20_000)
+        }
+        return nil
     }
 
     func remove(_ names: [String]) throws(CacheError) {

@@ -19,23 +19,37 @@ public protocol SharedPlace: Sendable {
 public protocol SharedObjects {
     /// Those whose names begin with a text that ends with `/`, without that beginning.
     func list(_ prefix: String) throws(CacheError) -> [SharedObject]
-    /// The size of an object; nil where there is none.
-    func size(_ name: String) throws(CacheError) -> Int?
-    /// A small object; nil where there is none, or one that is larger.
-    func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]?
+    /// Whether an object is there and is, as far as can be told without reading it, what it is to be.
+    func has(_ name: String, sha256: String, byteCount: Int) throws(CacheError) -> Bool
+    /// A small object; nil where there is none.
+    func read(_ name: String, limit: Int) throws(CacheError) -> SharedContent?
     /// Writes an object into a file, which is empty.
     /// - Parameter sha256: what it has to be; `.damaged` otherwise.
     /// - Returns: false where there is none.
     func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool
     /// Stores what a file holds, in one step; the name stands for the content.
     func store(_ name: String, from file: FileDescriptor) throws(CacheError)
-    /// Stores a small object in one step.
-    /// - Returns: false where there was one that is not to be replaced.
-    func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool
+    /// Stores a small object in one step, in the place of what was read before.
+    /// - Parameter before: nil where there was none.
+    /// - Returns: false where there is something else by now; it stays.
+    func store(_ name: String, bytes: [UInt8], over before: SharedContent?) throws(CacheError) -> Bool
     /// Removes objects; those that are not there are no failure.
     func remove(_ names: [String]) throws(CacheError)
     /// Takes away what writers left that were killed, as far as that can be told.
     func tidy()
+}
+
+/// A small object as it was read.
+public struct SharedContent: Sendable, Equatable {
+    /// Nil where that is more than was wanted.
+    public var bytes: [UInt8]?
+    /// What tells it from what stood there before and may stand there later; of the place's own choice.
+    public var version: String
+
+    public init(bytes: [UInt8]?, version: String) {
+        self.bytes = bytes
+        self.version = version
+    }
 }
 
 /// What a place lists.

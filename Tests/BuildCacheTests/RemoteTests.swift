@@ -165,7 +165,7 @@ struct RemoteTests {
             #expect(content.hasPrefix("content "))
             let left = try files(tree)
             #expect(!left.contains { $0.contains(".part") })
-            if key != nil { #expect(left.count == 2, "\(left)") }
+            #expect(left.count == 2, "\(left)")
         }
     }
 
@@ -221,40 +221,179 @@ struct RemoteTests {
             }
             let live = try FileDescriptor.open(tree.path(FilePath(names[2])), .readWrite)
             #expect(FileLock.hold(live) == true)
-            remote.tidy()
+            remote.tidy(Self.request("a"))
             #expect(
                 try files(tree).filter { $0.contains(".part") }.map { $0.split(separator: "/").last ?? "" } == [
                     ".live.part", ".new.part",
                 ])
             try live.close()
-            remote.tidy()
+            remote.tidy(Self.request("a"))
             #expect(try files(tree).filter { $0.contains(".part") }.count == 1)
         }
     }
 
-    /// A place that does what it is told, but for removing.
-    private struct Keeping: SharedObjects {
+    /// A place where something else happens before an index is stored, and where nothing may be removed if that is said.
+    private struct Meddled: SharedObjects {
         let objects: any SharedObjects
+        var removes = true
+        var before: () throws -> Void = {}
+        var stores: (String) -> Void = { _ in }
 
         func list(_ prefix: String) throws(CacheError) -> [SharedObject] { try objects.list(prefix) }
-        func size(_ name: String) throws(CacheError) -> Int? { try objects.size(name) }
-        func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]? { try objects.read(name, limit: limit) }
+        func has(_ name: String, sha256: String, byteCount: Int) throws(CacheError) -> Bool {
+            try objects.has(name, sha256: sha256, byteCount: byteCount)
+        }
+        func read(_ name: String, limit: Int) throws(CacheError) -> SharedContent? {
+            try objects.read(name, limit: limit)
+        }
         func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
             try objects.fetch(name, sha256: sha256, into: file)
         }
-        func store(_ name: String, from file: FileDescriptor) throws(CacheError) { try objects.store(name, from: file) }
-        func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool {
-            try objects.store(name, bytes: bytes, replacing: replacing)
+        func store(_ name: String, from file: FileDescriptor) throws(CacheError) {
+            stores(name)
+            try objects.store(name, from: file)
         }
-        func tidy() {}
-        func remove(_ names: [String]) throws(CacheError) { throw .place("nothing is removed here") }
+        func store(_ name: String, bytes: [UInt8], over before: SharedContent?) throws(CacheError) -> Bool {
+            do { try self.before() } catch { throw .place("\(error)") }
+            return try objects.store(name, bytes: bytes, over: before)
+        }
+        func tidy() { objects.tidy() }
+        func remove(_ names: [String]) throws(CacheError) {
+            guard removes else { throw .place("nothing is removed here") }
+            try objects.remove(names)
+        }
+    }
+
+    private static func objects(_ tree: TemporaryTree) -> any SharedObjects {
+        DirectoryPlace(tree.path(place)).open(isCancelled: { false })
+    }
+
+    @Test("who loses against another writer takes away what he brought; of two without a key the newer one counts")
+    func races() throws {
+        for (key, ours, theirs, outcome) in [
+            ("k", 1.0, 2.0, CacheRemote.Outcome.alreadyThere), (nil, 1, 2, .alreadyThere), (nil, 2, 1, .stored),
+        ] {
+            try with { tree, remote in
+                let request = Self.request(key)
+                var isFirst = true
+                let meddled = Meddled(objects: Self.objects(tree)) {
+                    guard isFirst else { return }
+                    isFirst = false
+                    try store(remote, tree, request, "theirs", created: theirs)
+                }
+                #expect(try store(CacheRemote(meddled), tree, request, "ours", created: ours) == outcome)
+                let found = try remote.exact(request)
+                #expect(try fetched(remote, tree, found) == (outcome == .stored ? "ours" : "theirs"))
+                let left = try files(tree)
+                #expect(left.count == 2, "\(left)")
+            }
+        }
+    }
+
+    @Test("an index whose answer was lost is found to be stored")
+    func lostAnswer() throws {
+        try with { tree, remote in
+            let request = Self.request("k")
+            var manifest = Self.manifest(request)
+            let same = try archive(tree, "ours")
+            manifest.archive = try CacheRemote.digest(of: same.descriptor)
+            let bytes = manifest.bytes
+            var attempts = 0
+            let meddled = Meddled(objects: Self.objects(tree)) {
+                attempts += 1
+                let name = CacheRemote.scope(request) + CacheRemote.indexName("k")
+                _ = try Self.objects(tree).store(name, bytes: bytes, over: nil)
+            }
+            #expect(try store(CacheRemote(meddled), tree, request, "ours") == .stored)
+            let found = try remote.exact(request)
+            #expect(try fetched(remote, tree, found) == "ours")
+            #expect(attempts == 1)
+        }
+    }
+
+    @Test("an archive that lacks its index alone is not sent again")
+    func archiveAlone() throws {
+        try with { tree, remote in
+            let request = Self.request("k")
+            try store(remote, tree, request)
+            let name = "\(Self.place)/\(CacheRemote.scope(request))\(CacheRemote.indexName("k"))"
+            unlink(tree.path(FilePath(name)).string)
+            var sent: [String] = []
+            let meddled = Meddled(objects: Self.objects(tree), stores: { sent.append($0) })
+            #expect(try store(CacheRemote(meddled), tree, request) == .stored)
+            #expect(sent.isEmpty)
+        }
+    }
+
+    @Test("an archive that is damaged is put right by who found it so; an index of a later version stays as it is")
+    func heals() throws {
+        try with { tree, remote in
+            let request = Self.request("k")
+            for content in ["archive", "another"] {
+                try store(remote, tree, request)
+                let damaged = try #require(try remote.exact(request))
+                let archive = try #require(damaged.archive)
+                try tree.write(FilePath("\(Self.place)/\(CacheRemote.archiveName(damaged, archive))"), "Archive")
+                #expect(try store(remote, tree, request, content) == .alreadyThere)
+                #expect(try remote.holds(damaged) && !remote.holds(damaged, damaged: damaged))
+                let file = try self.archive(tree, content)
+                defer { withExtendedLifetime(file) {} }
+                let outcome = try remote.store(Self.manifest(request), archive: file.descriptor, damaged: damaged)
+                #expect(outcome == .stored)
+                let found = try remote.exact(request)
+                #expect(try fetched(remote, tree, found) == content)
+                #expect(try files(tree).count == 2)
+            }
+            let name = FilePath("\(Self.place)/\(CacheRemote.scope(request))\(CacheRemote.indexName("k"))")
+            try tree.write(name, try tree.text(name).replacing("\"v\":1", with: "\"v\":2"))
+            let later = try tree.text(name)
+            var sent: [String] = []
+            let meddled = CacheRemote(Meddled(objects: Self.objects(tree), stores: { sent.append($0) }))
+            #expect(try meddled.holds(Self.manifest(request)))
+            #expect(try store(meddled, tree, request, "new") == .alreadyThere)
+            #expect(try tree.text(name) == later && sent.isEmpty)
+            // What is nobody's is replaced.
+            try tree.write(name, "{")
+            #expect(try store(meddled, tree, request, "new") == .stored)
+            let found = try remote.exact(request)
+            #expect(try fetched(remote, tree, found) == "new")
+        }
+    }
+
+    @Test("archives that no index names go after a day, by the place's own clock")
+    func orphans() throws {
+        try with { tree, remote in
+            let (kept, unkeyed) = (Self.request("kept"), Self.request(nil))
+            try store(remote, tree, kept, "kept")
+            try store(remote, tree, unkeyed, "new")
+            func orphan(_ request: CacheRequest, _ content: String, age: String) throws -> String {
+                let archive = CacheManifest.Archive(sha256: CacheRequest.digest(of: content), byteCount: 1)
+                let path = FilePath("\(Self.place)/\(CacheRemote.archiveName(Self.manifest(request), archive))")
+                #expect(try runTool("touch", ["-d", age, try tree.write(path, content).string]).status == 0)
+                return path.lastComponent?.string ?? ""
+            }
+            let old = try [kept, unkeyed, Self.request("gone")].map { try orphan($0, "old", age: "2 days ago") }
+            let young = try orphan(Self.request("young"), "young", age: "23 hours ago")
+            let far = try orphan(Self.request("gone", paths: ["m"]), "far", age: "2 days ago")
+            // However old, it is somebody's.
+            let manifest = try #require(try remote.exact(kept))
+            let name = CacheRemote.archiveName(manifest, try #require(manifest.archive))
+            #expect(
+                try runTool("touch", ["-d", "9 days ago", tree.path(FilePath("\(Self.place)/\(name)")).string]).status
+                    == 0)
+            remote.tidy(kept)
+            let left = try files(tree).joined(separator: " ")
+            #expect(old.allSatisfy { !left.contains($0) }, "\(left)")
+            #expect([young, far, String(name.split(separator: "/")[2])].allSatisfy(left.contains), "\(left)")
+            let found = try remote.exact(kept)
+            #expect(try fetched(remote, tree, found) == "kept")
+        }
     }
 
     @Test("an entry is stored where the one before it may not be removed")
     func refusedRemoval() throws {
         try with { tree, remote in
-            let keeping = CacheRemote(
-                Keeping(objects: DirectoryPlace(tree.path(Self.place)).open(isCancelled: { false })))
+            let keeping = CacheRemote(Meddled(objects: Self.objects(tree), removes: false))
             for (content, time) in [("first", 1.0), ("second", 2)] {
                 let outcome = try store(keeping, tree, Self.request(nil), content, created: time)
                 #expect(outcome == .stored)

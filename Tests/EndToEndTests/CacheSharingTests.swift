@@ -137,6 +137,13 @@ struct CacheSharingTests {
             #expect(damaged.output.contains("is not what its index says"), "\(damaged.output)\(damaged.errors)")
             #expect(says(damaged, "Unable to download cache") && says(damaged, "Saved cache `k`"))
 
+            // Who was told so puts it right, for the next one.
+            let healer = try machine("healer", first)
+            let healed = try run(healer, text, "--cache-from", "../place", "--cache-to", "../place")
+            #expect(says(healed, "Uploaded cache `k`"), "\(healed.output)")
+            let after = try run(try machine("after", first), text, "--cache-from", "../place")
+            #expect(says(after, "Restored cache `k`: "), "\(after.output)")
+
             try tree.write("file", "no directory")
             var third = try machine("third", first)
             third.environment.merge([

@@ -22,6 +22,7 @@ extension BuildRunner {
     /// Brings an entry into the store that is better than what the store has.
     /// - Returns: whether there is something new in it.
     func fetchCache(_ planned: inout PlannedCache, from place: any SharedPlace) -> Bool {
+        var fetched: CacheManifest?
         do {
             // The build's time goes on.
             let isOver = { [unowned self] in interruption != nil }
@@ -29,6 +30,7 @@ extension BuildRunner {
             // What was replaced between its index and its archive is looked for again.
             for _ in 0..<3 {
                 guard let found = try wanted(planned, of: remote) else { return false }
+                fetched = found
                 let file = try UnnamedFile(on: surroundings.scratch.removingLastComponent())
                 defer { withExtendedLifetime(file) {} }
                 planned.notices.append("Downloading \(place.title)...")
@@ -44,6 +46,7 @@ extension BuildRunner {
                 return false
             }
         } catch {
+            if let error = error as? CacheError, error.code == .damaged { planned.damaged = fetched }
             planned.warnings.append(.sharedCache("nothing is restored from `\(place.name)`", error))
         }
         return false
@@ -75,14 +78,16 @@ extension BuildRunner {
             let manifest = CacheManifest(hit.entry)
             let name = hit.entry.displayedKey
             // When what can be gone on with was.
-            defer { remote.tidy() }
-            if try remote.holds(manifest) { return notice("Cache \(name) is in `\(place.name)` already") }
+            defer { remote.tidy(request) }
+            if try remote.holds(manifest, damaged: planned.damaged) {
+                return notice("Cache \(name) is in `\(place.name)` already")
+            }
             notice("Uploading \(place.title)...")
             let file = try UnnamedFile(on: surroundings.scratch.removingLastComponent())
             defer { withExtendedLifetime(file) {} }
             let sentences = try archiver(isStopped)?.pack(hit, into: file.descriptor) ?? []
             for sentence in sentences { warn(Warning(message: sentence)) }
-            guard try remote.store(manifest, archive: file.descriptor) == .stored else {
+            guard try remote.store(manifest, archive: file.descriptor, damaged: planned.damaged) == .stored else {
                 return notice("Cache \(name) was stored in `\(place.name)` by another build first")
             }
             let size = (try? FileStatus(of: file.descriptor, path: FilePath("archive")))?.size ?? 0

@@ -54,6 +54,8 @@ struct PlannedCache: Sendable {
     var inputs: [KeyInput]
     var action: Buildspec.Cache.Action?
     var hit: CacheHit?
+    /// What a shared place has and is not what its index says; whoever saves its key puts it right.
+    var damaged: CacheManifest?
     /// What is told when the source is announced, in order.
     var notices: [String] = []
     var warnings: [Warning] = []

@@ -65,15 +65,19 @@ private struct BucketObjects: SharedObjects {
         } catch { throw CacheError(error) }
     }
 
-    func size(_ name: String) throws(CacheError) -> Int? {
-        do throws(AWSFailure) { return try bucket.head(location.key(name))?.byteCount } catch {
-            throw CacheError(error)
-        }
+    func has(_ name: String, sha256: String, byteCount: Int) throws(CacheError) -> Bool {
+        do throws(AWSFailure) {
+            guard let object = try bucket.head(location.key(name)) else { return false }
+            return object.byteCount == byteCount && object.sha256 ?? sha256 == sha256
+        } catch { throw CacheError(error) }
     }
 
-    func read(_ name: String, limit: Int) throws(CacheError) -> [UInt8]? {
-        do throws(AWSFailure) { return try bucket.read(location.key(name), limit: limit) } catch {
-            if error.code == .tooLarge { return nil }
+    func read(_ name: String, limit: Int) throws(CacheError) -> SharedContent? {
+        do throws(AWSFailure) {
+            guard let content = try bucket.content(location.key(name), limit: limit) else { return nil }
+            return SharedContent(bytes: content.bytes, version: content.entityTag ?? "")
+        } catch {
+            if error.code == .tooLarge { return SharedContent(bytes: nil, version: "") }
             throw CacheError(error)
         }
     }
@@ -99,14 +103,12 @@ private struct BucketObjects: SharedObjects {
         }
     }
 
-    func store(_ name: String, bytes: [UInt8], replacing: Bool) throws(CacheError) -> Bool {
+    func store(_ name: String, bytes: [UInt8], over before: SharedContent?) throws(CacheError) -> Bool {
         var options = S3PutOptions()
         options.contentType = "application/json"
+        let condition = before.map { S3Condition.entityTag($0.version) } ?? .absent
         do throws(AWSFailure) {
-            // Two who look in the same moment both store theirs: either is whole, and the later one counts.
-            if !replacing, try bucket.head(location.key(name)) != nil { return false }
-            try bucket.put(location.key(name), bytes: bytes, options: options)
-            return true
+            return try bucket.put(location.key(name), bytes: bytes, options: options, over: condition)
         } catch { throw CacheError(error) }
     }
 
