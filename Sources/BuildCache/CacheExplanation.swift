@@ -25,12 +25,28 @@ public struct CacheExplanation: Sendable, Equatable {
         case otherIdentity(CacheIdentity)
     }
 
+    /// Why nothing is taken, in short.
+    public enum MissReason: Sendable, Equatable {
+        case removed(RemovedEntry)
+        case otherPaths
+        case otherIdentity(CacheIdentity)
+        /// The namespace has no entry.
+        case empty
+        case otherKey
+    }
+
     /// A difference between what two keys were made of.
     public enum Change: Sendable, Equatable {
         case value(name: String, old: String, new: String)
         case files(name: String, changed: [String], added: [String], removed: [String])
         case added(name: String)
         case removed(name: String)
+
+        public var name: String {
+            switch self {
+            case .value(let name, _, _), .files(let name, _, _, _), .added(let name), .removed(let name): name
+            }
+        }
     }
 
     /// What is taken; nil for a miss.
@@ -64,6 +80,20 @@ public struct CacheExplanation: Sendable, Equatable {
             ? own.first { !$0.isNamed(request.key) && $0.inputs.map(\.name) == names } : nil
         changes = compared.map { Self.changes(from: $0.inputs, to: inputs) } ?? []
         self.removed = isMissed ? removed.last { $0.hash == request.hash } : nil
+    }
+
+    /// Why nothing is taken, where nothing is.
+    public var missReason: MissReason {
+        if let removed { return .removed(removed) }
+        var identity: CacheIdentity?
+        for candidate in candidates {
+            switch candidate.verdict {
+            case .otherPaths: return .otherPaths
+            case .otherIdentity(let other): identity = identity ?? other
+            default: continue
+            }
+        }
+        return identity.map { .otherIdentity($0) } ?? (candidates.isEmpty ? .empty : .otherKey)
     }
 
     private static func taken(_ request: CacheRequest, _ entries: [CacheEntry]) -> CacheEntry? {

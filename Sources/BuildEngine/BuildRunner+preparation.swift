@@ -9,6 +9,7 @@ import Checkout
 import Diagnostics
 import Files
 import ImageStore
+import Processes
 import Sandbox
 import Secrets
 import SystemPackage
@@ -121,11 +122,13 @@ extension BuildRunner {
         self.scratch = scratch
         var settings = plan.sandboxSettings(scratch: scratch, launcher: surroundings.launcher)
         request.resumption?.reopen(for: plan, in: &settings)
+        let begin = surroundings.clock.monotonic
         do {
             try planCache(plan, settings)
             if let plannedCache { settings.caches = plannedCache.settings(isCopied: request.caches?.mode == .copy) }
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
+            cacheMilliseconds = surroundings.clock.monotonic.milliseconds(since: begin)
             debugBegins(started.runner)
             for notice in started.notices {
                 warn(Warning(message: notice.message, hint: notice.hint, isGrave: notice.isGrave))

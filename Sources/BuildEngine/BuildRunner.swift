@@ -100,6 +100,8 @@ public final class BuildRunner {
     var ranCommand = false
     /// What is restored and saved; nil before it was looked for, or where there is nothing of it.
     var plannedCache: PlannedCache?
+    /// How long it took to have it in the sandbox.
+    var cacheMilliseconds = 0
     /// Why caches are not used as the buildspec says.
     var cacheAdvice: Warning?
     /// Where artifacts go, opened before the first command.

@@ -17,6 +17,7 @@ public enum BuildEvent: Sendable, Equatable {
     case commandEnded(CommandReference, CommandEnd, milliseconds: Int)
     case phaseEnded(PhaseRecord)
     case artifactPacked(ArtifactRecord)
+    case cache(CacheEvent)
     /// The build waits, and time goes on.
     case paused(BuildPause)
     case resumed(milliseconds: Int)

@@ -11,7 +11,7 @@ public enum CodeBuildLog {
     public static func text(of event: TimedEvent) -> String {
         let time = event.time
         switch event.event {
-        case .buildStarted:
+        case .buildStarted, .cache:
             return ""
         case .notice(let text):
             return line(text, at: time)

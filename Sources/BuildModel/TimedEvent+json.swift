@@ -44,6 +44,7 @@ extension TimedEvent {
         case .commandEnded: "command-ended"
         case .phaseEnded: "phase-ended"
         case .artifactPacked: "artifact-packed"
+        case .cache(let event): event.name
         case .paused: "paused"
         case .resumed: "resumed"
         case .reused: "state-reused"
@@ -88,6 +89,8 @@ extension BuildEvent {
             }
         case .artifactPacked(let artifact):
             writer.object("artifact") { artifact.write(to: &$0) }
+        case .cache(let event):
+            event.write(to: &writer)
         case .paused(let pause):
             switch pause.reason {
             case .breakpoint(let build):

@@ -57,7 +57,8 @@ struct SchemaTests {
             buildspec: "version: 0.2\nphases:\n  build:\n    commands: [a: b]\n",
             status: 2, events: ["phase-ended", "build-ended"]),
         SchemaCase(
-            testDescription: "a warning", buildspec: spec(["true"], more: "cache:\n  key: x\n"), events: ["warning"]
+            testDescription: "a warning", buildspec: spec(["true"], more: "cache:\n  paths: [/proc/x]\n"),
+            events: ["warning"]
         ),
         SchemaCase(
             testDescription: "version 0.1", buildspec: "version: 0.1\nphases:\n  build:\n    commands: ['false']\n",
@@ -93,6 +94,52 @@ struct SchemaTests {
             names.insert(event?["event"] as? String ?? "")
         }
         #expect(names.isSuperset(of: wanted), "\(names)")
+    }
+
+    @Test("what caches became is as documented, and the log has no line more for it")
+    func caches() throws {
+        guard Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with("schema-cache") { tree in
+            let drydock = try Drydock(in: tree)
+            func events(_ cache: String, _ command: String, _ words: String...) throws -> [[String: Any]] {
+                try tree.write("source/buildspec.yml", Self.spec([command], more: "cache:\n" + cache))
+                let result = try drydock.run(["run", "--progress", "json"] + words)
+                #expect(result.status == 0, "\(result.output)\(result.errors)")
+                try check(result.standardOutput, [])
+                let log = try drydock("logs").output
+                #expect(
+                    !log.split(separator: "\n").contains { $0.hasPrefix("[drydock]") && $0.contains("cache") }, "\(log)"
+                )
+                return try result.lines.compactMap { line in
+                    let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                    guard let event, (event["event"] as? String)?.hasPrefix("cache-") == true else { return nil }
+                    return event
+                }
+            }
+            func names(_ events: [[String: Any]]) -> [String] { events.map { $0["event"] as? String ?? "" } }
+            let keyed = "  key: k-$(cat lock)\n  fallback-keys: [k-]\n  paths: [n/**/*]\n"
+            try tree.write("source/lock", "1")
+            let first = try events(keyed, "mkdir n; echo one > n/a")
+            #expect(names(first) == ["cache-missed", "cache-saved"])
+            #expect(first[0]["reason"] as? String == "empty" && first[1]["changedOnly"] as? Bool == false)
+            #expect(first[1]["key"] as? String == "k-1" && first[1]["fileCount"] as? Int == 1)
+            try tree.write("source/lock", "2")
+            let other = try events(keyed, "echo two > n/b")
+            #expect(names(other) == ["cache-restored", "cache-saved"])
+            #expect(other[0]["fallbackKey"] as? String == "k-" && other[0]["mode"] as? String == "mounted")
+            #expect(other[0]["entry"] as? String == first[1]["entry"] as? String)
+            #expect(other[1]["changedOnly"] as? Bool == true)
+            let copied = try events(keyed, "cat n/b", "--cache-mode", "copy")
+            #expect(names(copied) == ["cache-restored"] && copied[0]["mode"] as? String == "copied")
+            try tree.write("source/lock", "3")
+            let missed = try events("  key: x-$(cat lock)\n  paths: [n/**/*]\n", "true")
+            #expect(names(missed) == ["cache-missed", "cache-nothing"])
+            #expect(missed[0]["reason"] as? String == "other-key")
+            #expect(missed[0]["changedInputs"] as? [String] == ["cat lock"])
+            #expect(names(try events("  paths: [n/*.o]\n", "mkdir n; touch n/a.o")) == ["cache-missed", "cache-saved"])
+            _ = try events("  paths: [m/**/*]\n", "mkdir m; touch m/m")
+            #expect(names(try events("  paths: [m/**/*]\n", "true")) == ["cache-restored", "cache-unchanged"])
+        }
     }
 
     @Test("a stopped build's events and record are as documented")

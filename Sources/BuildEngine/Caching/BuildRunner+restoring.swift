@@ -61,7 +61,11 @@ extension BuildRunner {
     }
 
     private func find(_ planned: inout PlannedCache, _ use: CacheUse) {
-        guard use.restores, planned.action != .save, find(in: use.store, &planned) else { return }
+        guard use.restores, planned.action != .save else { return }
+        guard find(in: use.store, &planned) else {
+            planned.miss = CacheEvent.Missed(key: planned.request.key, reason: .unavailable)
+            return
+        }
         if let place = use.source, planned.request.key == nil || planned.hit?.match != .exact {
             if fetchCache(&planned, from: place) {
                 guard find(in: use.store, &planned) else { return }
@@ -70,6 +74,7 @@ extension BuildRunner {
             }
         }
         guard let hit = planned.hit else {
+            planned.miss = miss(planned, in: use.store)
             let name = planned.request.key.map { "no entry with the key `\($0)`" } ?? "nothing is saved yet"
             planned.notices.append("Unable to download cache: \(name) for these paths")
             return
@@ -191,7 +196,34 @@ extension BuildRunner {
             notice("Cache is not defined in the buildspec")
             notice("Skip cache due to: no paths specified to be cached")
         }
-        for text in plannedCache?.notices ?? [] { notice(text) }
+        guard let planned = plannedCache else { return }
+        for text in planned.notices { notice(text) }
+        if let hit = planned.hit, let content = record.drydock.cache?.restored {
+            let restored = CacheEvent.Restored(
+                content, entry: hit.entry.hash, layerCount: hit.layers.count,
+                isCopied: request.caches?.mode == .copy, milliseconds: cacheMilliseconds)
+            emit(.cache(.restored(restored)))
+        } else if let miss = planned.miss {
+            emit(.cache(.missed(miss)))
+        }
+    }
+
+    /// As `drydock cache explain` has it, in short.
+    private func miss(_ planned: PlannedCache, in store: CacheStore) -> CacheEvent.Missed {
+        var miss = CacheEvent.Missed(key: planned.request.key, reason: .unavailable)
+        guard let entries = try? store.entries(warn: { _ in }) else { return miss }
+        let explanation = CacheExplanation(
+            planned.request, inputs: planned.inputs, entries: entries, removed: store.removedEntries)
+        miss.reason =
+            switch explanation.missReason {
+            case .removed: .removed
+            case .otherPaths: .otherPaths
+            case .otherIdentity: .otherIdentity
+            case .empty: .empty
+            case .otherKey: .otherKey
+            }
+        miss.changedInputs = explanation.changes.map { masked($0.name) }
+        return miss
     }
 
     /// What the user should know of the cache before the build's commands run.

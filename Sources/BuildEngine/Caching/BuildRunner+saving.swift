@@ -6,6 +6,7 @@ import BuildModel
 import Buildspec
 import CommandExecution
 import Files
+import Processes
 public import Sandbox
 import Secrets
 public import SystemPackage
@@ -116,6 +117,7 @@ extension BuildRunner {
         guard savesCache, let use = request.caches, let planned = plannedCache,
             let runner = sandbox as? any CacheSaving
         else { return }
+        let begin = surroundings.clock.monotonic
         do {
             try runner.quiesce()
             let incoming = try use.store.begin()
@@ -124,18 +126,25 @@ extension BuildRunner {
             let saved = try runner.save(selection, to: incoming.directory, leavesFiles: isKept)
             guard let saved else {
                 noteCache(.nothing)
-                return notice("Nothing to save in the cache")
+                notice("Nothing to save in the cache")
+                return emit(.cache(.kept(.nothing, key: planned.request.key)))
             }
-            try publish(saved, incoming, planned, use, selected: selection.files.flatMap(names))
-            return
+            try publish(
+                saved, incoming, planned, use, selected: selection.files.flatMap(names), since: begin)
         } catch let error as SandboxError {
-            warn(.cacheNotSaved(error.message, error.hints.first))
+            noteFailure(error.message, error.hints.first)
         } catch let error as CacheError {
-            warn(.cacheNotSaved(error.message, error.hints.first))
+            noteFailure(error.message, error.hints.first)
         } catch {
-            warn(.cacheNotSaved("\(error)", nil))
+            noteFailure("\(error)", nil)
         }
+    }
+
+    private func noteFailure(_ reason: String, _ hint: String?) {
         noteCache(.failed)
+        warn(.cacheNotSaved(reason, hint))
+        emit(
+            .cache(.failed(key: plannedCache?.request.key, message: masked(reason), hint: hint.map(masked))))
     }
 
     private func noteCache(_ result: CacheOutcome.Result, _ saved: CacheEntry? = nil) {
@@ -146,12 +155,14 @@ extension BuildRunner {
     }
 
     private func publish(
-        _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse, selected: [String]?
+        _ saved: SavedLayer, _ incoming: IncomingLayer, _ planned: PlannedCache, _ use: CacheUse, selected: [String]?,
+        since begin: MonotonicTime
     ) throws(CacheError) {
         let name = CacheEntry.displayed(planned.request.key)
         if saved.isUnchanged, planned.request.key == nil {
             noteCache(.unchanged)
-            return notice("Cache \(name) is unchanged")
+            notice("Cache \(name) is unchanged")
+            return emit(.cache(.kept(.unchanged, key: nil)))
         }
         let layer = CacheLayer(
             id: incoming.id, byteCount: saved.byteCount, fileCount: saved.fileCount, rootUser: saved.rootUser,
@@ -161,7 +172,8 @@ extension BuildRunner {
             inputs: planned.inputs, selected: selected, build: record.id, now: surroundings.clock.now)
         guard let entry else {
             noteCache(.taken)
-            return notice("Cache \(name) was saved by another build first")
+            notice("Cache \(name) was saved by another build first")
+            return emit(.cache(.kept(.taken, key: planned.request.key)))
         }
         noteCache(.saved, entry)
         let way =
@@ -171,6 +183,13 @@ extension BuildRunner {
         notice(
             "Saved cache \(name): \(FailureHints.size(saved.byteCount)), \(Self.files(saved.fileCount))"
                 + (saved.isWhole ? "" : " changed") + reason)
+        emit(
+            .cache(
+                .saved(
+                    CacheEvent.Saved(
+                        key: entry.key, entry: entry.hash, byteCount: saved.byteCount, fileCount: saved.fileCount,
+                        isDelta: !saved.isWhole, copyReason: saved.copyReason?.name, linkCount: saved.linkCount,
+                        milliseconds: surroundings.clock.monotonic.milliseconds(since: begin)))))
         use.didSave(entry)
     }
 }

@@ -20,6 +20,16 @@ extension CacheOutcome.Entry {
 }
 
 extension SavedLayer.CopyReason {
+    /// In events.
+    var name: String {
+        switch self {
+        case .patterns: "patterns"
+        case .overSource: "over-source"
+        case .inMemory: "in-memory"
+        case .kept: "state-kept"
+        }
+    }
+
     var words: String {
         switch self {
         case .patterns: "a pattern selects single files"

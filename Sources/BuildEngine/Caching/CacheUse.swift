@@ -56,6 +56,8 @@ struct PlannedCache: Sendable {
     var hit: CacheHit?
     /// What a shared place has and is not what its index says; whoever saves its key puts it right.
     var damaged: CacheManifest?
+    /// Why there is no hit, where one was looked for.
+    var miss: CacheEvent.Missed?
     /// What is told when the source is announced, in order.
     var notices: [String] = []
     var warnings: [Warning] = []

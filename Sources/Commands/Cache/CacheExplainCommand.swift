@@ -193,17 +193,15 @@ struct CacheExplanationReport {
     }
 
     private var missReason: String {
-        if let removed = explanation.removed {
-            return "it was removed \(HistoryTable.ago(removed.time, now)), \(removed.reason.words)"
+        switch explanation.missReason {
+        case .removed(let removed):
+            "it was removed \(HistoryTable.ago(removed.time, now)), \(removed.reason.words)"
+        case .otherPaths: "there is one, for another list of paths"
+        case .otherIdentity(let identity):
+            "there is one, saved by \(identity.words); a build now runs as \(request.identity.words)"
+        case .empty: "the namespace has no cache"
+        case .otherKey: "no cache has this key"
         }
-        let verdicts = explanation.candidates.map(\.verdict)
-        if verdicts.contains(where: { if case .otherPaths = $0 { true } else { false } }) {
-            return "there is one, for another list of paths"
-        }
-        for case .otherIdentity(let identity) in verdicts {
-            return "there is one, saved by \(identity.words); a build now runs as \(request.identity.words)"
-        }
-        return explanation.candidates.isEmpty ? "the namespace has no cache" : "no cache has this key"
     }
 
     private func words(_ verdict: CacheExplanation.Verdict) -> String {

@@ -95,7 +95,7 @@ public final class TerminalProgress: BuildObserver {
                 let report = BuildReport(style: style, columns: surface.size().usable.columns, source: source)
                 writer.write(begin() + report.text(failure, tail: verbosity == .verbose ? nil : failedTail))
             }
-        case .resumed: break
+        case .resumed, .cache: break
         case .reused(let resumption):
             for sentence in resumption.sentences(at: event.time) {
                 show(SafeText.firstLine(sentence, unicode: style.hasUnicode, ellipsis: style.ellipsis), at: event.time)
