@@ -67,7 +67,7 @@ extension BuildRunner {
             return
         }
         if let place = use.source, planned.request.key == nil || planned.hit?.match != .exact {
-            if fetchCache(&planned, from: place) {
+            if fetchCache(&planned, use, from: place) {
                 guard find(in: use.store, &planned) else { return }
                 // As much is looked after as what a build saves; it is held by now.
                 if let entry = planned.hit?.entry { use.didSave(entry) }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+public import BuildCache
+public import BuildModel
+import Files
+public import SystemPackage
+
+/// Brings entries from a place that several machines share into a store, and gives the place what the store has. Whatever is
+/// the matter with it is a warning: nothing fails for its cache.
+public struct CacheExchange {
+    private let store: CacheStore
+    private let sandboxes: FilePath
+    private let archiver: CacheArchiver
+    private let now: () -> Timestamp
+    private let isCancelled: () -> Bool
+
+    /// What there is to be told, in order.
+    public enum Note: Sendable {
+        case notice(String)
+        case warning(Warning)
+    }
+
+    /// - Parameters:
+    ///   - sandboxes: where sandboxes keep what is written in them; on the store's file system.
+    ///   - isCancelled: asked ten times a second.
+    public init(
+        _ store: CacheStore, sandboxes: FilePath, launcher: FilePath, now: @escaping () -> Timestamp,
+        isCancelled: @escaping () -> Bool
+    ) {
+        self.store = store
+        self.sandboxes = sandboxes
+        self.now = now
+        self.isCancelled = isCancelled
+        archiver = CacheArchiver(store, sandboxes: sandboxes, launcher: launcher, isCancelled: isCancelled)
+    }
+
+    // MARK: Fetching
+
+    public struct Fetched: Sendable {
+        /// Whether there is something new in the store.
+        public var isNew = false
+        /// What the place has and is not what its index says.
+        public var damaged: CacheManifest?
+    }
+
+    /// Brings an entry into the store that is better than what the store has.
+    /// - Parameter own: what the store has.
+    public func fetch(
+        _ request: CacheRequest, over own: CacheHit?, from place: any SharedPlace, tell: (Note) -> Void
+    ) -> Fetched {
+        var fetched = Fetched()
+        var last: CacheManifest?
+        do {
+            let remote = CacheRemote(place.open(isCancelled: isCancelled))
+            // What was replaced between its index and its archive is looked for again.
+            for _ in 0..<3 {
+                guard let found = try wanted(request, over: own, of: remote) else { break }
+                last = found
+                let file = try UnnamedFile(on: sandboxes)
+                defer { withExtendedLifetime(file) {} }
+                tell(.notice("Downloading \(place.title)..."))
+                guard try remote.fetch(found, into: file.descriptor) else { continue }
+                tell(.notice("Unarchiving cache..."))
+                let outcome = try archiver.unpack(file.descriptor, shown: place.name, expected: found, now: now())
+                if case .imported(_, let sentences) = outcome {
+                    for sentence in sentences { tell(.warning(Warning(message: sentence))) }
+                    fetched.isNew = true
+                }
+                break
+            }
+        } catch {
+            if let error = error as? CacheError, error.code == .damaged { fetched.damaged = last }
+            tell(.warning(.sharedCache("nothing is restored from `\(place.name)`", error)))
+        }
+        return fetched
+    }
+
+    /// The index of what would be taken.
+    private func wanted(
+        _ request: CacheRequest, over own: CacheHit?, of remote: CacheRemote
+    ) throws(CacheError) -> CacheManifest? {
+        guard let exact = try remote.exact(request) else { return own == nil ? try remote.fallback(request) : nil }
+        // Of the entry without a key the newer one counts.
+        if let own, own.match == .exact, own.entry.created >= exact.created { return nil }
+        return exact
+    }
+
+    // MARK: Storing
+
+    /// Gives the place the entry that the store has for a request's very key.
+    /// - Parameter damaged: what the place is known to have wrong.
+    public func push(
+        _ request: CacheRequest, to place: any SharedPlace, damaged: CacheManifest? = nil, tell: (Note) -> Void
+    ) {
+        do {
+            var request = request
+            request.fallbackKeys = []
+            guard let hit = try store.find(request, warn: { _ in }) else { return }
+            let remote = CacheRemote(place.open(isCancelled: isCancelled))
+            let manifest = CacheManifest(hit.entry)
+            let name = hit.entry.displayedKey
+            // When what can be gone on with was.
+            defer { remote.tidy(request) }
+            if try remote.holds(manifest, damaged: damaged) {
+                return tell(.notice("Cache \(name) is in `\(place.name)` already"))
+            }
+            tell(.notice("Uploading \(place.title)..."))
+            let file = try UnnamedFile(on: sandboxes)
+            defer { withExtendedLifetime(file) {} }
+            for sentence in try archiver.pack(hit, into: file.descriptor) {
+                tell(.warning(Warning(message: sentence)))
+            }
+            guard try remote.store(manifest, archive: file.descriptor, damaged: damaged) == .stored else {
+                return tell(.notice("Cache \(name) was stored in `\(place.name)` by another build first"))
+            }
+            let size = (try? FileStatus(of: file.descriptor, path: FilePath("archive")))?.size ?? 0
+            tell(.notice("Uploaded cache \(name): \(FailureHints.size(size))"))
+        } catch {
+            tell(.warning(.sharedCache("the cache is not stored in `\(place.name)`", error)))
+        }
+    }
+}
+
+extension Warning {
+    fileprivate static func sharedCache(_ what: String, _ error: any Error) -> Warning {
+        let hint: String? =
+            switch error {
+            case let error as CacheError: error.hints.first
+            case let error as EngineError: error.hints.first
+            default: nil
+            }
+        return Warning(message: "\(what): \(error)", hint: hint)
+    }
+}
