@@ -12,13 +12,18 @@ internal import SystemPackage
 
 /// A place for caches as the user names it: a directory, or `s3://bucket/prefix`.
 enum SharedPlaces {
-    static func place(_ word: String, of option: String, _ aws: AWSOptions) throws -> any SharedPlace {
+    /// - Parameter encryption: of what is put into a bucket.
+    static func place(
+        _ word: String, of option: String, _ aws: AWSOptions, encryption: S3Encryption = .bucketDefault
+    ) throws -> any SharedPlace {
         guard !word.isEmpty else { throw CommandFailure.emptyOption(option) }
         guard S3Location.isMeant(by: word) else {
             let path = Arguments.path(word)
             return DirectoryPlace(path.isAbsolute ? path : try Caller.currentDirectory().pushing(path))
         }
-        return try bucket(word, of: option, aws)
+        var place = try bucket(word, of: option, aws)
+        place.encryption = encryption
+        return place
     }
 
     static func bucket(_ word: String, of option: String, _ aws: AWSOptions) throws -> BucketPlace {
@@ -34,13 +39,14 @@ struct BucketPlace: SharedPlace {
     let configuration: AWSConfiguration
     let client: HTTPClient
     let journal: UploadJournal?
+    var encryption = S3Encryption.bucketDefault
 
     var name: String { "\(location)" }
     /// As CodeBuild's agent calls it.
     var title: String { "S3 cache" }
 
     func open(isCancelled: @escaping () -> Bool) -> any SharedObjects {
-        BucketObjects(bucket: bucket(isCancelled), location: location)
+        BucketObjects(bucket: bucket(isCancelled), location: location, encryption: encryption)
     }
 
     func bucket(_ isCancelled: @escaping () -> Bool) -> S3Bucket {
@@ -53,6 +59,7 @@ struct BucketPlace: SharedPlace {
 private struct BucketObjects: SharedObjects {
     let bucket: S3Bucket
     let location: S3Location
+    let encryption: S3Encryption
 
     func list(_ prefix: String) throws(CacheError) -> [SharedObject] {
         let start = location.key(prefix)
@@ -96,6 +103,7 @@ private struct BucketObjects: SharedObjects {
     func store(_ name: String, from file: FileDescriptor) throws(CacheError) {
         var options = S3PutOptions()
         options.contentType = "application/zstd"
+        options.encryption = encryption
         // Its name is of its content, so parts that a killed build has sent are parts of this one.
         options.resumesUpload = true
         do throws(AWSFailure) { try bucket.put(location.key(name), from: file, options: options) } catch {
@@ -106,6 +114,7 @@ private struct BucketObjects: SharedObjects {
     func store(_ name: String, bytes: [UInt8], over before: SharedContent?) throws(CacheError) -> Bool {
         var options = S3PutOptions()
         options.contentType = "application/json"
+        options.encryption = encryption
         let condition = before.map { S3Condition.entityTag($0.version) } ?? .absent
         do throws(AWSFailure) {
             return try bucket.put(location.key(name), bytes: bytes, options: options, over: condition)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import AWS
 internal import BuildCache
 internal import BuildEngine
 internal import BuildStore
@@ -10,11 +11,11 @@ internal import SystemPackage
 /// Whether and how a build restores and saves what its buildspec's `cache` names.
 struct CacheOptions {
     static var group: OptionGroup {
-        OptionGroup("Cache", [noCache, mode, saving, namespace, size, source, destination, suggests])
+        OptionGroup("Cache", [noCache, mode, saving, namespace, size, source, destination, key, suggests])
     }
 
     /// For a build that is there to fill caches: these say which, and how they are taken up.
-    static var warmingGroup: OptionGroup { OptionGroup("Cache", [mode, namespace, size]) }
+    static var warmingGroup: OptionGroup { OptionGroup("Cache", [mode, namespace, size, source, destination, key]) }
 
     private static let noCache = Flag("no-cache", help: "Neither restore nor save what `cache` names.")
     private static let mode = ValueOption(
@@ -37,6 +38,11 @@ struct CacheOptions {
     private static let destination = ValueOption(
         "cache-to", placeholder: "place", completion: .directories,
         help: "Where else to keep what was saved: a directory, or `s3://BUCKET/PREFIX`.")
+    private static let key = ValueOption(
+        "cache-kms-key", placeholder: "key",
+        help:
+            "The key of KMS that encrypts what `--cache-to` puts into S3: an ARN, an id, `alias/NAME`, or `aws/s3` for the "
+            + "account's own (default: as the bucket is set up).")
     private static let suggests = Flag(
         "suggest-cache", help: "After a build that succeeds, print the `cache` that its buildspec could have.")
 
@@ -62,7 +68,14 @@ struct CacheOptions {
         }
         let aws = AWSOptions(words)
         source = try words[Self.source].map { try SharedPlaces.place($0, of: "--cache-from", aws) }
-        destination = try words[Self.destination].map { try SharedPlaces.place($0, of: "--cache-to", aws) }
+        let encryption = try words[Self.key].map { word in
+            guard !word.isEmpty else { throw CommandFailure.emptyOption("--cache-kms-key") }
+            guard words[Self.destination].map(S3Location.isMeant) == true else { throw CommandFailure.nothingToEncrypt }
+            return S3Encryption.key(word == "aws/s3" || word == "alias/aws/s3" ? nil : word)
+        }
+        destination = try words[Self.destination].map {
+            try SharedPlaces.place($0, of: "--cache-to", aws, encryption: encryption ?? .bucketDefault)
+        }
         size = try words[Self.size].map { word in
             guard let size = try? CacheSize(word) else {
                 throw CommandFailure.wrongNumber("--cache-size", word, expected: "a size such as `20G` or `500M`")
@@ -89,4 +102,10 @@ struct CacheOptions {
         (use.source, use.destination) = (source, destination)
         request.caches = use
     }
+}
+
+extension CommandFailure {
+    fileprivate static let nothingToEncrypt = CommandFailure(
+        .wrongUse, "`--cache-kms-key` has nothing to encrypt: no `--cache-to` names a place in S3",
+        hints: ["name one as `--cache-to s3://BUCKET/PREFIX`"])
 }
