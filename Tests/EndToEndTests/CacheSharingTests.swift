@@ -118,6 +118,91 @@ struct CacheSharingTests {
         }
     }
 
+    @Test("warm brings an entry from the shared place instead of running a build, and gives the place what it has")
+    func warming() throws {
+        try with(TestUser()) { tree, first in
+            let text = buildspec("key: k-$(cat lock)\nfallback-keys: [k-]", Self.fill)
+            try tree.write("source/lock", "1")
+            try tree.write("source/buildspec.yml", text)
+            try first.user.own(tree.path("source"))
+            let warm = ["warm", "--cache-namespace", "web"]
+            let places = ["--cache-from", "../place", "--cache-to", "../place"]
+            let filled = try first.run(warm + places)
+            #expect(
+                filled.status == 0 && filled.output.contains("saved cache `k-1`"), "\(filled.output)\(filled.errors)")
+            #expect(try tree.listing("place").filter { $0.hasSuffix(".tar.zst") }.count == 1)
+
+            let second = try machine("second", first)
+            let fetched = try second.run(warm + places + ["-q"])
+            #expect(fetched.status == 0, "\(fetched.errors)")
+            #expect(fetched.lines.count == 1 && fetched.output.contains("fetched cache `k-1`: "), "\(fetched.output)")
+            #expect(try second("history", "--numbers").output.isEmpty, "nothing was run")
+            #expect(try second.run(warm + places).output.contains("is there already"))
+            #expect(says(try run(second, text), "Restored cache `k-1`: "))
+
+            // What is here already is given to a place that lacks it.
+            let given = try second.run(warm + ["--cache-to", "../place/other"])
+            #expect(given.status == 0 && given.output.contains("is there already"), "\(given.errors)")
+            #expect(try tree.listing("place/other").filter { $0.hasSuffix(".tar.zst") }.count == 1)
+
+            let third = try machine("third", first)
+            let json = try third.run(warm + places + ["--json"])
+            let schema = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+                .appending("docs/schemas/warm.schema.json")
+            #expect(try JSONSchema(schema).violations(in: json.standardOutput) == [])
+            #expect(json.output.contains("\"result\": \"fetched\""), "\(json.output)")
+
+            // A key that the place does not have is filled over what has the fallback key.
+            try tree.write("source/lock", "2")
+            let fourth = try machine("fourth", first)
+            let further = try fourth.run(warm + places)
+            #expect(further.output.contains("saved cache `k-2`"), "\(further.output)\(further.errors)")
+            #expect(further.output.contains("from `k-1`"), "\(further.output)")
+            #expect(try tree.listing("place").filter { $0.hasSuffix(".json") && !$0.hasPrefix("other") }.count == 2)
+
+            // A place that cannot be used is a warning, and the cache is filled.
+            try tree.write("file", "no directory")
+            try tree.write("source/lock", "3")
+            let none = try first.run(warm + ["--cache-from", "../file", "--cache-to", "../file"])
+            #expect(none.status == 0 && none.output.contains("saved cache `k-3`"), "\(none.output)\(none.errors)")
+        }
+    }
+
+    @Test(
+        "what goes to S3 is encrypted with the key that is named, index and archive; elsewhere there is nothing to encrypt"
+    )
+    func encryption() throws {
+        try with(TestUser()) { tree, drydock in
+            let missing = ScriptedServer.Step.answer(404, "<Error><Code>NoSuchKey</Code><Message>w</Message></Error>")
+            let server = try ScriptedServer(
+                [missing.to("GET"), .answer(404).to("HEAD"), .answer(200).to("PUT")], in: tree)
+            var drydock = drydock
+            drydock.environment.merge([
+                "AWS_ENDPOINT_URL": "http://127.0.0.1:\(server.port)", "AWS_ACCESS_KEY_ID": "AKIATEST",
+                "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true",
+            ]) { $1 }
+            let text = buildspec("key: k", Self.fill)
+            let name = "x-amz-server-side-encryption"
+            for (key, told) in [("alias/mine", "alias/mine"), ("aws/s3", nil)] {
+                let before = try server.requests().count
+                _ = try run(drydock, text, "--cache-to", "s3://bucket/p", "--cache-kms-key", key)
+                let puts = try server.requests().dropFirst(before).filter { $0.method == "PUT" }
+                #expect(Set(puts.map { $0.path.hasSuffix(".json") }) == [true, false], "\(puts.map(\.path))")
+                for put in puts {
+                    #expect(put.headers[name] == "aws:kms" && put.headers["\(name)-aws-kms-key-id"] == told)
+                }
+            }
+            for words in [[], ["--cache-to", "../place"], ["--cache-from", "s3://bucket/p"]] {
+                let result = try drydock.run(["run", "--cache-kms-key", "alias/mine"] + words)
+                #expect(
+                    result.status == 2 && result.errors.contains("`--cache-kms-key` has nothing"), "\(result.errors)")
+            }
+            try tree.write("source/drydock.yml", "cache-kms-key: alias/theirs\n")
+            let refused = try drydock("run", "--cache-to", "s3://bucket/p")
+            #expect((refused.errors + refused.output).contains("cache-kms-key"), "\(refused.errors)")
+        }
+    }
+
     @Test("what is damaged or cannot be reached is one warning, and the build goes on")
     func trouble() throws {
         try with(TestUser()) { tree, first in

@@ -57,7 +57,10 @@ struct WarmBuild {
             buildspec: displayed ?? request.displayedBuildspec, project: try request.projectName().description,
             result: .none)
         let lock: WarmLock?
-        switch try prospect(of: request, in: store, terminal) {
+        // The shared place is asked when it is known that nobody else is at it.
+        var question = request
+        question.caches?.source = nil
+        switch try prospect(of: question, in: store, terminal) {
         case .interrupted(let meaning):
             report.result = .failed
             report.reason = "it was stopped"
@@ -77,12 +80,9 @@ struct WarmBuild {
                 return report
             }
             // Only now: whoever had the lock may have filled it.
-            if isCertain, wanted.key != nil, let found = try? request.caches?.store.find(wanted, warn: { _ in }),
-                found.match == .exact
+            if isCertain, wanted.key != nil, let use = request.caches,
+                isFull(wanted, use, store, terminal, &report)
             {
-                report.result = .present
-                report.entry = .init(
-                    key: found.entry.key, byteCount: found.entry.byteCount, fileCount: found.entry.fileCount)
                 report.milliseconds = MonotonicTime.now().milliseconds(since: begin)
                 return report
             }
@@ -91,6 +91,49 @@ struct WarmBuild {
         try fill(request, store, terminal, &report)
         report.milliseconds = MonotonicTime.now().milliseconds(since: begin)
         return report
+    }
+
+    /// Whether there is nothing to run: the entry of the key is in the store, or comes from the shared place. Then the other
+    /// place is given it, as by a build that began with it.
+    private func isFull(
+        _ wanted: CacheRequest, _ use: CacheUse, _ store: BuildStore, _ terminal: Terminal, _ report: inout WarmReport
+    ) -> Bool {
+        var exact = wanted
+        exact.fallbackKeys = []
+        var found = try? use.store.find(exact, warn: { _ in })
+        guard found != nil || use.source != nil else { return false }
+        let signals = StopSignals(output: terminal.output)
+        let exchange = CacheExchange(
+            use.store, sandboxes: store.sandboxDirectory("any").removingLastComponent(), launcher: Caller.launcher,
+            now: { Caller.now }, isCancelled: { signals.request != nil })
+        var notes: [CacheExchange.Note] = []
+        report.result = .present
+        if found == nil, let place = use.source {
+            // What is the matter with the place the build finds out again, and tells.
+            if exchange.fetch(exact, over: nil, from: place, tell: { notes.append($0) }).isNew {
+                found = try? use.store.find(exact, warn: { _ in })
+                report.result = .fetched
+                report.reason = place.name
+                if let entry = found?.entry { use.didSave(entry) }
+            }
+        }
+        if let found {
+            report.entry = .init(
+                key: found.entry.key, byteCount: found.entry.byteCount, fileCount: found.entry.fileCount)
+            if let place = use.destination { exchange.push(exact, to: place) { notes.append($0) } }
+        }
+        guard signals.request == nil else {
+            report.result = .failed
+            report.reason = "it was stopped"
+            report.meaning = signals.meaning
+            return true
+        }
+        guard found != nil else {
+            report.result = .none
+            return false
+        }
+        for case .warning(let warning) in notes { terminal.warn(warning) }
+        return true
     }
 
     private func fill(

@@ -27,6 +27,8 @@ struct WarmReport {
         case saved, unchanged
         /// The entry of its key was there already.
         case present
+        /// It came from a place that several machines share.
+        case fetched
         /// Another one is filling it.
         case busy
         /// Nothing was at the paths.
@@ -40,7 +42,7 @@ struct WarmReport {
     var isNews: Bool {
         switch result {
         case .present, .busy, .none, .unchanged: false
-        case .saved, .nothing, .failed: true
+        case .saved, .fetched, .nothing, .failed: true
         }
     }
 
@@ -52,6 +54,7 @@ struct WarmReport {
         case .saved: return "saved \(name): \(size), \(seconds)" + (restored == nil ? "" : ", from \(origin)")
         case .unchanged: return "\(name) is unchanged, \(seconds)"
         case .present: return "\(name) is there already: \(size)"
+        case .fetched: return "fetched \(name): \(size), \(seconds), from `\(reason ?? "")`"
         case .busy: return "\(name) is left to \(reason ?? "another process"), which is filling it"
         case .nothing: return "nothing was at the paths of \(name), so nothing is saved"
         case .none: return reason ?? "there is nothing to fill"
@@ -95,7 +98,7 @@ struct WarmReport {
             guard column == 1 else { return text }
             return switch reports[row].result {
             case .failed: style.red(text)
-            case .saved: style.green(text)
+            case .saved, .fetched: style.green(text)
             default: text
             }
         }
