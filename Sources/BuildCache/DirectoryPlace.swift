@@ -127,7 +127,9 @@ struct DirectoryObjects: SharedObjects {
     private func writersLock(_ scope: FilePath) -> FileLock? {
         for _ in 0..<250 {
             do throws(FilesError) {
-                if let lock = try FileLock.acquire(scope.appending(".lock"), waiting: false) { return lock }
+                // Others write there, too, where the umask lets them.
+                let lock = try FileLock.acquire(scope.appending(".lock"), waiting: false, mode: 0o666)
+                if let lock { return lock }
             } catch { return nil }
             usleep(20_000)
         }

@@ -15,9 +15,13 @@ public final class FileLock: Sendable {
     /// Takes the lock, or returns nil when somebody holds it and `waiting` is false.
     ///
     /// The file is made where it is missing, and stays: removing a lock file lets two hold "the" lock.
-    /// - Parameter waiting: waits for the holder, without a limit.
-    public static func acquire(_ path: FilePath, waiting: Bool) throws(FilesError) -> FileLock? {
-        let descriptor = try openHost(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+    /// - Parameters:
+    ///   - waiting: waits for the holder, without a limit.
+    ///   - mode: of a file that is made, before the umask.
+    public static func acquire(
+        _ path: FilePath, waiting: Bool, mode: UInt32 = 0o600
+    ) throws(FilesError) -> FileLock? {
+        let descriptor = try openHost(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: mode)
         let lock = FileLock(descriptor: descriptor)
         while true {
             let result =
