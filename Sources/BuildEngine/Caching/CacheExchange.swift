@@ -100,10 +100,9 @@ public struct CacheExchange {
             let remote = CacheRemote(place.open(isCancelled: isCancelled))
             let manifest = CacheManifest(hit.entry)
             let name = hit.entry.displayedKey
-            // When what can be gone on with was.
-            defer { remote.tidy(request) }
             if try remote.holds(manifest, damaged: damaged) {
-                return tell(.notice("Cache \(name) is in `\(place.name)` already"))
+                tell(.notice("Cache \(name) is in `\(place.name)` already"))
+                return remote.tidy(request)
             }
             tell(.notice("Uploading \(place.title)..."))
             let file = try UnnamedFile(on: sandboxes)
@@ -111,11 +110,15 @@ public struct CacheExchange {
             for sentence in try archiver.pack(hit, into: file.descriptor) {
                 tell(.warning(Warning(message: sentence)))
             }
-            guard try remote.store(manifest, archive: file.descriptor, damaged: damaged) == .stored else {
-                return tell(.notice("Cache \(name) was stored in `\(place.name)` by another build first"))
-            }
+            let outcome = try remote.store(manifest, archive: file.descriptor, damaged: damaged)
             let size = (try? FileStatus(of: file.descriptor, path: FilePath("archive")))?.size ?? 0
-            tell(.notice("Uploaded cache \(name): \(FailureHints.size(size))"))
+            let words =
+                outcome == .stored
+                ? "Uploaded cache \(name): \(FailureHints.size(size))"
+                : "Cache \(name) was stored in `\(place.name)` by another build first"
+            tell(.notice(words))
+            // Not after a failure: what is kept to be gone on with would be taken for a leftover.
+            remote.tidy(request)
         } catch {
             tell(.warning(.sharedCache("the cache is not stored in `\(place.name)`", error)))
         }
