@@ -189,6 +189,7 @@ struct CacheSharingTests {
                 let puts = try server.requests().dropFirst(before).filter { $0.method == "PUT" }
                 #expect(Set(puts.map { $0.path.hasSuffix(".json") }) == [true, false], "\(puts.map(\.path))")
                 for put in puts {
+                    #expect(put.headers["x-amz-meta-drydock-sha256"]?.count == 64 && put.headers["content-md5"] != nil)
                     #expect(put.headers[name] == "aws:kms" && put.headers["\(name)-aws-kms-key-id"] == told)
                 }
             }
@@ -268,6 +269,21 @@ struct CacheSharingTests {
             let third = try machine("third", first)
             let other = text.replacing("key: k-1", with: "key: k-2\n  fallback-keys: [k-]")
             #expect(says(try run(third, other, words[0], words[1]), "by the fallback key `k-`"))
+
+            // Of the cache without a key there is one, whoever writes it.
+            let unkeyed = buildspec("", "mkdir -p n; ls n | wc -l; touch n/$(date +%N)")
+            for count in 0..<4 {
+                let result = try run(count % 2 == 0 ? first : second, unkeyed, words[0], words[1], words[2], words[3])
+                #expect(says(result, "Uploaded cache (no key): "), "\(result.output)")
+                #expect(result.lines.contains("\(count)"), "\(count): \(result.output)")
+            }
+            let listing = """
+                import boto3
+                s3 = boto3.client("s3", region_name="eu-west-1", endpoint_url="http://127.0.0.1:\(server.port)",
+                                  aws_access_key_id="A", aws_secret_access_key="s")
+                print(len([o for o in s3.list_objects_v2(Bucket="bucket")["Contents"] if "/no-key." in o["Key"]]))
+                """
+            #expect(try runTool(PythonServer.python.string, ["-c", listing]).output == "2\n")
 
             let zip = try third(
                 "cache", "import", "s3://bucket/cache.zip", "--project", "web", "--key", "z", "--path", "n/**/*")
