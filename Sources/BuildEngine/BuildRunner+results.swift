@@ -65,7 +65,10 @@ extension BuildRunner {
         _ artifact: BuildPlan.PlannedArtifact, _ plan: BuildPlan, _ collector: ArtifactCollector,
         into destination: FilePath, _ places: inout [String]
     ) -> PhaseMachine.End {
-        var name = artifact.definition.name.map { answer?.texts[$0.value] ?? $0.value }
+        // Of what a command prints only the first line is a name.
+        var name = artifact.definition.name.map { name in
+            answer?.texts[name.value].map { String($0.prefix { $0 != "\n" }) } ?? name.value
+        }
         if artifact.identifier == nil, case .project(let own) = request.artifactNaming { name = own }
         var request = ArtifactRequest(
             definition: artifact.definition, identifier: artifact.identifier,

@@ -40,9 +40,12 @@ struct ShellQuestion: Equatable {
         }
         for (index, text) in texts.enumerated() {
             if let hashLogs { lines.append("export DRYDOCK_HASH_FILES_LOG=\(hashLogs)-\(index)") }
-            // A here-document expands what double quotes would, and leaves quotes alone. Only the first line is a name.
+            // A here-document expands what double quotes would, and leaves quotes alone. It ends with a line break more.
             let asked = statusLogs.map { Self.noting(text, "\($0)-\(index)") } ?? text
-            lines += ["IFS= read -r drydock_answer <<\(marker)", asked, marker, "printf '%s\\0' \"$drydock_answer\""]
+            lines += [
+                "while IFS= read -r drydock_line; do printf '%s\\n' \"$drydock_line\"; done <<\(marker)", asked, marker,
+                "printf '\\0'",
+            ]
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -86,7 +89,9 @@ struct ShellQuestion: Equatable {
         for (name, value) in zip(names, values) where value.first == "=" {
             answer.variables[name] = String(value.dropFirst())
         }
-        for (text, value) in zip(texts, values.dropFirst(names.count)) { answer.texts[text] = value }
+        for (text, value) in zip(texts, values.dropFirst(names.count)) where value.last == "\n" {
+            answer.texts[text] = String(value.dropLast())
+        }
         return answer
     }
 

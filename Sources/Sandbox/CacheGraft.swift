@@ -65,6 +65,7 @@ struct CacheGraft {
     func applied(to operations: [SandboxPlan.Operation]) -> [SandboxPlan.Operation] {
         var operations = operations
         var carriers: Set<Int> = []
+        var copied: [FilePath] = []
         for (number, path) in caches.paths.enumerated() {
             guard let index = Self.carrier(of: path.path, in: operations) else { continue }
             switch operations[index] {
@@ -76,16 +77,40 @@ struct CacheGraft {
                 }
                 carriers.insert(index)
             case .scratchDirectory: carriers.insert(index)
-            case .root where path.isDirectory:
-                let place = scratch.appending("cache-\(number)")
-                operations.append(
-                    .scratchDirectory(source: kernelText(place), target: kernelText(path.path), mode: 0o755))
-                carriers.insert(operations.count - 1)
+            case .root, .temporaryFileSystem:
+                guard let isDirectory = isDirectory(path) else { continue }
+                if isDirectory, !operations.contains(where: { $0.lies(below: path.path) }) {
+                    let place = scratch.appending("cache-\(number)")
+                    operations.append(
+                        .scratchDirectory(source: kernelText(place), target: kernelText(path.path), mode: 0o755))
+                    carriers.insert(operations.count - 1)
+                } else {
+                    // A mount would hide what else is put there; a file is no place for one.
+                    let place = isDirectory ? path.path : path.path.removingLastComponent()
+                    if place != "/", !copied.contains(place) { copied.append(place) }
+                }
             default: continue
             }
         }
         for index in carriers.sorted() { graft(&operations, index) }
+        for place in copied {
+            let layers = layers(for: place)
+            if !layers.isEmpty { operations.append(.restore(layers: layers, target: kernelText(place))) }
+        }
         return operations
+    }
+
+    /// Whether a path is a directory by its pattern, or in what is restored; nil where nothing tells.
+    private func isDirectory(_ path: SandboxSettings.Caches.Path) -> Bool? {
+        if path.isDirectory { return true }
+        for layer in caches.layers {
+            var status = stat()
+            let place = layer.directory.pushing(FilePath(Self.place(of: path.path, source: source)))
+            if place.withPlatformString({ lstat($0, &status) }) == 0 { return status.st_mode & S_IFMT == S_IFDIR }
+            // What only the build's root may look at is copied by it.
+            if errno == EACCES { return false }
+        }
+        return nil
     }
 
     private func graft(_ operations: inout [SandboxPlan.Operation], _ index: Int) {
@@ -152,5 +177,17 @@ extension SandboxPlan.Operation {
             target
         case .directory, .symbolicLink, .file, .mask, .readOnly, .restore: nil
         }
+    }
+
+    /// Whether it puts something into a directory.
+    fileprivate func lies(below directory: FilePath) -> Bool {
+        let target: KernelText
+        switch self {
+        case .directory(let place, _), .symbolicLink(let place, _), .file(let place, _, _): target = place
+        default:
+            guard let place = mountTarget else { return false }
+            target = place
+        }
+        return target.bytes.starts(with: directory.bytes + [UInt8(ascii: "/")])
     }
 }

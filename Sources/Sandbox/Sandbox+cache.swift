@@ -120,7 +120,7 @@ extension Sandbox {
                     self.tree(path, in: view.target, from: view.upper, source, isWhole: view.layers.isEmpty))
             case .scratchDirectory(let place, let target, _):
                 layout.trees.append(self.tree(path, in: target, from: place, source, isWhole: true))
-            case .root: (gathersAll, layout.reason) = (true, layout.reason ?? .inMemory)
+            case .root, .temporaryFileSystem: (gathersAll, layout.reason) = (true, layout.reason ?? .inMemory)
             default: continue
             }
         }

@@ -18,6 +18,8 @@ struct ShellQuestionTests {
         for name in ["A", "EMPTY", "UNSET", "LINES_", "not a name", "A"] { question.ask(variable: name) }
         question.ask(text: "app-$(printf 1.2)-$A.zip")
         question.ask(text: "it's \"quoted\" `echo x`")
+        question.ask(text: "$LINES_-$(printf '3\n\n4\n\n').")
+        question.ask(text: "$EMPTY")
         let arguments = (shell == "busybox" ? ["sh"] : []) + ["-c", "echo noise\n" + question.script]
         let result = try runTool(
             shell, arguments, environment: ["A": "a b", "EMPTY": "", "LINES_": "1\n2", "PATH": "/usr/bin:/bin"])
@@ -25,6 +27,8 @@ struct ShellQuestionTests {
         let answer = try #require(question.answer(from: result.standardOutput))
         #expect(answer.variables == ["A": "a b", "EMPTY": "", "LINES_": "1\n2"])
         #expect(answer.texts["app-$(printf 1.2)-$A.zip"] == "app-1.2-a b.zip")
+        #expect(answer.texts["$LINES_-$(printf '3\n\n4\n\n')."] == "1\n2-3\n\n4.")
+        #expect(answer.texts["$EMPTY"] == "")
         #expect(answer.texts["it's \"quoted\" `echo x`"] == "it's \"quoted\" x")
     }
 

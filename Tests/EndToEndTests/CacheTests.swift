@@ -136,6 +136,19 @@ struct CacheInBuildTests {
         }
     }
 
+    @Test("one directory written in several ways is cached once, and a key may have several lines")
+    func spellings() throws {
+        try with(TestUser()) { tree, drydock in
+            let cache = "paths: [d, d/**/*, d/, ./d/**, d/sub/**/*]\nkey: v-$(cat versions)"
+            let text = buildspec(cache, "mkdir -p d/sub; ls d; touch d/$(wc -l <versions)")
+            try tree.write("source/versions", "node 18\npython 3.11\n")
+            #expect(says(try run(drydock, tree, text), "Saved cache `v-node 18"))
+            #expect(says(try run(drydock, tree, text), "Restored cache"))
+            try tree.write("source/versions", "node 18\npython 3.12\n")
+            #expect(says(try run(drydock, tree, text), "Unable to download cache"))
+        }
+    }
+
     @Test("`action` and `--cache-save` say what is done, and a failed build saves nothing")
     func actions() throws {
         try with(TestUser()) { tree, drydock in

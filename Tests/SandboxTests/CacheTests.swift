@@ -18,9 +18,14 @@ struct CacheTests {
         var isCopied = false
         var count = 0
 
-        init(_ tree: TemporaryTree, _ paths: String...) throws {
+        convenience init(_ tree: TemporaryTree, _ paths: String...) throws {
+            try self.init(tree, paths.map { ($0, true) })
+        }
+
+        /// - Parameter paths: with whether they are known to be directories.
+        init(_ tree: TemporaryTree, _ paths: [(String, Bool)]) throws {
             self.tree = tree
-            self.paths = paths.map { .init(FilePath($0), isDirectory: true) }
+            self.paths = paths.map { .init(FilePath($0.0), isDirectory: $0.1) }
             _ = try tree.directory("source")
             _ = try tree.directory("layers")
         }
@@ -74,6 +79,28 @@ struct CacheTests {
             #expect(cache.layers.count == 2)
             // A source that has none of it is as it was.
             #expect(!tree.exists("source/node_modules"))
+        }
+    }
+
+    @Test("what lies in memory comes back too, directory or file", arguments: [false, true])
+    func inMemory(isCopied: Bool) throws {
+        try TemporaryTree.with { tree in
+            let places = [
+                "/srv/q", "/srv/one", "/run/x/y", "/data", "/var/lib/z", "/var/log/w", "/codebuild/c", "/mnt/m",
+            ]
+            let cache = try Cache(tree, places.map { ($0, false) })
+            cache.isCopied = isCopied
+            try cache.build(
+                "for d in \(places.joined(separator: " ")); do mkdir -p $(dirname $d); "
+                    + "case $d in */one) echo file > $d;; *) mkdir -p $d; echo in $d > $d/f;; esac; done")
+            for _ in 1...2 {
+                let (saved, text) = try cache.build(
+                    "for d in \(places.joined(separator: " ")); do cat $d/f 2>/dev/null || cat $d; done; ls -d /var/lib/dpkg"
+                )
+                #expect(
+                    text == places.map { $0.hasSuffix("one") ? "file\n" : "in \($0)\n" }.joined() + "/var/lib/dpkg\n")
+                #expect(saved?.isWhole == true)
+            }
         }
     }
 

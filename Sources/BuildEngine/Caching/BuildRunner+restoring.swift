@@ -139,7 +139,8 @@ extension BuildRunner {
         // What lies in another's directory comes with it.
         planned.patterns = planned.patterns.enumerated().filter { index, pattern in
             !planned.patterns.enumerated().contains { other, outer in
-                other != index && (outer.covers(pattern) || (outer == pattern && other < index))
+                // Of several spellings of one directory the first stays.
+                outer.covers(pattern) && !(pattern.covers(outer) && index < other) || outer == pattern && other < index
             }
         }.map(\.element)
     }
