@@ -135,6 +135,10 @@ extension BuildRunner {
             }
             return .succeeded
         } catch {
+            if error.code == .stopped, let end = interruption {
+                noteInterruption(end, in: phase)
+                return end
+            }
             noteFault(error, in: phase)
             return .fault
         }

@@ -131,14 +131,21 @@ extension BuildRunner {
         return isOurs ? .fault : .failed
     }
 
-    func finalize() {
+    func finalize() -> PhaseMachine.End {
         askShell()
         noteWritten()
         keepState()
         let sharesCache = keepsCache
         saveCache()
         closeSandbox()
-        if sharesCache { pushCache() }
+        if sharesCache, !isSavingStopped { pushCache() }
+        removeSources()
+        guard isSavingStopped else { return .succeeded }
+        noteInterruption(.stopped, in: .finalizing)
+        return .stopped
+    }
+
+    private func removeSources() {
         guard planner.fetches else { return }
         do throws(FilesError) {
             let name = surroundings.checkouts.lastComponent.map { FilePath(root: nil, [$0]) } ?? FilePath()

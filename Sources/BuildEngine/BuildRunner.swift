@@ -102,6 +102,8 @@ public final class BuildRunner {
     var plannedCache: PlannedCache?
     /// How long it took to have it in the sandbox.
     var cacheMilliseconds = 0
+    /// Whether the user did not want to wait until the cache is saved.
+    var isSavingStopped = false
     /// Why caches are not used as the buildspec says.
     var cacheAdvice: Warning?
     /// Where artifacts go, opened before the first command.
@@ -178,9 +180,7 @@ public final class BuildRunner {
         case .downloadSource: return download()
         case .install, .preBuild, .build, .postBuild: return enter(phase)
         case .uploadArtifacts: return upload()
-        case .finalizing:
-            finalize()
-            return .succeeded
+        case .finalizing: return finalize()
         case .submitted, .queued, .completed: return .succeeded
         }
     }

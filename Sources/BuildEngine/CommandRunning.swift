@@ -47,11 +47,14 @@ public protocol CommandRunnerMaking: AnyObject {
 public final class SandboxMaker: CommandRunnerMaking {
     private var pending: PendingSandbox?
     private let canDoWithout: Bool
+    private let stop: (any StopSource)?
 
     /// - Parameters:
     ///   - pending: a sandbox that was begun before the build was planned, for the first one asked for.
     ///   - canDoWithout: whether to tell, where no sandbox can be made, that the build could be had without.
-    public init(pending: PendingSandbox? = nil, canDoWithout: Bool = false) {
+    ///   - stop: ends what takes long in the making of a sandbox; nil for nobody.
+    public init(pending: PendingSandbox? = nil, canDoWithout: Bool = false, stop: (any StopSource)? = nil) {
+        self.stop = stop
         self.pending = pending
         self.canDoWithout = canDoWithout
     }
@@ -62,7 +65,7 @@ public final class SandboxMaker: CommandRunnerMaking {
         let prepared = try PreparedSandbox.prepare(settings, pending: pending)
         pending = nil
         do {
-            let sandbox = try Sandbox.start(prepared)
+            let sandbox = try Sandbox.start(prepared) { [stop] in stop?.request != nil }
             return (sandbox, prepared.notices + sandbox.notices)
         } catch {
             guard canDoWithout, error.code == .cannotIsolate else { throw error }

@@ -22,7 +22,7 @@ struct BuildPlace {
             maker = DirectMaker(places: places, stop: stop, refusal: choice.refusal)
             hostPlaces = places
         } else {
-            maker = SandboxMaker(pending: pending, canDoWithout: choice.canDoWithout)
+            maker = SandboxMaker(pending: pending, canDoWithout: choice.canDoWithout, stop: stop)
         }
     }
 

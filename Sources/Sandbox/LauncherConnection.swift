@@ -60,6 +60,17 @@ final class LauncherConnection {
     /// Whether a reply can be had without waiting for the socket.
     var hasReply: Bool { !early.isEmpty }
 
+    /// Waits until a reply can be read, or not any longer.
+    /// - Parameter isStopped: asked ten times a second; whether nobody wants the reply any more.
+    /// - Throws: `SandboxError.stopped`. What is being done goes on until `hangUp()`.
+    func waitForReply(unless isStopped: () -> Bool) throws(SandboxError) {
+        while early.isEmpty {
+            if isStopped() { throw .stopped }
+            var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+            if poll(&polled, 1, 100) > 0 { return }
+        }
+    }
+
     /// Waits for the next reply. Throws when the launcher is gone.
     func receive() throws(SandboxError) -> (reply: LauncherReply, descriptor: FileDescriptor?) {
         early.isEmpty ? try receiveNew() : early.removeFirst()

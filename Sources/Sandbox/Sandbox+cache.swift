@@ -51,16 +51,20 @@ extension Sandbox {
     /// dead.
     /// - Parameter destination: a directory of the host, not there yet, in one that is; on the scratch directory's file system.
     /// - Parameter leavesFiles: copies, because what the build wrote is kept for another build to go on with.
+    /// - Parameter isStopped: asked now and then while this takes long.
     /// - Returns: nil where there is nothing to save.
+    /// - Throws: also `SandboxError.stopped`; the sandbox is of no use then but to be abandoned.
     public func save(
-        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool = false
+        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool = false,
+        isStopped: () -> Bool = { false }
     ) throws(SandboxError) -> SavedLayer? {
         let source = prepared.settings.sources.first?.path ?? "/"
         let layout = try layout(of: selection, source, leavesFiles: leavesFiles)
         var trees = layout.trees
         var linkCount = 0
         if !layout.gathered.isEmpty {
-            let (gathered, links) = try gather(layout.gathered, source, leavesFiles: leavesFiles)
+            let (gathered, links) = try gather(
+                layout.gathered, source, leavesFiles: leavesFiles, isStopped)
             // What no upper layer has came out of the layers below, and lies there still.
             let isUnchanged = links == 0 && layout.trees.contains { !$0.isWhole } && selection.selectsAsBefore
             // First, because it takes the place of an empty directory.
@@ -174,7 +178,7 @@ extension Sandbox {
 
     /// Copies or links files and directories beside what the build wrote.
     private func gather(
-        _ places: [FilePath], _ source: FilePath, leavesFiles: Bool
+        _ places: [FilePath], _ source: FilePath, leavesFiles: Bool, _ isStopped: () -> Bool
     ) throws(SandboxError) -> ([LayerPublication.Tree], linkCount: Int) {
         var paths = places.map { gathered($0, source) }
         // A file with two names is one file: what stays would change with what is saved.
@@ -183,6 +187,7 @@ extension Sandbox {
         // So many at once that a message stays small.
         for start in stride(from: 0, to: paths.count, by: 500) {
             connection.send(.gather(Array(paths[start..<min(start + 500, paths.count)])))
+            try connection.waitForReply(unless: isStopped)
             let (reply, _) = try connection.receive { if case .gathered = $0 { true } else { false } }
             guard case .gathered(let reason, let path, let links) = reply else { throw .launcherDied }
             guard reason == 0 else { throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason)) }

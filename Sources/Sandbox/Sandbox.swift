@@ -25,6 +25,8 @@ public final class Sandbox {
     /// Served while a command runs.
     public weak var companion: (any SandboxCompanion)?
     var shellCount: UInt32 = 0
+    /// Whether it was left to itself; there is nobody to be told of its end.
+    private var isAbandoned = false
     private var openedTree: SandboxTree?
     /// Where on the disk what is written lies; see `written(below:entries:)`.
     lazy var writtenCarriers = makeWrittenCarriers()
@@ -41,8 +43,10 @@ public final class Sandbox {
     }
 
     /// Makes the sandbox; when this returns, commands can run.
+    /// - Parameter isStopped: asked now and then while this takes long, as when a cache is copied.
+    /// - Throws: also `SandboxError.stopped`.
     public static func start(
-        _ prepared: PreparedSandbox, timing: StopTiming = StopTiming()
+        _ prepared: PreparedSandbox, timing: StopTiming = StopTiming(), isStopped: () -> Bool = { false }
     ) throws(SandboxError) -> Sandbox {
         let scratch = prepared.settings.scratchDirectory
         guard prepared.plan.reopening != nil || scratch.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
@@ -54,7 +58,8 @@ public final class Sandbox {
             let (connection, output) = try prepared.pending.take()
             let sandbox = Sandbox(connection: connection, output: output, prepared: prepared, timing: timing)
             connection.send(.setUp(prepared.plan), descriptor: prepared.pending.slot.lock)
-            do throws(SandboxError) { try sandbox.awaitReady() } catch {
+            do throws(SandboxError) { try sandbox.awaitReady(unless: isStopped) } catch {
+                if error.code == .stopped { connection.close() }
                 try? output.close()
                 throw error
             }
@@ -66,13 +71,14 @@ public final class Sandbox {
         }
     }
 
-    private func awaitReady() throws(SandboxError) {
+    private func awaitReady(unless isStopped: () -> Bool) throws(SandboxError) {
+        try connection.waitForReply(unless: isStopped)
         switch try connection.receive().reply {
         case .ready(let compromises): self.compromises = compromises
         case .sourceChanges(let taken, let refused):
             sourceChanges = SourceChanges(
                 taken: taken.map { FilePath(bytes: $0.bytes) }, refused: refused.map { FilePath(bytes: $0.bytes) })
-            try awaitReady()
+            try awaitReady(unless: isStopped)
         case .failed(let step, let errno, let path):
             // The launcher cleans up before it ends.
             connection.close()
@@ -111,6 +117,7 @@ public final class Sandbox {
     /// takes its place.
     public func close() throws(SandboxError) {
         openedTree = nil
+        guard !isAbandoned else { return }
         connection.finishSending()
         defer {
             connection.hangUp()
@@ -128,6 +135,7 @@ public final class Sandbox {
 
     /// Lets go without a word, as the kernel does for a program that is killed; the launcher then ends the sandbox itself.
     public func abandon() {
+        isAbandoned = true
         openedTree = nil
         connection.close()
         try? output.close()

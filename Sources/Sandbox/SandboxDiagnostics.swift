@@ -18,9 +18,11 @@ public struct SandboxError: Error, Sendable, Equatable {
     }
 
     public struct Code: Sendable, Hashable {
-        private enum Kind: Hashable { case cannotIsolate, image, source, state, command, fault }
+        private enum Kind: Hashable { case cannotIsolate, image, source, state, command, stopped, fault }
         private var kind: Kind
 
+        /// Whoever wanted it does not any more.
+        public static let stopped = Code(kind: .stopped)
         /// This machine does not let us isolate a build.
         public static let cannotIsolate = Code(kind: .cannotIsolate)
         /// The root file system asked for cannot be used.
@@ -52,6 +54,8 @@ extension SandboxError {
     static func launcherFailed(_ reason: String) -> SandboxError {
         SandboxError(code: .fault, message: "the sandbox launcher could not be started: \(reason)", hints: [])
     }
+
+    static let stopped = SandboxError(code: .stopped, message: "it was stopped", hints: [])
 
     static let launcherDied = SandboxError(
         code: .fault, message: "the sandbox ended while the build was running",

@@ -39,6 +39,13 @@ enum DrydockInit {
         }
     }
 
+    /// Whether drydock is gone, or has hung up: nobody wants what is still being copied. Asking to end is not enough, because
+    /// what a build left is put aside after that.
+    static var isAbandoned: Bool {
+        var polled = pollfd(fd: control, events: 0, revents: 0)
+        return poll(&polled, 1, 0) > 0 && polled.revents & Int16(POLLHUP) != 0
+    }
+
     private static func isSocket(_ descriptor: Int32) -> Bool {
         var status = stat()
         return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK

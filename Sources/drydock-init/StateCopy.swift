@@ -191,6 +191,7 @@ struct StateCopy {
     }
 
     private mutating func file(_ name: KernelText, _ status: stat, _ source: Int32, _ target: Int32) throws(Failure) {
+        guard !DrydockInit.isAbandoned else { throw Failure(errno: ECANCELED) }
         try clear(name, target)
         if trail?.link(name, status, to: target) == true { return }
         let link = KernelText("\(status.st_ino)")
@@ -270,6 +271,7 @@ struct StateCopy {
             guard end > start else { throw Failure(errno: EIO) }
             position = start
             while position < end {
+                guard !DrydockInit.isAbandoned else { throw Failure(errno: ECANCELED) }
                 let count = pread(input, buffer.baseAddress, min(buffer.count, Int(end - position)), position)
                 guard count > 0 else { throw Failure(errno: count < 0 ? errno : EIO) }
                 var written = 0

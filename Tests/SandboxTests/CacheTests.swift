@@ -104,6 +104,30 @@ struct CacheTests {
         }
     }
 
+    @Test("whoever does not want to wait for copies gets back at once, and they end")
+    func stopping() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/d/own")
+            let cache = try Cache(tree, Self.source + "/d")
+            try cache.build("cd d; for i in $(seq 30); do mkdir $i; (cd $i; touch $(seq 100)); done")
+            let fixture = try SandboxFixture(tree: tree, caches: cache.caches, name: "saving")
+            #expect(try fixture.run("touch d/more") == .exited(0))
+            try fixture.sandbox.quiesce()
+            let selection = CacheSelection(trees: cache.paths.map(\.path))
+            #expect {
+                try fixture.sandbox.save(selection, to: tree.path("layers/stopped")) { true }
+            } throws: { ($0 as? SandboxError)?.code == .stopped }
+            fixture.sandbox.abandon()
+            try fixture.close()
+            #expect(!tree.exists("layers/stopped") && !tree.exists("sandboxes/saving"))
+            cache.isCopied = true
+            #expect {
+                _ = try SandboxFixture(tree: tree, caches: cache.caches, name: "copying", isStopped: { true })
+            } throws: { ($0 as? SandboxError)?.code == .stopped }
+            #expect(!tree.exists("sandboxes/copying"))
+        }
+    }
+
     @Test("a cached directory may be removed, renamed away and made anew")
     func directories() throws {
         try TemporaryTree.with { tree in

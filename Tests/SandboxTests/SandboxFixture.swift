@@ -28,7 +28,7 @@ final class SandboxFixture: OutputSink {
         tree: TemporaryTree, image: SandboxSettings.Image = .host, network: SandboxSettings.Network = .host,
         limits: SandboxSettings.Limits = .init(), writable: Bool = false, timing: StopTiming = StopTiming(grace: 1),
         launcher: FilePath = BuiltProgram.path("drydock-init"), reopening: SandboxSettings.Reopening? = nil,
-        caches: SandboxSettings.Caches? = nil, name: String = "one"
+        caches: SandboxSettings.Caches? = nil, name: String = "one", isStopped: () -> Bool = { false }
     ) throws {
         source = try tree.directory("source")
         scratch = try reopening?.place.directory ?? tree.directory("sandboxes").appending(name)
@@ -42,7 +42,7 @@ final class SandboxFixture: OutputSink {
         let prepared = try PreparedSandbox.prepare(settings)
         notices = prepared.notices
         plan = "\(prepared.plan)"
-        sandbox = try Sandbox.start(prepared, timing: timing)
+        sandbox = try Sandbox.start(prepared, timing: timing, isStopped: isStopped)
     }
 
     static func with(

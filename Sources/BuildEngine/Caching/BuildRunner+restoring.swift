@@ -75,7 +75,8 @@ extension BuildRunner {
         }
         guard let hit = planned.hit else {
             planned.miss = miss(planned, in: use.store)
-            let name = planned.request.key.map { "no entry with the key `\($0)`" } ?? "nothing is saved yet"
+            let key = planned.request.key
+            let name = key == nil ? "nothing is saved yet" : "no entry with the key \(CacheEntry.displayed(key))"
             planned.notices.append("Unable to download cache: \(name) for these paths")
             return
         }

@@ -15,8 +15,10 @@ public import SystemPackage
 public protocol CacheSaving: CommandRunning {
     func changedFiles(of selection: CacheSelection, visit: (FilePath) -> Void) throws(SandboxError)
     func save(
-        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool
+        _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool, isStopped: () -> Bool
     ) throws(SandboxError) -> SavedLayer?
+    /// Lets go of it at once.
+    func abandon()
     func written(below path: FilePath, entries: inout Int) -> WrittenFiles?
     func writtenDirectories(in path: FilePath, atMost limit: Int) -> [FilePath.Component]
     func writtenMost(
@@ -123,7 +125,9 @@ extension BuildRunner {
             let incoming = try use.store.begin()
             let isKept = failure?.isStateKept == true
             let selection = try selection(planned, in: runner)
-            let saved = try runner.save(selection, to: incoming.directory, leavesFiles: isKept)
+            let saved = try runner.save(selection, to: incoming.directory, leavesFiles: isKept) { [surroundings] in
+                surroundings.stop.request != nil
+            }
             guard let saved else {
                 noteCache(.nothing)
                 notice("Nothing to save in the cache")
@@ -132,6 +136,11 @@ extension BuildRunner {
             try publish(
                 saved, incoming, planned, use, selected: selection.files.flatMap(names), since: begin)
         } catch let error as SandboxError {
+            // Told to stop it would go on copying until it looks.
+            if error.code == .stopped {
+                runner.abandon()
+                isSavingStopped = true
+            }
             noteFailure(error.message, error.hints.first)
         } catch let error as CacheError {
             noteFailure(error.message, error.hints.first)

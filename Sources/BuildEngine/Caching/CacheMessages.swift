@@ -10,7 +10,13 @@ import Sandbox
 extension CacheEntry {
     var displayedKey: String { Self.displayed(key) }
 
-    static func displayed(_ key: String?) -> String { key.map { "`\($0)`" } ?? "(no key)" }
+    static func displayed(_ key: String?) -> String { key.map { "`\(words($0))`" } ?? "(no key)" }
+
+    /// A key on one line, and no longer than that.
+    private static func words(_ key: String) -> String {
+        let shown = DisplayText.escaped(key)
+        return shown.count > 200 ? shown.prefix(199) + "…" : shown
+    }
 }
 
 extension CacheOutcome.Entry {

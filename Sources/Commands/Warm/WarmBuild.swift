@@ -182,7 +182,7 @@ struct WarmBuild {
             identifiers: BuildIdentifiers(
                 project: try request.projectName().description, uuid: uuid, number: 0, start: clock.start),
             checkouts: store.checkoutDirectory(uuid), scratch: store.sandboxDirectory(uuid), launcher: Caller.launcher,
-            sandboxes: SandboxMaker(), clock: clock, stop: signals, version: Program.version)
+            sandboxes: SandboxMaker(stop: signals), clock: clock, stop: signals, version: Program.version)
         surroundings.didPlan = { if $0.environment.holdsSecrets { Caller.guardMemory() } }
         let prospect: CacheProspect
         do throws(EngineError) {
