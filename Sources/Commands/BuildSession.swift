@@ -62,6 +62,7 @@ struct BuildSession {
             throw CommandFailure(error)
         }
         AbandonedCheckouts.remove(in: store)
+        if staging != nil { StagedArtifacts.removeAbandoned(in: store) }
         BuildPlace.clearLeftovers(in: store)
         let signals = watch?.signals ?? StopSignals(output: terminal.output)
         let stop: any StopSource = watch ?? signals

@@ -153,6 +153,10 @@ struct UploadInterruptionTests {
             let words = ["run", "-a", "s3://bucket/p"]
             try kill(drydock, words, server, at: "partNumber=1&")
             #expect(try notes(tree) == 1)
+            func staged() throws -> String {
+                try runTool("find", [tree.path("state/builds").string, "-name", "artifacts*"]).output
+            }
+            #expect(try !staged().isEmpty)
             try tree.write("source/buildspec.yml", text.replacing("70000000", with: "7"))
             let further = try drydock.run(words)
             #expect(further.status == 0, "\(further.output)\(further.errors)")
@@ -161,6 +165,7 @@ struct UploadInterruptionTests {
                 asked.firstIndex { $0.hasPrefix("DELETE ") && $0.hasSuffix("uploadId=u1") }, "\(asked)")
             let upload = try #require(asked.firstIndex { $0 == "PUT /bucket/p/artifacts.zip" }, "\(asked)")
             #expect(removal < upload)
+            #expect(try staged().isEmpty, "what was to go out, on this machine")
             #expect(try notes(tree) == 0)
         }
     }

@@ -66,6 +66,20 @@ struct StagedArtifacts {
         else { return }
         try? Directory(directory.removingLastComponent()).removeTree(FilePath(root: nil, [name]))
     }
+
+    /// Removes those of builds whose drydock was killed. Those that could not be uploaded stay.
+    static func removeAbandoned(in store: BuildStore) {
+        guard let builds = try? Directory(store.buildDirectory("any").removingLastComponent()),
+            let entries = try? builds.entries()
+        else { return }
+        for entry in entries {
+            let staged = FilePath(bytes: entry.name).appending("artifacts")
+            guard (try? builds.status(staged))?.kind == .directory,
+                (try? store.find(String(decoding: entry.name, as: UTF8.self)))?.state == .interrupted
+            else { continue }
+            try? builds.directory(FilePath(bytes: entry.name)).removeTree("artifacts")
+        }
+    }
 }
 
 extension BuildStore {
