@@ -176,7 +176,8 @@ struct RunCommand: Action {
                 terminal.print(sentences.map { $0 + "\n" }.joined())
             }
             // A secret's value may stand in a command.
-            terminal.print(preview.plan.environment.makeMask().mask(preview.plan.description))
+            let cache = CachePreview(preview.plan, request, usesSandbox: isolation.isolation == .namespaces)
+            terminal.print(preview.plan.environment.makeMask().mask("\(preview.plan)\(cache)"))
             return terminal.meaning()
         }
         do throws(BuildStoreError) { try store.prepare() } catch { throw CommandFailure(error) }

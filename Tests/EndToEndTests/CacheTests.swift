@@ -25,6 +25,12 @@ struct CacheInBuildTests {
 
     private func run(_ drydock: Drydock, _ tree: TemporaryTree, _ text: String, _ words: String...) throws -> ToolResult
     {
+        try run(drydock, tree, text, words: words)
+    }
+
+    private func run(
+        _ drydock: Drydock, _ tree: TemporaryTree, _ text: String, words: [String]
+    ) throws -> ToolResult {
         try tree.write("source/buildspec.yml", text)
         try drydock.user.own(tree.path("source"))
         let result = try drydock.run(["run"] + words)
@@ -231,6 +237,50 @@ struct CacheInBuildTests {
             for (line, words) in zip(told, words) { #expect(line.hasSuffix(words), "\(line)") }
             try tree.write("source/lock", "one")
             #expect(try !(run(drydock, tree, text)).output.contains("`$(cat lock)` in the cache's key"))
+        }
+    }
+
+    @Test("`--dry-run` says what is known of the cache, and changes nothing", arguments: TestUser.all)
+    func preview(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            func shown(_ cache: String, _ words: String...) throws -> [String] {
+                let result = try run(
+                    drydock, tree, buildspec(cache, "mkdir n; touch n/n"), words: ["--dry-run"] + words)
+                #expect(result.status == 0, "\(result.output)\(result.errors)")
+                guard let start = result.lines.firstIndex(where: { $0.hasPrefix("cache ") }) else { return [] }
+                return result.lines[start...].map {
+                    $0.replacingOccurrences(of: " {2,}", with: "|", options: .regularExpression)
+                }.filter { !$0.isEmpty }
+            }
+            let plain = "key: k-$A\nfallback-keys: [k-]\npaths: [n/**/*, ~/.m2/**/*, /proc/x, n/deep]"
+            let words = ["-e", "A=1", "--cache-namespace", "all"]
+            let first = try shown(plain, words[0], words[1], words[2], words[3])
+            #expect(
+                first.prefix(5) == [
+                    "cache|restored, and saved after a success, mounted", "|namespace|all", "|key|k-1", "|fallback|k-",
+                    "|path|n/**/*",
+                ], "\(first)")
+            #expect(first.dropFirst(5).first == "|path|/root/.m2/**/*" && first.count == 8, "\(first)")
+            #expect(
+                first[6].hasSuffix("`/proc/x` is not cached: it is a place of the kernel's or of the build's machinery")
+            )
+            #expect(first.last == "|store|has none: the namespace has no cache")
+            #expect(!tree.exists("state/cache"))
+            #expect(says(try run(drydock, tree, buildspec(plain, "mkdir n; touch n/n"), words: words), "Saved"))
+            #expect(try shown(plain, words[0], words[1], words[2], words[3]).last?.hasPrefix("|store|has it: ") == true)
+            let other = try shown(plain, "-e", "A=2", words[2], words[3], "--cache-mode", "copy")
+            #expect(
+                other[0].hasSuffix(", copied") && other.last?.hasPrefix("|store|has `k-1`, by a fallback key: ") == true
+            )
+            let unknown = try shown(
+                "key: k-$(cat lock)-$CODEBUILD_BUILD_NUMBER-$A\naction: restore\npaths: [$X/**/*]", "-e", "A=1")
+            #expect(unknown[0] == "cache|restored, not saved, mounted")
+            #expect(unknown.contains("|key|k-$(cat lock)-$CODEBUILD_BUILD_NUMBER-1 (known when the build begins)"))
+            #expect(unknown.contains("|path|$X/**/* (known when the build begins)"), "\(unknown)")
+            #expect(unknown.last == "|store|asked when the build begins")
+            #expect(try shown(plain, "--no-cache") == ["cache|neither restored nor saved: `--no-cache`"])
+            #expect(
+                try shown(plain, "--isolation", "none") == ["cache|neither restored nor saved: that needs a sandbox"])
         }
     }
 

@@ -35,11 +35,10 @@ extension BuildRunner {
         var planned = PlannedCache(
             patterns: [], request: CacheRequest(namespace: use.namespace, identity: .current, paths: []), inputs: [],
             action: cache.action)
-        if cache.paths.isEmpty {
-            chooseDependencies(plan, &planned)
-        } else {
-            expandPaths(question.paths(answer), plan, &planned)
-        }
+        let paths = CachePaths(question.paths(answer), in: plan)
+        planned.patterns = paths.patterns
+        planned.notices = paths.notices
+        planned.warnings = paths.warnings
         planned.request.paths = planned.patterns.map(\.name)
         planned.request.key = question.key.map { finish($0, answer, plan) }
         planned.request.fallbackKeys = question.fallbackKeys.map { finish($0, answer, plan) }
@@ -107,43 +106,6 @@ extension BuildRunner {
             planned.warnings.append(Warning(message: error.message, hint: error.hints.first))
             return false
         }
-    }
-
-    private func chooseDependencies(_ plan: BuildPlan, _ planned: inout PlannedCache) {
-        let source = FilePath(plan.sources[0].path)
-        let home = plan.environment["HOME"]?.plainText ?? "/root"
-        // What is moved to where nothing can be cached is left out: nobody has asked for that very place.
-        planned.patterns = CachePlace.dependencies(home: home, variables: plan.plainVariables)
-            .compactMap { try? CachePattern($0, home: home, source: source) }
-            .filter { !$0.base.starts(with: source) }
-        planned.notices.append("No cache paths are specified: caching what package managers keep below \(home)")
-    }
-
-    private func expandPaths(
-        _ paths: [(written: Buildspec.Text, text: String)], _ plan: BuildPlan, _ planned: inout PlannedCache
-    ) {
-        let source = FilePath(plan.sources[0].path)
-        let home = plan.environment["HOME"]?.plainText ?? "/root"
-        for (written, text) in paths {
-            do throws(CachePattern.Problem) {
-                let pattern = try CachePattern(text, home: home, source: source)
-                guard !plan.sources[0].isWritable || !pattern.base.starts(with: source) else {
-                    planned.notices.append("Cache path \(text) stays in the mounted source")
-                    continue
-                }
-                planned.notices.append("Expanded cache path \(text)")
-                planned.patterns.append(pattern)
-            } catch {
-                planned.warnings.append(.cachePath(written, text, error))
-            }
-        }
-        // What lies in another's directory comes with it.
-        planned.patterns = planned.patterns.enumerated().filter { index, pattern in
-            !planned.patterns.enumerated().contains { other, outer in
-                // Of several spellings of one directory the first stays.
-                outer.covers(pattern) && !(pattern.covers(outer) && index < other) || outer == pattern && other < index
-            }
-        }.map(\.element)
     }
 
     private func finish(_ key: CacheKeyText, _ answer: ShellQuestion.Answer, _ plan: BuildPlan) -> String {

@@ -56,7 +56,7 @@ private struct WrittenSearch {
         self.plan = plan
         self.runner = runner
         self.entries = entries
-        home = plan.environment["HOME"]?.plainText ?? "/root"
+        home = plan.home
         let written = runner.writtenDirectories(in: FilePath(plan.sources[0].path), atMost: 100).map(\.string)
         projects = [""] + written.filter { Self.isPlain($0) }.sorted()
     }
