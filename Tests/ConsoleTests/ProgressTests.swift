@@ -105,6 +105,31 @@ struct PlainProgressTests {
     }
 }
 
+@Suite("Caches on a terminal")
+struct CacheSentenceTests {
+    @Test("what a build began with and what it saved is one line each, keys cut short")
+    func sentences() {
+        let long = String(repeating: "k", count: 99)
+        var content = CacheOutcome.Entry(key: "a-1", byteCount: 9, fileCount: 2)
+        func restored(_ isCopied: Bool) -> String? {
+            let event = CacheEvent.Restored(
+                content, entry: "e", layerCount: 1, isCopied: isCopied, milliseconds: 1)
+            return CacheEvent.restored(event).sentence(ellipsis: ">")
+        }
+        #expect(restored(false) == "cache `a-1` restored: 2 files")
+        content.fallbackKey = "a-"
+        content.fileCount = 1
+        #expect(restored(true) == "cache `a-1` copied: 1 file, by the fallback key `a-`")
+        let missed = CacheEvent.missed(.init(key: long, reason: .empty))
+        #expect(missed.sentence(ellipsis: ">") == "no cache with the key `\(long.prefix(59))>` yet")
+        let saved = CacheEvent.Saved(
+            key: nil, entry: "e", byteCount: 1, fileCount: 3, isDelta: true, copyReason: nil, linkCount: 0,
+            milliseconds: 1)
+        #expect(CacheEvent.saved(saved).sentence(ellipsis: ">") == "cache (no key) saved: 3 files changed")
+        #expect(CacheEvent.kept(.unchanged, key: nil).sentence(ellipsis: ">") == nil)
+    }
+}
+
 @Suite("Progress on a terminal")
 struct TerminalProgressTests {
     private func surface(columns: Int = 80, rows: Int = 24) -> TerminalSurface {

@@ -8,6 +8,7 @@ import Buildspec
 import CommandExecution
 import Diagnostics
 import Files
+import Glibc
 import Sandbox
 import Secrets
 import SystemPackage
@@ -195,6 +196,15 @@ extension BuildRunner {
         guard plan.buildspec.cache != nil else { return }
         if let cacheAdvice { warn(cacheAdvice) }
         for warning in plannedCache?.warnings ?? [] { warn(warning) }
+        guard let planned = plannedCache, planned.hit != nil, let source = plan.sources.first else { return }
+        for pattern in planned.patterns where pattern.glob == nil {
+            var below = pattern.base
+            var status = stat()
+            guard below.removePrefix(FilePath(source.path)),
+                source.hostPath.pushing(below).withPlatformString({ lstat($0, &status) }) == 0
+            else { continue }
+            warn(.cacheOverSource(pattern.name))
+        }
     }
 }
 

@@ -73,6 +73,12 @@ extension Warning {
         "\(DisplayText.escaped(written.span.path)):\(written.span.start.line):\(written.span.start.column): "
     }
 
+    static func cacheOverSource(_ path: String) -> Warning {
+        Warning(
+            message: "`\(DisplayText.escaped(path))` is in the source and in the cache, whose files hide the source's",
+            hint: "cache what tools make or fetch, not what is checked in")
+    }
+
     static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
         Warning(message: "the cache is not saved: \(reason)", hint: hint)
     }

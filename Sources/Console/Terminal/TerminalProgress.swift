@@ -95,7 +95,13 @@ public final class TerminalProgress: BuildObserver {
                 let report = BuildReport(style: style, columns: surface.size().usable.columns, source: source)
                 writer.write(begin() + report.text(failure, tail: verbosity == .verbose ? nil : failedTail))
             }
-        case .resumed, .cache: break
+        case .resumed: break
+        case .cache(let cache):
+            // With all output its notices are there too.
+            if verbosity != .verbose, let sentence = cache.sentence(ellipsis: style.ellipsis) {
+                let line = SafeText.firstLine(sentence, unicode: style.hasUnicode, ellipsis: style.ellipsis)
+                show(style.dim(line), at: event.time)
+            }
         case .reused(let resumption):
             for sentence in resumption.sentences(at: event.time) {
                 show(SafeText.firstLine(sentence, unicode: style.hasUnicode, ellipsis: style.ellipsis), at: event.time)
