@@ -170,7 +170,8 @@ let package = Package(
             ]),
         .testTarget(name: "BuildModelTests", dependencies: ["BuildModel"]),
         .testTarget(
-            name: "BuildspecTests", dependencies: ["Buildspec", "Console", "Diagnostics", "Secrets", "YAML"]),
+            name: "BuildspecTests",
+            dependencies: ["BuildCache", "Buildspec", "Console", "Diagnostics", "Secrets", "YAML", systemPackage]),
         .testTarget(
             name: "BuildStoreTests", dependencies: ["BuildModel", "BuildStore", "Files", "TestSupport", systemPackage]),
         .testTarget(

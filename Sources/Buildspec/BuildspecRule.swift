@@ -54,6 +54,7 @@ public enum BuildspecRule: String, Sendable, CaseIterable {
     case secretInPlaintext = "secret-in-plaintext"
     case tooManyFindings = "too-many-findings"
     case typographicQuote = "typographic-quote"
+    case uncacheablePath = "uncacheable-path"
     case unknownRuntime = "unknown-runtime"
     case variableNotExpanded = "variable-not-expanded"
     case variableSetTwice = "variable-set-twice"

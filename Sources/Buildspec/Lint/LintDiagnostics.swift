@@ -164,6 +164,13 @@ extension Diagnostic {
             hints: ["name the report files, such as `reports/**/*.xml`, or give a `base-directory`"])
     }
 
+    static func uncacheablePath(_ path: Buildspec.Text, _ problem: CachePathProblem) -> Diagnostic {
+        let hints = problem == .source ? ["name the directories that tools fill, as `node_modules/**/*`"] : []
+        return .spec(
+            .uncacheablePath, .warning, "`\(path.value)` cannot be cached: it \(problem.words)", at: path.span,
+            hints: hints)
+    }
+
     static func cachePathAtRoot(_ path: Buildspec.Text, hint: String) -> Diagnostic {
         .spec(
             .cachePathAtRoot, .warning, "`\(path.value)` begins at the root directory, where nothing like it stands",

@@ -40,7 +40,8 @@ extension Linter {
         if let name = artifact.name, name.value.split(separator: "/").contains("..") { add(.nameClimbsOut(name)) }
     }
 
-    private mutating func lintPattern(_ pattern: Buildspec.Text) {
+    /// - Parameter takesDirectories: as caches do, and artifacts and reports do not.
+    private mutating func lintPattern(_ pattern: Buildspec.Text, takesDirectories: Bool = false) {
         lintCharacters(pattern.value, in: pattern.span)
         let value = pattern.value
         if lintTypographicQuotes(pattern) { return }
@@ -50,7 +51,7 @@ extension Linter {
             add(.patternNeverMatches(pattern, "its quotes are part of it", hint: "quote it once"))
         } else if value.mentions(", ") {
             add(.patternNeverMatches(pattern, "one item is one pattern", hint: "give each pattern an item of its own"))
-        } else if value.hasSuffix("/") {
+        } else if value.hasSuffix("/"), !takesDirectories {
             add(
                 .patternNeverMatches(
                     pattern, "it names a directory, and only files are collected", hint: "write `\(value)**/*`"))
@@ -89,7 +90,11 @@ extension Linter {
     }
 
     private mutating func lintCachePath(_ path: Buildspec.Text) {
-        lintPattern(path)
+        lintPattern(path, takesDirectories: true)
+        if let problem = CachePathProblem(path.value) {
+            add(.uncacheablePath(path, problem))
+            return
+        }
         let directories = ["node_modules", ".m2", ".gradle", ".npm", ".cache", ".venv", "venv", "vendor", ".yarn"]
         let first = path.value.dropFirst().split(separator: "/").first.map(String.init) ?? ""
         guard path.value.hasPrefix("/"), directories.contains(first) else { return }
