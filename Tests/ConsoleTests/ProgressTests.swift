@@ -347,6 +347,14 @@ struct TableTests {
                 == "NUMBER  STATUS  STARTED     TIME  PROJECT  ID\n     3  FAILED  1 hour ago  2.5s  p        12345678\n"
         )
         #expect(BuildSummary.text(record, style: .plain).hasPrefix("p 3  FAILED\n\nid "))
+        var cache = CacheOutcome()
+        cache.restored = .init(key: "npm-1", fallbackKey: "npm-", byteCount: 3 << 20, fileCount: 2)
+        cache.saved = .init(key: "npm-2", byteCount: 4 << 20, fileCount: 2)
+        cache.result = .saved
+        record.drydock.cache = cache
+        let words = "restored `npm-1` by the fallback key `npm-` (3 MiB), saved `npm-2` (4 MiB)\n"
+        let shown = BuildSummary.text(record, style: .plain)
+        #expect(shown.contains("cache        " + words), "\(shown)")
     }
 }
 

@@ -24,6 +24,7 @@ public enum BuildSummary {
         text += row("buildspec", safe(record.drydock.buildspecPath))
         text += row("image", safe(record.environment.image))
         if let isolation = record.drydock.isolation { text += row("isolation", safe(isolation)) }
+        if let cache = record.drydock.cache { text += row("cache", safe(cacheWords(cache))) }
         if let failure = record.drydock.failure { text += row("failure", style.red(safe(failure))) }
         text += "\n" + phases(record, style)
         let artifacts = (record.artifacts.map { [$0] } ?? []) + record.secondaryArtifacts
@@ -39,6 +40,26 @@ public enum BuildSummary {
             text += row("exported", safe("\(variable.name)=\(variable.value)"))
         }
         return text
+    }
+
+    /// What the build began with, and what it left.
+    private static func cacheWords(_ cache: CacheOutcome) -> String {
+        func entry(_ entry: CacheOutcome.Entry) -> String {
+            let key = entry.key.map { "`\($0)`" } ?? "the one without a key"
+            let fallback = entry.fallbackKey.map { " by the fallback key `\($0)`" } ?? ""
+            return "\(key)\(fallback) (\(SizeText.of(entry.byteCount)))"
+        }
+        let saving: String? =
+            switch cache.result {
+            case .saved: cache.saved.map { "saved \(entry($0))" } ?? "saved"
+            case .unchanged: "nothing changed"
+            case .nothing: "nothing at its paths to save"
+            case .taken: "another build saved that key first"
+            case .failed: "saving failed"
+            case nil: nil
+            }
+        let restored = cache.restored.map { "restored \(entry($0))" } ?? "nothing restored"
+        return restored + (saving.map { ", \($0)" } ?? "")
     }
 
     private static func phases(_ record: BuildRecord, _ style: Style) -> String {
