@@ -105,7 +105,7 @@ struct ConfigurationTests {
             "source: x:ssh://example.org/r", "events: e.jsonl", "state-dir: state", "env: [HOME]", "env: HOME",
             "secret: [AWS_SECRET_ACCESS_KEY]", "buildspec: /etc/passwd", "project: ../p.json",
             "project: link/p.json#x", "progress: github", "progress: gitlab", "fetch-source: true",
-            "source-version: main", "artifacts: s3://bucket/prefix", "artifacts: 'arn:aws:s3:::bucket'",
+            "source-version: main", "no-cache: false", "cache-size: 1T", "artifacts: s3://bucket/prefix", "artifacts: 'arn:aws:s3:::bucket'",
         ])
     func refused(text: String) throws {
         try TemporaryTree.with { tree in
@@ -117,6 +117,16 @@ struct ConfigurationTests {
             let errors = try refusal(drydock, text)
             #expect(errors.contains("cannot be set so by a file of the source directory"), "\(errors)")
             #expect(errors.contains("drydock.yml:1:"), "\(errors)")
+        }
+    }
+
+    @Test("a checkout's file may do without caches")
+    func noCache() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write("source/drydock.yml", "no-cache: true\n")
+            let shown = try drydock("config")
+            #expect(shown.status == 0 && shown.output.contains("no-cache"), "\(shown.output)\(shown.errors)")
         }
     }
 

@@ -27,7 +27,7 @@ struct CheckoutTrust {
     /// Options whose value decides.
     static let judged: Set = [
         "buildspec", "env", "secret", "env-file", "project", "source", "artifacts", "network", "image",
-        "progress",
+        "progress", "no-cache",
     ]
 
     func judge(_ name: String, _ word: String) -> Judgement {
@@ -40,6 +40,8 @@ struct CheckoutTrust {
             return ProgressForm(rawValue: word)?.isOfJob == true
                 ? .refused("a job's form is the job's to ask for") : .allowed(word)
         case "network": return word == "none" ? .allowed(word) : .refused("only `none` can be asked for there")
+        case "no-cache":
+            return word == "true" ? .allowed(word) : .refused("caches that you switched off stay off")
         case "image":
             return word.hasPrefix("dir:") ? .refused("a directory of this machine is yours to name") : .allowed(word)
         case "buildspec":
@@ -65,7 +67,7 @@ struct CheckoutTrust {
                 return .refused("only `IDENTIFIER:PATH` inside the source directory can be named there")
             }
             return inside(String(word.dropFirst(identifier.utf8.count + 1))) { "\(identifier):\($0)" }
-        default: return .refused("it would decide what a build may do outside its sandbox")
+        default: return .refused("what it decides is yours to say, not a checkout's")
         }
     }
 
