@@ -15,7 +15,7 @@ public struct CacheError: Error, Sendable, Equatable {
 
     public struct Code: Sendable, Hashable {
         private enum Kind {
-            case storage, readOnly, diskFull, incomplete, invalidSize, removal, place, damaged, cancelled
+            case storage, readOnly, diskFull, incomplete, invalidSize, tooSmall, removal, place, damaged, cancelled
         }
         private var kind: Kind
 
@@ -28,6 +28,8 @@ public struct CacheError: Error, Sendable, Equatable {
         public static let incomplete = Code(kind: .incomplete)
         /// A word that is no size.
         public static let invalidSize = Code(kind: .invalidSize)
+        /// A size into which no cache fits.
+        public static let tooSmall = Code(kind: .tooSmall)
         /// Files of a layer could not be removed.
         public static let removal = Code(kind: .removal)
         /// A place that is shared with other machines cannot be read or written.
@@ -88,6 +90,18 @@ extension CacheError: CustomStringConvertible {
     static func invalid(size: String) -> CacheError {
         CacheError(
             .invalidSize, "`\(DisplayText.escaped(size))` is no size", hints: ["write it as `20G`, `500M` or in bytes"])
+    }
+
+    /// - Parameter isBare: without a letter.
+    static func tooSmall(size: String, isBare: Bool) -> CacheError {
+        let word = DisplayText.escaped(size)
+        return CacheError(
+            .tooSmall, "`\(word)` is less than 1 MiB, too small for caches",
+            hints: [
+                isBare && size != "0"
+                    ? "a number alone is bytes: did you mean `\(word)G`?"
+                    : "`drydock cache rm --all` removes all caches"
+            ])
     }
 
     static func incomplete(_ directory: FilePath) -> CacheError {

@@ -7,9 +7,12 @@ public import SystemPackage
 public struct CacheSize: Sendable, Equatable {
     public var bytes: Int
 
+    /// No build's caches fit into less, so less is a slip of the pen, as `10` for `10G`, that would cost everybody's.
+    public static let least = 1 << 20
+
     public init(bytes: Int) { self.bytes = bytes }
 
-    /// - Parameter word: a number and one of K, M, G and T, each 1024 times the one before; `iB` or `B` may follow.
+    /// - Parameter word: at least ``least``; a number and one of K, M, G and T, each 1024 times the one before; `iB` or `B` may follow.
     public init(_ word: String) throws(CacheError) {
         var text = Substring(word.lowercased())
         var factor = 1.0
@@ -30,6 +33,9 @@ public struct CacheSize: Sendable, Equatable {
             }
         guard isNumber, let number = Double(text), let bytes = Int(exactly: (number * factor).rounded()) else {
             throw .invalid(size: word)
+        }
+        guard bytes >= Self.least else {
+            throw .tooSmall(size: word, isBare: factor == 1 && text.utf8.count == word.utf8.count)
         }
         self.bytes = bytes
     }

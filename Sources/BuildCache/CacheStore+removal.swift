@@ -179,7 +179,8 @@ extension CacheStore {
             let lock = try lockForRemoval()
             defer { withExtendedLifetime(lock) {} }
             if let named = try namedLayers(&removal) {
-                for id in try identifiers(in: layersDirectory) where !named.contains(id) && !tools.needed.contains(id) {
+                for id in try identifiers(in: layersDirectory)
+                where !named.layers.contains(id) && !tools.needed.contains(id) && !mayBe(id, of: named.others) {
                     guard case .idle(let lock) = takeIdle(layerLock(id)) else { continue }
                     doomed.append((moveToTrash(layerDirectory(id)), lock))
                 }
@@ -220,10 +221,17 @@ extension CacheStore {
 
     /// The layers that records name; nil where a record cannot be read now, and may name any. Records that nobody can use
     /// go, and files that were to become some.
-    private func namedLayers(_ removal: inout CacheRemoval) throws(FilesError) -> Set<String>? {
+    private func namedLayers(_ removal: inout CacheRemoval) throws(FilesError) -> NamedLayers? {
         let entries = try Directory(entriesDirectory)
         var named: Set<String> = []
+        var others: Set<UInt32> = []
         var isSure = true
+        // Layers are shared within one identity only, so another user's record names none of this user's.
+        func isOfOther(_ name: FilePath) -> Bool {
+            guard let owner = try? entries.status(name).owner, owner != geteuid() else { return false }
+            others.insert(owner)
+            return true
+        }
         for entry in try entries.entries() {
             let name = FilePath(bytes: entry.name)
             if let hash = Self.hash(ofRecord: entry.name) {
@@ -236,6 +244,7 @@ extension CacheStore {
                         named.formUnion(earlier.entry.layers.map(\.id))
                     }
                 case .unreadable(let reason):
+                    if isOfOther(name) { continue }
                     removal.warnings.append(.damaged(entries.path.pushing(name), reason, isRemoved: false))
                     isSure = false
                 }
@@ -249,13 +258,29 @@ extension CacheStore {
                 case .whole(let record): named.formUnion(record.entry.layers.map(\.id))
                 case .absent: continue
                 case .damaged: try? entries.removeTree(name)
-                case .unreadable: isSure = false
+                case .unreadable: isSure = isOfOther(name) && isSure
                 }
             } else if entry.name.first == UInt8(ascii: "."), entry.name.suffix(5).elementsEqual(".part".utf8) {
                 try? entries.remove(name)
             }
         }
-        return isSure ? named : nil
+        return isSure ? NamedLayers(layers: named, others: others) : nil
+    }
+
+    /// What records name.
+    private struct NamedLayers {
+        var layers: Set<String>
+        /// The owners of records that this user may not read: they name layers of these owners, and of nobody else.
+        var others: Set<UInt32>
+    }
+
+    private func mayBe(_ id: String, of owners: Set<UInt32>) -> Bool {
+        guard !owners.isEmpty else { return false }
+        guard let layer = try? Directory(layerDirectory(id)), let lock = try? layer.status(FilePath(Self.lockName))
+        else {
+            return true
+        }
+        return owners.contains(lock.owner)
     }
 
     /// - Returns: where it lies then: a directory that is full of names may not take another.

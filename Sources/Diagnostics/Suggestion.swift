@@ -15,7 +15,10 @@ public enum Suggestion {
             guard abs(other.count - plain.count) <= 3 else { continue }
             let distance = plain == other ? 0 : editDistance(plain, other)
             let limit = min(3, max(1, max(plain.count, other.count) / 3))
-            if distance <= limit, distance < best?.distance ?? .max { best = (candidate, distance) }
+            // Something of the word has to be left.
+            if distance <= limit, distance < min(plain.count, other.count), distance < best?.distance ?? .max {
+                best = (candidate, distance)
+            }
         }
         return best?.candidate
     }

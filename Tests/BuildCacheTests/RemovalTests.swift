@@ -198,8 +198,8 @@ struct RemovalTests {
     @Test(
         "sizes are numbers with a letter",
         arguments: [
-            ("20G", 20 << 30), ("500M", 500 << 20), ("1.5T", 3 << 39), ("7", 7), ("0", 0), ("2k", 2048),
-            ("20GiB", 20 << 30), ("20GB", 20 << 30), ("100B", 100),
+            ("20G", 20 << 30), ("500M", 500 << 20), ("1.5T", 3 << 39), ("7000000", 7_000_000), ("2048k", 2 << 20),
+            ("20GiB", 20 << 30), ("20GB", 20 << 30), ("2000000B", 2_000_000),
         ])
     func sizes(word: String, bytes: Int) throws { #expect(try CacheSize(word).bytes == bytes) }
 
@@ -209,6 +209,15 @@ struct RemovalTests {
     func noSizes(word: String) {
         let error = #expect(throws: CacheError.self) { try CacheSize(word) }
         #expect(error?.code == .invalidSize)
+    }
+
+    @Test(
+        "what would leave no cache is a slip: a number alone gets its letter back",
+        arguments: ["0", "10", "7B", "20k", "0.5M"])
+    func tooSmall(word: String) {
+        let error = #expect(throws: CacheError.self) { try CacheSize(word) }
+        #expect(error?.code == .tooSmall)
+        #expect(error?.hints.first?.contains("did you mean `10G`?") == (word == "10"))
     }
 
     @Test("the usual size is bounded by the disk's")

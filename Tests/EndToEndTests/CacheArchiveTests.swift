@@ -77,6 +77,27 @@ struct CacheArchiveTests {
         }
     }
 
+    @Test("an archive goes where a link leads, and through a pipe, as with a shell's redirection")
+    func specialFiles() throws {
+        try with(TestUser()) { tree, drydock in
+            _ = try run(drydock, buildspec("key: a", "mkdir n; echo content > n/file"))
+            let script = """
+                cd "$1" && ln -s target link && mkfifo pipe && { cat pipe > piped & }
+                "$0" cache export --state-dir "$2" a -o link && "$0" cache export --state-dir "$2" a -o pipe && wait
+                "$0" cache export --state-dir "$2" a -o /dev/stdout > out
+                test -L link && test -p pipe && cmp target piped && cmp target out && echo same
+                """
+            let place = tree.path("").string
+            let result = try runTool("bash", ["-c", script, Drydock.program.string, place, drydock.state.string])
+            #expect(result.lines.last == "same", "\(result.output)\(result.errors)")
+            #expect(result.lines.contains { $0.hasSuffix("to `pipe`") }, "\(result.output)")
+            for words in [["-o", "missing/a"], ["-o", "."]] {
+                let refused = try drydock.run(["cache", "export", "a"] + words)
+                #expect(refused.status == 3, "\(refused.errors)")
+            }
+        }
+    }
+
     @Test("a cache that a build has changed in layers is packed as the builds see it")
     func layers() throws {
         try with(TestUser()) { tree, drydock in

@@ -74,9 +74,17 @@ struct CacheVerbTests {
                 #expect(result.status == 3 && result.errors.hasPrefix("error: "), "\(words): \(result.errors)")
             }
             #expect(try drydock("cache", "rm").status == 2)
-            #expect(try drydock("cache", "rm", "--all", "x").status == 2)
+            #expect(try drydock("cache", "rm", "--all", "--project", "x").status == 2)
             #expect(try drydock("cache", "prune", "--cache-size", "much").status == 2)
-            #expect(try drydock("cache", "prune", "--older-than", "3").status == 2)
+            for words in [["run"], ["cache", "prune"], ["gc"]] {
+                let slip = try drydock.run(words + ["--cache-size", "10"])
+                #expect(slip.status == 2 && slip.errors.contains("a number alone is bytes: did you mean `10G`?"))
+            }
+            for word in ["3", "0s", "2m", "d"] {
+                let age = try drydock("cache", "prune", "--older-than", word)
+                #expect(age.status == 2 && age.errors.contains("weeks, days or hours"), "\(age.errors)")
+            }
+            #expect(try drydock("cache", "prune", "--older-than", "2w").status == 0)
             #expect(try drydock("cache").status == 2)
             #expect(try tree.listing("state").isEmpty)
         }
@@ -94,6 +102,7 @@ struct CacheVerbTests {
             #expect(lines[0] == ["KEY", "NAMESPACE", "SIZE", "FILES", "LAYERS", "SAVED", "USED", "HASH", "PATHS"])
             #expect(lines[1].prefix(6) == ["npm-1", "web", "3.0", "MiB", "12", "1"], "\(list.output)")
             #expect(lines[1].contains(String(entry.hash.prefix(12))))
+            #expect(list.lines[3].hasPrefix("odd\\u{1B}[31m key\\n"), "\(list.lines[3])")
             #expect(list.lines[1].hasSuffix("/root/.npm and 1 more") && list.lines[1].contains("1 hour ago"))
             #expect(list.lines[2].hasPrefix("(no key)") && list.lines[2].contains("other"))
             #expect(!list.output.contains("\u{1B}") && list.lines.count == 4)
@@ -112,6 +121,20 @@ struct CacheVerbTests {
             let one = try #require(try json(drydock("cache", "show", "npm-1", "--json"), "cache") as? [[String: Any]])
             #expect((one.first?["layers"] as? [Any])?.count == 1)
             #expect(try drydock("cache", "show", "npm-2").errors.contains("did you mean `npm-1`?"))
+            let short = try drydock("cache", "show", String(entry.hash.prefix(2)))
+            #expect(short.status == 3 && short.errors.contains("at least 4 digits are needed"), "\(short.errors)")
+            try Self.save(drydock, Self.request("e-"))
+            try Self.save(drydock, Self.request(""))
+            #expect(try !drydock("cache", "show", "z").errors.contains("did you mean"))
+            #expect(try drydock("cache", "ls").output.contains("(empty key)"))
+            // A name that is none is told apart from an empty store.
+            let unknown = try drydock("cache", "ls", "--project", "othr")
+            #expect(unknown.status == 0 && unknown.errors.contains("the project `othr` has no cache"))
+            #expect(unknown.errors.contains("did you mean `other`?"), "\(unknown.errors)")
+            #expect(try drydock("cache", "ls", "--project", "othr", "--json").output == "[]\n")
+            #expect(try drydock("cache", "rm", "--project", "othr").status == 3)
+            let elsewhere = try drydock("cache", "show", "npm-1", "--project", "other")
+            #expect(elsewhere.status == 3 && elsewhere.errors.contains("`web` has one of that key"))
         }
     }
 
@@ -140,6 +163,58 @@ struct CacheVerbTests {
             }
             #expect(try drydock("cache", "rm", "--all").status == 0)
             #expect(try tree.listing("state/cache/layers").isEmpty)
+        }
+    }
+
+    @Test("a key that several caches have is removed only where one, or all, are meant")
+    func ambiguous() throws {
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try Self.save(drydock, Self.request("k"))
+            let second = try Self.save(drydock, Self.request("k", namespace: "other"))
+            var paths = Self.request("k", namespace: "other")
+            paths.paths = ["/root/.m2"]
+            try Self.save(drydock, paths)
+            for words in [["rm", "k"], ["export", "k"], ["rm", "k", "--project", "other"]] {
+                let refused = try drydock.run(["cache"] + words)
+                #expect(refused.status == 2, "\(words)")
+                #expect(
+                    refused.errors.contains("caches have the key `k`: `\(second.hash.prefix(12))` of `other`")
+                        || refused.errors.contains("`\(second.hash.prefix(12))` of `other`"), "\(refused.errors)")
+                #expect(refused.errors.contains("`--all` removes all of them") == (words[0] == "rm"))
+            }
+            #expect(try drydock("cache", "ls", "--keys").lines.count == 3)
+            #expect(try drydock("cache", "rm", "k", "--project", "web").output.contains("`k` of `web`"))
+            #expect(try drydock("cache", "rm", "k", second.hash).status == 2, "nothing goes when a name is not clear")
+            #expect(try drydock("cache", "rm", String(second.hash.prefix(12))).status == 0)
+            #expect(try drydock("cache", "rm", "k").status == 0)
+            try Self.save(drydock, Self.request("k"))
+            try Self.save(drydock, Self.request("k", namespace: "other"))
+            try Self.save(drydock, Self.request("l"))
+            #expect(try drydock("cache", "rm", "--all", "k").output.hasSuffix("freed 6.0 MiB\n"))
+            #expect(try drydock("cache", "ls", "--keys").output == "l\n")
+        }
+    }
+
+    @Test("what is this user's goes, though the store has records of root's")
+    func otherOwner() throws {
+        guard getuid() == 0, let user = TestUser.all.dropFirst().first else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree, user: user)
+            try Self.save(drydock, Self.request("mine"))
+            try user.own(drydock.state)
+            try Self.save(drydock, Self.request("roots"))
+            let layers = { try FileManager.default.contentsOfDirectory(atPath: tree.path("state/cache/layers").string) }
+            #expect(try layers().count == 2)
+            let removed = try drydock("cache", "rm", "mine")
+            #expect(
+                removed.status == 0 && removed.output.hasSuffix("freed 3.0 MiB\n"), "\(removed.output)\(removed.errors)"
+            )
+            #expect(removed.errors.contains("permission denied"), "what cannot be read is told all the same")
+            #expect(try drydock("cache", "prune").status == 0)
+            #expect(try layers().count == 1)
+            let roots = try Drydock(in: tree)
+            #expect(try roots("cache", "ls", "--keys").output == "roots\n")
         }
     }
 
@@ -282,7 +357,7 @@ struct CacheVerbTests {
             #expect(try drydock("cache", "ls", "--keys").lines.sorted() == ["a", "b"])
             let removed = try drydock("cache", "rm", "a")
             #expect(removed.status == 0 && removed.output.contains("removed the cache `a`"), "\(removed.errors)")
-            let pruned = try drydock("gc", "--cache-size", "0")
+            let pruned = try drydock("gc", "--cache-size", "2M")
             #expect(pruned.status == 0 && pruned.output.contains("removed the cache `b`"), "\(pruned.errors)")
             #expect(try tree.listing("state/cache/layers").isEmpty)
         }

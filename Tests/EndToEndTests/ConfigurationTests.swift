@@ -105,7 +105,8 @@ struct ConfigurationTests {
             "source: x:ssh://example.org/r", "events: e.jsonl", "state-dir: state", "env: [HOME]", "env: HOME",
             "secret: [AWS_SECRET_ACCESS_KEY]", "buildspec: /etc/passwd", "project: ../p.json",
             "project: link/p.json#x", "progress: github", "progress: gitlab", "fetch-source: true",
-            "source-version: main", "no-cache: false", "cache-size: 1T", "artifacts: s3://bucket/prefix", "artifacts: 'arn:aws:s3:::bucket'",
+            "source-version: main", "no-cache: false", "cache-size: 1T",
+            "artifacts: s3://bucket/prefix", "artifacts: 'arn:aws:s3:::bucket'",
         ])
     func refused(text: String) throws {
         try TemporaryTree.with { tree in

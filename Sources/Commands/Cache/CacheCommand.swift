@@ -62,7 +62,17 @@ struct CacheListCommand: Action {
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let store = try state.store().caches
         let all = try store.allEntries(terminal)
-        let entries = project.map { name in all.filter { $0.namespace == name } } ?? all
+        var entries = all
+        if let project {
+            do throws(CommandFailure) { entries = try all.of(project: project) } catch {
+                // A list of nothing is one; for people it says which names there are.
+                entries = []
+                if !all.isEmpty, !json, !onlyKeys {
+                    terminal.warn(error.message, hint: error.hints.first)
+                    return terminal.meaning()
+                }
+            }
+        }
         if json {
             terminal.print(entries.json)
             return terminal.meaning()
@@ -141,11 +151,16 @@ struct CacheShowCommand: Action {
     private static func text(_ entry: CacheEntry, now: Timestamp) -> String {
         func safe(_ text: String) -> String { DisplayText.escaped(text) }
         func bytes(_ count: Int) -> String { ByteCount.words(UInt64(count)) }
+        func files(_ count: Int) -> String { count == 1 ? "1 file" : "\(count) files" }
+        // Which of them builds still see, only the mounted view tells.
+        func stored(_ entry: CacheEntry) -> String {
+            entry.layers.count == 1 ? "" : " of \(entry.layers.count) layers, with what later ones replaced"
+        }
         var text = """
-            key          \(safe(entry.key ?? CacheEntry.noKey))
+            key          \(entry.safeKey)
             namespace    \(safe(entry.namespace))
             hash         \(entry.hash)
-            size         \(bytes(entry.byteCount)) in \(entry.fileCount) files
+            size         \(bytes(entry.byteCount)) in \(files(entry.fileCount))\(stored(entry))
             saved        \(entry.created.rfc3339) (\(HistoryTable.ago(entry.created, now)))
             used         \(entry.lastUsed.rfc3339) (\(HistoryTable.ago(entry.lastUsed, now)))
             build        \(safe(entry.build))
@@ -159,13 +174,13 @@ struct CacheShowCommand: Action {
         section(
             "layers",
             entry.layers.map {
-                "\($0.id)  \(bytes($0.byteCount)) in \($0.fileCount) files\($0.isDelta ? ", over the next" : "")"
+                "\($0.id)  \(bytes($0.byteCount)) in \(files($0.fileCount))\($0.isDelta ? ", over the next" : "")"
             })
         section(
             "made of",
             entry.inputs.map { input in
-                let files = input.files.map { " (\($0.count) file\($0.count == 1 ? "" : "s"))" } ?? ""
-                return "\(input.name) = \(input.value)\(files)"
+                let count = input.files.map { " (\(files($0.count)))" } ?? ""
+                return "\(input.name) = \(input.value)\(count)"
             })
         return text
     }

@@ -50,41 +50,36 @@ struct CacheExportCommand: Action {
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let builds = try state.store()
-        let entry = try entry(builds.caches.allEntries(terminal))
+        let entry = try builds.caches.allEntries(terminal).single(key, project: project)
         let session = CacheSession(builds, terminal)
         let hit = try session.hit(entry)
-        if file == "-" {
+        let path = file.map(Arguments.path) ?? FilePath(Self.fileName(of: entry))
+        if file == "-" || OutputFile.leads(path, to: .standardOutput) {
+            if json { throw CommandFailure.conflict("--output -", "--json") }
             guard !terminal.outputIsTerminal else { throw CommandFailure.archiveOnTerminal }
             try session.perform { archiver throws(EngineError) in
                 for sentence in try archiver.pack(hit, into: .standardOutput) { terminal.warn(sentence) }
             }
             return terminal.meaning()
         }
-        let path = file.map(Arguments.path) ?? FilePath(Self.fileName(of: entry))
-        let bytes: Int
+        let bytes: Int?
         do {
-            let made = try AtomicFile(replacing: path)
+            let made = try OutputFile(path, isCancelled: session.isCancelled)
             try session.perform { archiver throws(EngineError) in
                 for sentence in try archiver.pack(hit, into: made.descriptor) { terminal.warn(sentence) }
             }
-            bytes = try FileStatus(of: made.descriptor, path: path).size
-            try made.commit()
+            bytes = try made.commit()
         } catch let error as FilesError {
-            throw CommandFailure.cannotWrite(error)
+            if session.stop.request != nil { throw CommandFailure(session.stop.meaning, "it was interrupted") }
+            throw CommandFailure.noPlaceForArchive(error)
         }
         if json {
             terminal.print(Self.json(entry, path, bytes))
         } else {
-            let size = "\(ByteCount.words(UInt64(bytes))) of \(ByteCount.words(UInt64(entry.byteCount)))"
-            terminal.print("exported \(entry.words) to `\(path.displayed)`: \(size)\n")
+            let size = bytes.map { ": \(ByteCount.words(UInt64($0))) of \(ByteCount.words(UInt64(entry.byteCount)))" }
+            terminal.print("exported \(entry.words) to `\(path.displayed)`\(size ?? "")\n")
         }
         return terminal.meaning()
-    }
-
-    private func entry(_ entries: [CacheEntry]) throws -> CacheEntry {
-        let meant = try entries.named(key, project: project)
-        guard meant.count == 1, let entry = meant.first else { throw CommandFailure.severalCaches(key, meant) }
-        return entry
     }
 
     /// The key as far as it is harmless in a file's name.
@@ -99,12 +94,12 @@ struct CacheExportCommand: Action {
         return String(decoding: name, as: UTF8.self) + ".tar.zst"
     }
 
-    private static func json(_ entry: CacheEntry, _ path: FilePath, _ bytes: Int) -> [UInt8] {
+    private static func json(_ entry: CacheEntry, _ path: FilePath, _ bytes: Int?) -> [UInt8] {
         var writer = JSONWriter(isIndented: true, reservingCapacity: 512)
         writer.object { writer in
             writer.member("v", 1)
             writer.member("file", String(decoding: path.bytes, as: UTF8.self))
-            writer.member("bytes", bytes)
+            if let bytes { writer.member("bytes", bytes) }
             writer.object("entry") { entry.write(into: &$0) }
         }
         writer.newline()
@@ -155,10 +150,11 @@ extension CommandFailure {
     static let archiveOnTerminal = CommandFailure(
         .wrongUse, "an archive is nothing to write to a terminal", hints: ["name a file with `--output FILE`"])
 
-    static func severalCaches(_ word: String, _ entries: [CacheEntry]) -> CommandFailure {
-        CommandFailure(
-            .wrongUse, "several caches have the key `\(Arguments.displayed(word))`",
-            hints: ["name one by its hash: \(entries.prefix(5).map { "`\($0.shortHash)`" }.joined(separator: ", "))"])
+    /// The place of an archive could not be had; a full disk is the machine's matter.
+    static func noPlaceForArchive(_ error: FilesError) -> CommandFailure {
+        var failure = cannotWrite(error)
+        if failure.meaning == .wrongUse { failure.meaning = .inputUnavailable }
+        return failure
     }
 
     static func cacheOfOther(_ entry: CacheEntry) -> CommandFailure {

@@ -21,7 +21,7 @@ struct CacheRemoveCommand: Action {
             ])
     }
 
-    private static let all = Flag("all", help: "Every cache.")
+    private static let all = Flag("all", help: "Every cache; with KEY every one that has this key.")
 
     private let keys: [String]
     private let all: Bool
@@ -35,8 +35,7 @@ struct CacheRemoveCommand: Action {
         project = words[CacheVerbOptions.project]
         json = words[OutputOptions.json]
         state = StateOptions(words)
-        if all, !keys.isEmpty { throw CommandFailure.conflict("--all", "KEY") }
-        if all, project != nil { throw CommandFailure.conflict("--all", "--project") }
+        if all, project != nil, keys.isEmpty { throw CommandFailure.conflict("--all", "--project") }
         if !all, keys.isEmpty, project == nil { throw CommandFailure.noCacheNamed }
     }
 
@@ -44,10 +43,12 @@ struct CacheRemoveCommand: Action {
         let builds = try state.store()
         let store = builds.caches
         let entries = try store.allEntries(terminal)
-        // A key that is none is told before anything goes.
+        // A key that is none, or several, is told before anything goes.
         let meant =
-            if !keys.isEmpty { try keys.flatMap { try entries.named($0, project: project) } } else {
-                entries.filter { all || $0.namespace == project }
+            if !keys.isEmpty { try keys.flatMap(named(entries)) } else if let project {
+                try entries.of(project: project)
+            } else {
+                entries
             }
         let removal: CacheRemoval
         do throws(CacheError) {
@@ -63,6 +64,18 @@ struct CacheRemoveCommand: Action {
         }
         report.warn(terminal)
         return removal.busy.isEmpty ? terminal.meaning(report.meaning) : terminal.meaning(.wrongUse)
+    }
+
+    /// What a word means: one, unless all of that key are wanted. What other projects have under the same key is not to go by
+    /// the way.
+    private func named(_ entries: [CacheEntry]) -> (String) throws -> [CacheEntry] {
+        { key in
+            let meant = try entries.named(key, project: project)
+            guard all || meant.count == 1 else {
+                throw CommandFailure.severalCaches(key, meant, others: ["`--all` removes all of them"])
+            }
+            return meant
+        }
     }
 }
 

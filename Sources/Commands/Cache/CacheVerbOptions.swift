@@ -21,17 +21,25 @@ enum CacheVerbOptions {
     static let keyHelp = "A cache: its key, or the beginning of its hash."
 
     static func size(_ words: ParsedWords) throws -> CacheSize? {
-        guard let word = words[size] else { return nil }
+        try words[size].map(size)
+    }
+
+    static func size(_ word: String) throws(CommandFailure) -> CacheSize {
         do throws(CacheError) { return try CacheSize(word) } catch {
-            throw CommandFailure.wrongNumber("--cache-size", word, expected: "a size such as `20G` or `500M`")
+            let isSmall = error.code == .tooSmall
+            var failure = CommandFailure.wrongNumber(
+                "--cache-size", word, expected: isSmall ? "a size from 1M" : "a size such as `20G` or `500M`")
+            if isSmall { failure.hints = error.hints }
+            throw failure
         }
     }
 
-    /// `30d`, `12h`: in seconds.
+    /// `2w`, `30d`, `12h`: in seconds.
     static func seconds(_ option: String, _ word: String) throws -> Double {
-        let units: [Character: Double] = ["d": 86_400, "h": 3600]
+        let units: [Character: Double] = ["w": 604_800, "d": 86_400, "h": 3600]
         guard let unit = word.last.flatMap({ units[$0] }), let number = Int(word.dropLast()), number >= 0 else {
-            throw CommandFailure.wrongNumber(option, word, expected: "a time such as `30d` or `12h`")
+            throw CommandFailure.wrongNumber(
+                option, word, expected: "a number of weeks, days or hours, as `2w`, `30d` or `12h`")
         }
         return Double(number) * unit
     }
@@ -92,7 +100,10 @@ extension CacheEntry {
     var shortHash: String { String(hash.prefix(12)) }
 
     /// The key where it fits on a line of a table.
-    var displayedKey: String { key.map { Self.shortened($0, to: 60) } ?? Self.noKey }
+    var displayedKey: String { Self.shortened(safeKey, to: 60) }
+
+    /// The key as it may stand on a terminal; an empty one, and none, in words.
+    var safeKey: String { key.map { $0.isEmpty ? "(empty key)" : DisplayText.escaped($0) } ?? Self.noKey }
 
     /// The first path, and how many there are beside it.
     var shortPaths: String {
@@ -118,10 +129,50 @@ extension [CacheEntry] {
         let meant = project.map { name in filter { $0.namespace == name } } ?? self
         let byKey = meant.filter { $0.key.map { Array<UInt8>($0.utf8) } == Arguments.decode(word) }
         if !byKey.isEmpty { return byKey }
-        let byHash = word.utf8.count >= 4 ? meant.filter { $0.hash.hasPrefix(word.lowercased()) } : []
+        let byHash = word.utf8.count >= Self.leastDigits ? meant.filter { $0.hash.hasPrefix(word.lowercased()) } : []
         guard byHash.count <= 1 else { throw .ambiguousCache(word, byHash) }
-        guard !byHash.isEmpty else { throw .noCache(word, known: compactMap(\.key)) }
+        guard !byHash.isEmpty else { throw noCache(word, project: project, among: meant) }
         return byHash
+    }
+
+    /// Those of a project; one without any is none.
+    func of(project: String) throws(CommandFailure) -> [CacheEntry] {
+        let found = filter { $0.namespace == project }
+        guard found.isEmpty else { return found }
+        let shown = Arguments.displayed(CacheEntry.shortened(project, to: 80))
+        let near = Suggestion.nearest(to: project, among: map(\.namespace))
+        throw CommandFailure(
+            .inputUnavailable, "the project `\(shown)` has no cache",
+            hints: near.map { ["did you mean `\(DisplayText.escaped($0))`?"] } ?? [CommandFailure.listHint])
+    }
+
+    private func noCache(_ word: String, project: String?, among meant: [CacheEntry]) -> CommandFailure {
+        if let project, meant.isEmpty {
+            do throws(CommandFailure) { _ = try of(project: project) } catch { return error }
+        }
+        var failure = CommandFailure.noCache(word, known: meant.compactMap(\.key))
+        let isShort = word.utf8.count < Self.leastDigits
+        if isShort, !word.isEmpty, meant.contains(where: { $0.hash.hasPrefix(word.lowercased()) }) {
+            failure.hints = ["of a hash at least \(Self.leastDigits) digits are needed"]
+        } else if let project {
+            let others = Set(filter { $0.key == word && $0.namespace != project }.map(\.namespace)).sorted()
+            if let other = others.first {
+                failure.hints = [
+                    "`\(DisplayText.escaped(other))` has one of that key, `\(Arguments.displayed(project))` none"
+                ]
+            }
+        }
+        return failure
+    }
+
+    /// Of a hash, so that a short key that is none is not taken for one.
+    private static var leastDigits: Int { 4 }
+
+    /// The only one that a word names.
+    func single(_ word: String, project: String?) throws(CommandFailure) -> CacheEntry {
+        let meant = try named(word, project: project)
+        guard meant.count == 1, let entry = meant.first else { throw .severalCaches(word, meant) }
+        return entry
     }
 
     var json: [UInt8] {
@@ -143,7 +194,22 @@ extension CommandFailure {
         let hints = near.map { ["did you mean `\(DisplayText.escaped($0))`?"] } ?? []
         return CommandFailure(
             .inputUnavailable, "there is no cache with the key or hash `\(shown)`",
-            hints: hints + ["`drydock cache ls` lists the caches"])
+            hints: hints + [listHint])
+    }
+
+    static let listHint = "`drydock cache ls` lists the caches"
+
+    /// - Parameter others: what else to do than to name one.
+    static func severalCaches(_ word: String, _ entries: [CacheEntry], others: [String] = []) -> CommandFailure {
+        var list = entries.prefix(5).map { "`\($0.shortHash)` of `\(DisplayText.escaped($0.namespace))`" }
+        if entries.count > list.count { list.append("\(entries.count - list.count) more") }
+        let namespaces = Set(entries.map { Array($0.namespace.utf8) })
+        let project = namespaces.count > 1 ? ", or by its project with `--project`" : ""
+        return CommandFailure(
+            .wrongUse,
+            "\(entries.count) caches have the key `\(Arguments.displayed(CacheEntry.shortened(word, to: 80)))`: "
+                + list.joined(separator: ", "),
+            hints: ["name one by its hash\(project)"] + others)
     }
 
     static func ambiguousCache(_ word: String, _ entries: [CacheEntry]) -> CommandFailure {

@@ -76,12 +76,7 @@ struct CacheOptions {
         destination = try words[Self.destination].map {
             try SharedPlaces.place($0, of: "--cache-to", aws, encryption: encryption ?? .bucketDefault)
         }
-        size = try words[Self.size].map { word in
-            guard let size = try? CacheSize(word) else {
-                throw CommandFailure.wrongNumber("--cache-size", word, expected: "a size such as `20G` or `500M`")
-            }
-            return size
-        }
+        size = try words[Self.size].map(CacheVerbOptions.size)
     }
 
     func apply(to request: inout BuildRequest, in store: BuildStore) throws {
