@@ -14,6 +14,7 @@ extension BuildRunner {
     func upload() -> PhaseMachine.End {
         askShell()
         guard let plan, let sandbox else { return .succeeded }
+        phasesSucceeded = machine.buildSucceeding
         if let end = inspectCache() { return end }
         if request.isWarming { return .succeeded }
         let artifacts = plan.artifacts

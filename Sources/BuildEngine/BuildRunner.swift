@@ -102,6 +102,12 @@ public final class BuildRunner {
     var plannedCache: PlannedCache?
     /// How long it took to have it in the sandbox.
     var cacheMilliseconds = 0
+    /// Whether every phase with commands did what it should, whatever becomes of the artifacts: then the cache is saved, as in
+    /// CodeBuild, which saves it at the end of POST_BUILD.
+    var phasesSucceeded = false
+    /// Whether what would be saved was looked through for secrets, and whether it may not be saved for what was found.
+    var isCacheInspected = false
+    var isCacheRefused = false
     /// Whether the user did not want to wait until the cache is saved.
     var isSavingStopped = false
     /// Why caches are not used as the buildspec says.
@@ -222,6 +228,9 @@ public final class BuildRunner {
         closeSandbox()
         failure = nil
         failureMeaning = .buildFailed
+        phasesSucceeded = false
+        isCacheInspected = false
+        isCacheRefused = false
         enteredPhases = []
         answer = nil
         record.exportedEnvironmentVariables = []

@@ -170,6 +170,10 @@ struct CacheInBuildTests {
             #expect(!says(saving, "Restored") && says(saving, "Saved") && !saving.lines.contains("g"))
             #expect(!says(try run(drydock, tree, text(""), "--cache-save", "never"), "Saved"))
             #expect(!says(try run(drydock, tree, text(""), "build"), "Saved"))
+            // As in CodeBuild the cache comes before the artifacts.
+            let artifacts = text("action: save\n") + "artifacts:\n  files: [nope]\n"
+            let without = try run(drydock, tree, artifacts, "-a", "out")
+            #expect(without.status == 1 && says(without, "Saved"), "\(without.output)")
         }
     }
 
@@ -326,6 +330,12 @@ struct CacheInBuildTests {
             #expect((warned.output + warned.errors).contains("the cache holds the value of `TOKEN` at "))
             let strict = try run(drydock, tree, text, "--secret", "TOKEN=hunter2hunter3", "--strict-secrets")
             #expect(strict.status == 1 && !says(strict, "Saved"), "\(strict.output)")
+            for text in [text, text + "      - exit 1\n"] {
+                let always = try run(
+                    drydock, tree, text, "--secret", "TOKEN=hunter2hunter5", "--strict-secrets", "--cache-save",
+                    "always")
+                #expect(always.status == 1 && !says(always, "Saved"), "\(always.output)")
+            }
             // A key is no place for one either.
             let key = buildspec("key: x-$TOKEN\npaths: [m/**/*]", "mkdir m; touch m/m")
             _ = try run(drydock, tree, key, "--secret", "TOKEN=hunter2hunter4")

@@ -39,13 +39,13 @@ extension BuildRunner {
     /// Whether what this build has in its cache is worth being kept.
     var keepsCache: Bool {
         guard let use = request.caches, let planned = plannedCache, !planned.patterns.isEmpty,
-            planned.action != .restore, interruption == nil, sandboxIsThere
+            planned.action != .restore, interruption == nil, sandboxIsThere, !isCacheRefused
         else { return false }
         guard request.runsToTheEnd || use.savesPartialBuilds else { return false }
         switch use.saving {
         case .never: return false
         case .always: return ranCommand
-        case .afterSuccess: return machine.buildSucceeding && ranCommand
+        case .afterSuccess: return phasesSucceeded && ranCommand
         }
     }
 
@@ -90,11 +90,13 @@ extension BuildRunner {
         return files
     }
 
-    /// Looks through what would be saved for secrets, at the end of the build's commands.
+    /// Looks through what would be saved for secrets, at the end of the build's commands, or where they failed before it is
+    /// saved all the same.
     func inspectCache() -> PhaseMachine.End? {
         guard savesCache, let plan, let planned = plannedCache, let runner = sandbox as? any CacheSaving,
             let inspection = secretInspection(plan, of: "cache")
         else { return nil }
+        isCacheInspected = true
         do {
             try runner.quiesce()
             let tree = try runner.tree()
@@ -104,10 +106,12 @@ extension BuildRunner {
                 inspection.inspect(file, path: path.displayed)
             }
         } catch {
+            isCacheRefused = true
             noteFault(error, in: .uploadArtifacts)
             return .fault
         }
         guard let refusal = inspection.refusal() else { return nil }
+        isCacheRefused = true
         fail(
             .uploadArtifacts, PhaseContext(statusCode: "CLIENT_ERROR", message: refusal.message),
             message: refusal.message, hints: refusal.hints)
@@ -116,6 +120,7 @@ extension BuildRunner {
 
     /// Makes an entry of what the build left. The sandbox is closed next: what was saved is not in it any more.
     func saveCache() {
+        if !isCacheInspected { _ = inspectCache() }
         guard savesCache, let use = request.caches, let planned = plannedCache,
             let runner = sandbox as? any CacheSaving
         else { return }
