@@ -60,6 +60,15 @@ extension BuildStore {
             .sorted { $0.record.endTime > $1.record.endTime }
     }
 
+    /// Places of states, whether one is there: a state that a build has just left may still be on its way into its own.
+    public func keptPlaces() -> [FilePath] {
+        guard let kept = try? Directory(keptStatesDirectory), let entries = try? kept.entries() else { return [] }
+        return entries.compactMap { entry in
+            let name = String(decoding: entry.name, as: UTF8.self)
+            return name.hasSuffix(".lock") ? keptStatesDirectory.appending(String(name.dropLast(5))) : nil
+        }
+    }
+
     /// Where kept states lie and when they were kept, in seconds since 1970, without reading them; and the names of what
     /// else lies there: states on their way out, whose drydock was killed.
     public func keptDirectories() -> (states: [(directory: FilePath, seconds: Int)], leftovers: [String]) {

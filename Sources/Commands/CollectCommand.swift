@@ -58,6 +58,7 @@ struct CollectCommand: Action {
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let store = try state.store()
+        if all, !dryRun { awaitStates(store, terminal) }
         let states = store.keptStates()
         var total: UInt64 = 0
         var failed = false
@@ -97,6 +98,20 @@ struct CollectCommand: Action {
         }
         terminal.print("\(dryRun ? "would free" : "freed") \(ByteCount.words(total))\n")
         return failed ? .machineUnable : terminal.meaning()
+    }
+
+    /// A state of a build that has just failed is put aside in the background. Who asks for all means it as well.
+    private func awaitStates(_ store: BuildStore, _ terminal: Terminal) {
+        for place in store.keptPlaces() {
+            let taken = try? KeptPlace.take(place, as: .removal, forAtMost: 10, isCancelled: { false })
+            guard taken == nil, store.keptState(in: place) == nil, KeptPlace.holder(of: place)?.livingWords == nil
+            else {
+                continue
+            }
+            terminal.warn(
+                "the state of a build that has just failed is still being put aside",
+                hint: "call `drydock gc --all` again")
+        }
     }
 
     private var isOfOneProject: Bool { if case .only = scope { true } else { false } }
