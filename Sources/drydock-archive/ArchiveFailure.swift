@@ -64,5 +64,6 @@ extension ArchiveFailure {
 
     static let noArchive = ArchiveFailure("this is no archive of a kind that is read: tar, tar.zst or ZIP")
     static let noEnd = ArchiveFailure("the archive is cut short: it ends before its end mark")
+    static let nothingInside = ArchiveFailure("the archive is empty: nothing of it belongs to a cache")
     static let noRecord = ArchiveFailure("the archive has no record, which its first member would be")
 }

@@ -38,6 +38,7 @@ final class TreeUnpacker {
         let index = try CodeBuildIndex.find(in: input, home: home)
         let reader = try ArchiveReader(input)
         var isFirst = true
+        var isEmpty = true
         while let entry = try reader.next() {
             let name = try reader.name(of: entry)
             if name == Record.name, index == nil {
@@ -58,10 +59,12 @@ final class TreeUnpacker {
                     }
                 }
                 try add(entry, name: name, path: path.components, reader)
+                isEmpty = false
             }
             isFirst = false
         }
         try input.checkEnd()
+        if isEmpty { throw .nothingInside }
         // The deepest first, before one above may be closed; of two members for one directory the later counts.
         directories.sort { $0.path.count > $1.path.count }
         for directory in directories {

@@ -104,7 +104,7 @@ save('t35.tar', header(124, b'77777777777\0'), 'refused', 'content of 8 GiB that
 save('t36.tar', header(124, b'\xff' * 12), 'refused', 'negative size')
 save('t37.tar', random.Random(1).randbytes(10240), 'refused', 'noise')
 save('t38.tar', b'', 'refused', 'nothing at all')
-save('t39.tar', b'\0' * 1024, 'inside', 'an archive of nothing')
+save('t39.tar', b'\0' * 1024, 'refused', 'an archive of nothing')
 big, _ = member('zeros')
 big.size = 300 << 20
 with open(os.path.join(out, 't43.tar'), 'wb') as file:

@@ -217,6 +217,11 @@ struct CacheArchiveTests {
             #expect(restored.lines.contains("from the cloud") && restored.lines.contains("<settings/>"))
             let wrong = try drydock("cache", "import", "../cache.zip", "--project", "web", "--path", "/proc/**")
             #expect(wrong.status == 2, "\(wrong.errors)")
+            let unexpanded = try drydock("cache", "import", "../cache.zip", "--project", "web", "--path", "$HOME/x")
+            #expect(unexpanded.status == 2 && unexpanded.errors.contains("no shell expands it"), "\(unexpanded.errors)")
+            #expect(try runTool("tar", ["-cf", "empty.tar", "-T", "/dev/null"], in: tree.path).status == 0)
+            let empty = try drydock("cache", "import", "../empty.tar", "--project", "web", "--key", "e", "--path", "n")
+            #expect(empty.status == 3 && empty.errors.contains("the archive is empty"), "\(empty.errors)")
         }
     }
 

@@ -7,6 +7,7 @@ internal import BuildEngine
 internal import BuildModel
 internal import BuildStore
 internal import CommandSyntax
+internal import Diagnostics
 internal import Files
 internal import SystemPackage
 
@@ -54,6 +55,10 @@ struct CacheImportCommand: Action {
             return String(decoding: Arguments.decode(word), as: UTF8.self)
         }
         let paths = words[Self.paths].map { String(decoding: Arguments.decode($0), as: UTF8.self) }
+        // A buildspec's are expanded by the build's shell; there is none here.
+        if let path = paths.first(where: { $0.utf8.contains { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "`") } }) {
+            throw CommandFailure.pathWithVariable(path)
+        }
         wish = CacheArchiver.Wish(namespace: try text(Self.project), key: try text(Self.key), paths: paths)
         aws = AWSOptions(words)
         json = words[OutputOptions.json]
@@ -167,5 +172,11 @@ struct ArchiveFile {
 }
 
 extension CommandFailure {
+    fileprivate static func pathWithVariable(_ path: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse, "`--path` cannot be `\(DisplayText.escaped(path))`: no shell expands it",
+            hints: ["write what it stands for in a build; `~` is the build's home"])
+    }
+
     fileprivate init(_ error: FilesError, reading path: FilePath) { self.init(.inputUnavailable, "\(error)") }
 }
