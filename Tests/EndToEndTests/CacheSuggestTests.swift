@@ -72,7 +72,15 @@ struct CacheSuggestTests {
             #expect(third.lines.contains("warm modules") && third.lines.contains("warm npm"), "\(third.output)")
             // Nothing is left to suggest.
             #expect(try suggest(drydock, "3").status == 2)
-            #expect(try suggest(drydock).output == suggested.output)
+            let rest = try suggest(drydock)
+            #expect(
+                rest.status == 2 && rest.errors.contains("the caches of build 3 of `source` hold all"), "\(rest.errors)"
+            )
+            #expect(try suggest(drydock, "1").output == suggested.output)
+            var elsewhere = drydock
+            elsewhere.directory = try tree.directory("elsewhere")
+            try drydock.user.own(elsewhere.directory)
+            #expect(try suggest(elsewhere).errors.contains("there is no build of `elsewhere`: this is of `source`"))
         }
     }
 

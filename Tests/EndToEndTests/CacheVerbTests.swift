@@ -285,7 +285,20 @@ struct CacheVerbTests {
             #expect(saved.contains("`npm-bb` is found\n") && saved.contains("changed since `npm-aa`"), "\(saved)")
             _ = try drydock("cache", "rm", lookup.request.hash)
 
-            #expect(try drydock("cache", "explain", "pip-1").output.contains("`pip-1` is found\n"))
+            let known = try drydock("cache", "explain", "pip-1")
+            #expect(known.output.contains("`pip-1` is found\n") && known.errors.isEmpty, "\(known.errors)")
+            let hash = try drydock("cache", "explain", String(before.hash.prefix(12)))
+            #expect(hash.output.contains("`npm-aa` is found\n") && hash.errors.isEmpty, "\(hash.output)\(hash.errors)")
+            let unknown = try drydock("cache", "explain", "none-1")
+            #expect(
+                unknown.status == 0 && unknown.output.contains("another key"), "\(unknown.output)")
+            var elsewhere = drydock
+            elsewhere.directory = try tree.directory("elsewhere")
+            for words in [[], ["pip-1"]] {
+                let foreign = try elsewhere.run(["cache", "explain"] + words)
+                let warning = "no build of `elsewhere` asked for a cache: this is about `source`"
+                #expect(foreign.status == 0 && foreign.errors.contains(warning), "\(foreign.errors)")
+            }
             _ = try drydock("cache", "rm", "npm-aa")
             let gone = try drydock("cache", "explain")
             #expect(gone.output.contains("a cache was found that is not there any more"), "\(gone.output)")
@@ -333,6 +346,28 @@ struct CacheVerbTests {
                 #expect(last.output.contains("/root/.m2/\(name)"), "\(name): \(last.output)")
             }
             _ = try drydock("cache", "rm", "--all")
+        }
+    }
+
+    @Test(
+        "`gc --all` takes the state of a build that has just failed, which is still being put aside",
+        arguments: TestUser.all)
+    func justFailed(user: TestUser) throws {
+        guard Drydock.requireSandbox(user) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree, user: user)
+            // In memory, so that it has to be copied.
+            let spec = """
+                version: 0.2
+                phases: {build: {commands: ['for i in $(seq 3000); do echo $i > /root/$i; done; head -c 20000000 /dev/zero > /x; false']}}
+                """
+            try tree.write("source/buildspec.yml", spec)
+            for _ in 0..<3 {
+                #expect(try drydock("run").status == 1)
+                let collected = try drydock("gc", "--all")
+                #expect(
+                    collected.output.contains("removed the state of build"), "\(collected.output)\(collected.errors)")
+            }
         }
     }
 

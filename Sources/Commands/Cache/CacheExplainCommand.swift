@@ -17,10 +17,11 @@ struct CacheExplainCommand: Action {
             name, abstract: "Say which cache a build takes, and why not another",
             discussion: """
                 Without KEY: the key that the last build here asked for. A miss names what changed since the newest cache \
-                whose key was made of the same files and variables.
+                whose key was made of the same files and variables. A key that no cache has is explained as well.
                 """,
             operands: Operands(
-                "key", help: "A key as a build would ask for it.", completion: CacheListCommand.keys),
+                "key", help: "A key as a build would ask for it, or the beginning of a cache's hash.",
+                completion: CacheListCommand.keys),
             groups: [OptionGroup("Options", [BuildSelector.project, OutputOptions.json]), StateOptions.group])
     }
 
@@ -42,6 +43,11 @@ struct CacheExplainCommand: Action {
         let entries = try store.allEntries(terminal)
         let question = try question(builds, entries)
         let lookup = question.lookup
+        if let here, question.project != here {
+            terminal.warn(
+                "no build of `\(DisplayText.escaped(here))` asked for a cache: this is about `\(DisplayText.escaped(question.project))`",
+                hint: "`--project NAME` asks for another project")
+        }
         func explanation(_ entries: [CacheEntry]) -> CacheExplanation {
             CacheExplanation(
                 lookup.request, inputs: lookup.inputs, entries: entries, removed: store.removedEntries)
@@ -60,6 +66,9 @@ struct CacheExplainCommand: Action {
         return terminal.meaning()
     }
 
+    /// The project of the current directory, where none was named.
+    private var here: String? { if case .first(let project) = scope { project } else { nil } }
+
     /// What is asked: as the last build did, or with another key.
     private func question(_ builds: BuildStore, _ entries: [CacheEntry]) throws -> CacheQuestion {
         let last = lastLookup(builds)
@@ -69,22 +78,20 @@ struct CacheExplainCommand: Action {
             return saved
         }
         let text = String(decoding: Arguments.decode(key), as: UTF8.self)
+        if let entry = entries.named(byHash: text) { return CacheQuestion(of: entry, project: here) }
         if var lookup = last?.lookup {
             if lookup.request.key != text {
                 lookup.inputs = []
                 lookup.found = nil
             }
             lookup.request.key = text
-            return CacheQuestion(lookup: lookup, build: nil)
+            return CacheQuestion(lookup: lookup, build: nil, project: last?.build.record.projectName)
         }
         // As the build did that saved what has this key, or the last one at all.
         guard let entry = entries.first(where: { $0.key == text }) ?? entries.first else {
             throw CommandFailure.noCache(key, known: [])
         }
-        let request = CacheRequest(
-            namespace: entry.namespace, identity: entry.identity, paths: entry.paths, key: text)
-        return CacheQuestion(
-            lookup: CacheLookup(request: request, inputs: [], found: nil, time: Caller.now), build: nil)
+        return CacheQuestion(of: entry, key: text)
     }
 
     /// As the build did that saved last, as far as the cache itself tells.
@@ -126,6 +133,22 @@ struct CacheQuestion {
     var build: StoredBuild?
     /// Whether the build itself told what it found.
     var isRecorded = true
+    /// Whose build it is, or would be.
+    var project: String
+
+    init(lookup: CacheLookup, build: StoredBuild?, isRecorded: Bool = true, project: String? = nil) {
+        (self.lookup, self.build, self.isRecorded) = (lookup, build, isRecorded)
+        self.project = project ?? build?.record.projectName ?? lookup.request.namespace
+    }
+
+    /// As the build would ask that finds an entry, or another one of its kind.
+    init(of entry: CacheEntry, key: String? = nil, project: String? = nil) {
+        let request = CacheRequest(
+            namespace: entry.namespace, identity: entry.identity, paths: entry.paths, key: key ?? entry.key)
+        self.init(
+            lookup: CacheLookup(request: request, inputs: [], found: nil, time: Caller.now), build: nil,
+            project: project)
+    }
 }
 
 /// An explanation in words and as JSON.

@@ -20,7 +20,7 @@ struct CacheSuggestCommand: Action {
                 """,
             operands: Operands(
                 "build",
-                help: "A build: its number, or the beginning of its id (default: the last that has something).",
+                help: "A build: its number, or the beginning of its id (default: the last that tells).",
                 completion: HistoryCommand.numbers),
             groups: [OptionGroup("Options", [BuildSelector.project, OutputOptions.json]), StateOptions.group])
     }
@@ -41,14 +41,19 @@ struct CacheSuggestCommand: Action {
 
     func perform(_ terminal: Terminal) throws -> ExitMeaning {
         let record = try find()
+        if case .first(let here) = scope, build == nil, record.projectName != here {
+            terminal.warn(
+                "there is no build of `\(DisplayText.escaped(here))`: this is of `\(DisplayText.escaped(record.projectName))`",
+                hint: "`--project NAME` asks for another project")
+        }
         guard let written = record.drydock.written else { throw CommandFailure.nothingToSuggest(record) }
         let suggestion = CacheSuggestion(written)
         terminal.print(json ? Self.json(suggestion, record) : Array(Self.text(suggestion, record).utf8))
         return terminal.meaning()
     }
 
-    /// The build that was named; else the newest of the project that wrote something worth caching, and the newest of all where
-    /// there is none.
+    /// The build that was named; else the newest of the project that tells: one that wrote something worth caching, or whose
+    /// caches hold all of that. The newest of all where there is none.
     private func find() throws -> BuildRecord {
         let (latest, store) = try selector.find()
         guard build == nil || build == "latest" else { return latest.record }
@@ -58,7 +63,11 @@ struct CacheSuggestCommand: Action {
             case .any: latest.record.projectName
             }
         let builds = store.recent(limit: 40, project: project).builds
-        return builds.first { $0.record.drydock.written != nil }?.record ?? latest.record
+        let telling = builds.first { build in
+            let record = build.record
+            return record.drydock.written != nil || record.buildStatus == .succeeded && record.drydock.cache != nil
+        }
+        return telling?.record ?? latest.record
     }
 
     static func text(_ suggestion: CacheSuggestion, _ record: BuildRecord) -> String {
@@ -120,6 +129,11 @@ extension CommandFailure {
             return CommandFailure(
                 .wrongUse, "\(build) did not succeed, so what it wrote was not looked at",
                 hints: ["`drydock cache suggest NUMBER` takes another one"])
+        }
+        if record.drydock.cache != nil {
+            return CommandFailure(
+                .wrongUse, "nothing is left to suggest: the caches of \(build) hold all that known tools wrote",
+                hints: ["`drydock run --suggest-cache` looks for other large directories too"])
         }
         return CommandFailure(
             .wrongUse, "\(build) wrote nothing worth caching to the places that known tools cache in",

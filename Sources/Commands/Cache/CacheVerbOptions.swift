@@ -135,6 +135,13 @@ extension [CacheEntry] {
         return byHash
     }
 
+    /// The one that a word names by its hash; nil for a word that is a key.
+    func named(byHash word: String) -> CacheEntry? {
+        guard word.utf8.count >= Self.leastDigits, !contains(where: { $0.key == word }) else { return nil }
+        let found = filter { $0.hash.hasPrefix(word.lowercased()) }
+        return found.count == 1 ? found.first : nil
+    }
+
     /// Those of a project; one without any is none.
     func of(project: String) throws(CommandFailure) -> [CacheEntry] {
         let found = filter { $0.namespace == project }
