@@ -230,6 +230,9 @@ struct CacheVerbTests {
                 trial.output
                     == "would remove the cache `a` of `web` (1.0 MiB), last used 5 days ago\nwould free 1.0 MiB\n")
             #expect(try drydock("cache", "prune", "--cache-size", "3M").output.hasPrefix("removed the cache `a`"))
+            let told = try drydock("cache", "ls").errors
+            #expect(told.contains("1 cache was removed for want of room within a day"), "\(told)")
+            #expect(told.contains("when all caches together were too large") && told.split(separator: "\n").count == 1)
             let aged = try drydock("cache", "prune", "--older-than", "80h", "--json")
             let object = try #require(try json(aged, "cache-removal") as? [String: Any])
             #expect((object["removed"] as? [[String: Any]])?.map { $0["key"] as? String } == ["b"])

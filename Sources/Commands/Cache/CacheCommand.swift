@@ -81,6 +81,7 @@ struct CacheListCommand: Action {
             terminal.print(entries.map { ($0.plainKey ?? $0.shortHash) + "\n" }.joined())
             return terminal.meaning()
         }
+        sayRemoved(store, terminal)
         guard !entries.isEmpty else {
             terminal.warn("there is no cache yet", hint: "a build saves one when its buildspec has a `cache` section")
             return terminal.meaning()
@@ -91,6 +92,19 @@ struct CacheListCommand: Action {
             terminal.say("all caches take \(total)")
         }
         return terminal.meaning()
+    }
+
+    /// What went for want of room went in the background, where nobody was told.
+    private func sayRemoved(_ store: CacheStore, _ terminal: Terminal) {
+        let now = Caller.now
+        let removed = store.removedEntries.filter {
+            [.size, .floor, .oversized].contains($0.reason) && $0.time.seconds > now.seconds - 86_400
+        }
+        guard let last = removed.last else { return }
+        let count = removed.count == 1 ? "1 cache was" : "\(removed.count) caches were"
+        terminal.say(
+            "\(count) removed for want of room within a day, the last one \(HistoryTable.ago(last.time, now)), "
+                + "\(last.reason.words)")
     }
 
     static func table(_ entries: [CacheEntry], now: Timestamp) -> Table {
