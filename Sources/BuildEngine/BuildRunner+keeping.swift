@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+import BuildCache
 import BuildEnvironment
 import BuildModel
 import Files
@@ -54,7 +55,7 @@ extension BuildRunner {
             if request.resumption == nil { try keepCheckouts() }
             let (files, withheld) = try shellStates(plan, in: keeper)
             let record = keptRecord(plan, failure, withheld: withheld)
-            try keeper.keep(in: place, files: files + [("record.json", record.json)])
+            try keeper.keep(in: place, files: files + [(KeptRecord.fileName, record.json)])
             self.failure?.isStateKept = true
         } catch {
             let reason = error as? SandboxError
@@ -127,6 +128,8 @@ extension BuildRunner {
             withheld: withheld)
         kept.buildspec = plan.identity.buildspecPath
         kept.caches = request.resumption?.record.caches ?? keptCaches
+        // What this build was not allowed to save is not the next one's either.
+        if plannedCache == nil { kept.caches?.entry = nil }
         if let resumption = request.resumption {
             kept.earlierEnvironments = resumption.record.phases.filter(resumption.hasShellState).map {
                 .init(phase: $0, variables: resumption.record.environment(of: $0))
@@ -137,12 +140,15 @@ extension BuildRunner {
 
     private var keptCaches: KeptRecord.Caches? {
         guard let settings = plannedCache?.settings(isCopied: request.caches?.mode == .copy) else { return nil }
-        return KeptRecord.Caches(
+        var caches = KeptRecord.Caches(
             layers: settings.layers.map {
                 .init(directory: $0.directory.string, rootUser: $0.rootUser, rootGroup: $0.rootGroup)
             },
             paths: settings.paths.map { .init(path: $0.path.string, isDirectory: $0.isDirectory) },
             isCopied: settings.isCopied)
+        caches.entry = plannedCache.flatMap { $0.patterns.isEmpty ? nil : $0.request.hash }
+        caches.base = plannedCache?.hit.map { .init(hash: $0.entry.hash, key: $0.entry.key) }
+        return caches
     }
 
     // MARK: Going on

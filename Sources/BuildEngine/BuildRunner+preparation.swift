@@ -125,7 +125,9 @@ extension BuildRunner {
         let begin = surroundings.clock.monotonic
         do {
             try planCache(plan, settings)
-            if let plannedCache { settings.caches = plannedCache.settings(isCopied: request.caches?.mode == .copy) }
+            if request.resumption == nil, let plannedCache {
+                settings.caches = plannedCache.settings(isCopied: request.caches?.mode == .copy)
+            }
             let started = try surroundings.sandboxes.start(settings)
             sandbox = started.runner
             cacheMilliseconds = surroundings.clock.monotonic.milliseconds(since: begin)

@@ -69,6 +69,12 @@ public struct ResumedState: Sendable {
         }
     }
 
+    /// Takes the state from whoever would go on with it: something is about to be taken out of it.
+    func retire() throws(FilesError) {
+        try Directory(place.directory).rename(
+            FilePath(KeptRecord.fileName), to: FilePath(KeptRecord.retiredName))
+    }
+
     /// A layer of a cache that the state lies over and that is no more, or nil.
     public var missingLayer: FilePath? {
         record.caches?.layers.map { FilePath($0.directory) }.first { (try? Directory($0)) == nil }

@@ -5,6 +5,11 @@
 ///
 /// It lies beside the state as `record.json` and holds no secret.
 public struct KeptRecord: Codable, Sendable, Equatable {
+    /// Its name in the state's directory.
+    public static let fileName = "record.json"
+    /// Its name when something was taken out of the state: nobody can go on with that any more.
+    public static let retiredName = "retired.json"
+
     /// `<project>:<uuid>` of the build that left the state; of several that went on with it, the last.
     public var buildIdentifier: String
     public var buildNumber: Int
@@ -46,6 +51,21 @@ public struct KeptRecord: Codable, Sendable, Equatable {
         public var layers: [Layer]
         public var paths: [Path]
         public var isCopied: Bool
+        /// The hash of the entry that the build would have saved; absent where it would have saved none.
+        public var entry: String?
+        /// The entry that the layers are of.
+        public var base: Base?
+
+        /// An entry: its hash, and its key where it has one.
+        public struct Base: Codable, Sendable, Equatable {
+            public var hash: String
+            public var key: String?
+
+            public init(hash: String, key: String?) {
+                self.hash = hash
+                self.key = key
+            }
+        }
 
         public init(layers: [Layer], paths: [Path], isCopied: Bool) {
             self.layers = layers
@@ -215,6 +235,13 @@ extension KeptRecord.Caches {
             }
         }
         writer.member("isCopied", isCopied)
+        writer.member("entry", ifPresent: entry)
+        if let base {
+            writer.object("base") {
+                $0.member("hash", base.hash)
+                $0.member("key", ifPresent: base.key)
+            }
+        }
     }
 }
 

@@ -39,7 +39,7 @@ extension BuildStore {
     ///
     /// Whoever wants one that is just being made takes its place first (`KeptPlace.take(_:waiting:)`).
     public func keptState(in directory: FilePath) -> KeptState? {
-        guard let bytes = try? FileContents.read(directory.appending("record.json"), limit: 4 << 20),
+        guard let bytes = try? FileContents.read(directory.appending(KeptRecord.fileName), limit: 4 << 20),
             let record = try? JSONDecoder().decode(KeptRecord.self, from: Data(bytes))
         else { return nil }
         return KeptState(record: record, directory: directory)
@@ -80,7 +80,9 @@ extension BuildStore {
             if name.hasSuffix(".lock") { continue }
             if name.contains(".old-") || name.contains(".removed-") {
                 leftovers.append(name)
-            } else if let status = try? kept.status(FilePath(name).appending("record.json")) {
+            } else if let status = (try? kept.status(FilePath(name).appending(KeptRecord.fileName)))
+                ?? (try? kept.status(FilePath(name).appending(KeptRecord.retiredName)))
+            {
                 states.append((keptStatesDirectory.appending(name), status.modificationSeconds))
             }
         }

@@ -43,6 +43,8 @@ public struct SavedLayer: Sendable, Equatable {
 
     public enum CopyReason: String, Sendable {
         case patterns, overSource, inMemory, kept
+        /// What lies below is nothing that a layer can be saved over.
+        case baseGone
     }
 }
 

@@ -363,6 +363,55 @@ struct CacheInBuildTests {
         }
     }
 
+    @Test("a build that goes on and succeeds saves what both wrote", arguments: TestUser.all)
+    func savingResumed(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let all = ["--cache-namespace", "all"]
+            let paths = "paths: [n/**/*, /root/.m2/**/*, /opt/t/**/*]"
+            func text(_ key: String) -> String {
+                buildspec(
+                    key + paths, "mkdir -p n ~/.m2 /opt/t; echo 1 > n/a; echo 1 > ~/.m2/a; echo 1 > /opt/t/a",
+                    "test -e good",
+                    "echo 2 > n/b; rm -f n/base")
+            }
+            func show(_ key: String) throws -> String {
+                try run(drydock, tree, buildspec(key + paths, "cd n; echo $(ls . ~/.m2 /opt/t)"), words: all).output
+            }
+            try tree.write("other/buildspec.yml", buildspec(paths, "mkdir -p n; echo o > n/base"))
+            try user.own(tree.path("other"))
+            // Nothing to begin with; a key; the entry without a key under it; one that another build replaces meanwhile.
+            for (index, key) in ["", "key: k-$(cat lock)\n", "", ""].enumerated() {
+                try tree.write("source/lock", "x")
+                let failed = try run(drydock, tree, text(key), words: all)
+                #expect(failed.status == 1 && !says(failed, "Saved"), "\(failed.output)\(failed.errors)")
+                if index == 3 {
+                    let other = try drydock.run(["run", "-s", tree.path("other").string] + all)
+                    #expect(other.status == 0 && says(other, "Saved"), "\(other.output)\(other.errors)")
+                }
+                try tree.write("source/good", "")
+                let resumed = try run(drydock, tree, text(key), words: ["--resume"] + all)
+                #expect(resumed.status == 0 && says(resumed, "Saved cache "), "\(resumed.output)\(resumed.errors)")
+                #expect(
+                    index != 3 || says(resumed, "the cache that it began with is not there any more"),
+                    "\(resumed.output)")
+                #expect(try show(key).contains("\n.: a b /opt/t: a /root/.m2: a\n"), "\(index)")
+                #expect(try drydock("run", "--resume").status == 3)
+                let states = try FileManager.default.contentsOfDirectory(atPath: tree.path("state/kept").string)
+                #expect(states.allSatisfy { $0.hasSuffix(".lock") || $0.contains(".removed-") }, "\(states)")
+                try FileManager.default.removeItem(atPath: tree.path("source/good").string)
+            }
+            // What the key is made of has changed.
+            try tree.write("source/lock", "y")
+            #expect(try run(drydock, tree, text("key: k-$(cat lock)\n")).status == 1)
+            try tree.write("source/lock", "z")
+            try tree.write("source/good", "")
+            let changed = try run(drydock, tree, text("key: k-$(cat lock)\n"), "--resume")
+            #expect(changed.status == 0 && !says(changed, "Saved"), "\(changed.output)")
+            #expect((changed.output + changed.errors).contains("are not those of the failed build any more"))
+            #expect(try !drydock("cache", "ls").output.contains("k-z"))
+        }
+    }
+
     @Test("what a failed build saves stays in its kept state too", arguments: TestUser.all)
     func savedAndKept(_ user: TestUser) throws {
         try with(user) { tree, drydock in

@@ -19,9 +19,14 @@ extension BuildRunner {
     /// Finds out what is restored, once for all attempts of a build.
     /// - Parameter settings: of the sandbox to come; what has to be asked of a shell is asked in one like it.
     func planCache(_ plan: BuildPlan, _ settings: SandboxSettings) throws(SandboxError) {
-        guard plannedCache == nil, cacheAdvice == nil, request.resumption == nil, let use = request.caches,
-            let cache = plan.buildspec.cache
+        guard plannedCache == nil, cacheAdvice == nil, let use = request.caches, let cache = plan.buildspec.cache
         else { return }
+        var settings = settings
+        if let resumption = request.resumption {
+            guard resumption.record.caches?.entry != nil, cache.action != .restore, use.saving != .never else { return }
+            // As at the beginning of a build: what the key is made of is in the sources.
+            settings = plan.sandboxSettings(scratch: surroundings.scratch, launcher: surroundings.launcher)
+        }
         guard surroundings.hostPlaces == nil else {
             cacheAdvice = .cacheNeedsSandbox
             return
@@ -49,6 +54,7 @@ extension BuildRunner {
                 name: CacheKeyText.displayed($0), value: withoutSecrets(answer.texts[$0] ?? ""),
                 files: asked.files[$0])
         }
+        if let kept = request.resumption?.record.caches { return takeUp(kept, planned, use) }
         planned.warnings += question.warnings(answer, statuses: asked.statuses)
         if !planned.patterns.isEmpty {
             find(&planned, use)
@@ -56,6 +62,29 @@ extension BuildRunner {
                 request: planned.request, inputs: planned.inputs, found: planned.hit?.entry.hash,
                 time: surroundings.clock.now)
             use.didLook(lookup, record.id)
+        }
+        plannedCache = planned
+    }
+
+    /// Goes on with the cache of a kept state: it is saved as the build that left the state would have saved it, unless what
+    /// makes the key has changed meanwhile, for then what the state holds may be of neither key.
+    private func takeUp(_ kept: KeptRecord.Caches, _ planned: PlannedCache, _ use: CacheUse) {
+        guard planned.request.hash == kept.entry else {
+            cacheAdvice = .cacheOfOtherState
+            return
+        }
+        var planned = planned
+        (planned.notices, planned.warnings) = ([], [])
+        if let base = kept.base {
+            var request = planned.request
+            (request.key, request.fallbackKeys) = (base.key, [])
+            let hit = try? use.store.find(request, warn: { _ in })
+            if var hit, hit.layers.map(\.string) == kept.layers.map(\.directory) {
+                if base.hash != planned.request.hash { hit.match = .fallback(base.key ?? "") }
+                planned.hit = hit
+            } else {
+                planned.hasLostBase = !kept.isCopied
+            }
         }
         plannedCache = planned
     }

@@ -128,11 +128,12 @@ extension BuildRunner {
         do {
             try runner.quiesce()
             let incoming = try use.store.begin()
-            let isKept = failure?.isStateKept == true
             let selection = try selection(planned, in: runner)
-            let saved = try runner.save(selection, to: incoming.directory, leavesFiles: isKept) { [surroundings] in
+            let leavesFiles = try leavesFiles(planned)
+            var saved = try runner.save(selection, to: incoming.directory, leavesFiles: leavesFiles) { [surroundings] in
                 surroundings.stop.request != nil
             }
+            if planned.hasLostBase { saved?.copyReason = .baseGone }
             guard let saved else {
                 noteCache(.nothing)
                 notice("Nothing to save in the cache")
@@ -152,6 +153,15 @@ extension BuildRunner {
         } catch {
             noteFailure("\(error)", nil)
         }
+    }
+
+    /// Whether what is saved has to be copied. A state that a build has gone on with to a success is removed at its end; what
+    /// is renamed out of it leaves half a state, which must be nobody's should the end not come.
+    private func leavesFiles(_ planned: PlannedCache) throws -> Bool {
+        guard let resumption = request.resumption else { return failure?.isStateKept == true }
+        guard failure == nil, !planned.hasLostBase else { return true }
+        try resumption.retire()
+        return false
     }
 
     private func noteFailure(_ reason: String, _ hint: String?) {

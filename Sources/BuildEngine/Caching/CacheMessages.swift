@@ -33,6 +33,7 @@ extension SavedLayer.CopyReason {
         case .overSource: "over-source"
         case .inMemory: "in-memory"
         case .kept: "state-kept"
+        case .baseGone: "base-gone"
         }
     }
 
@@ -42,6 +43,7 @@ extension SavedLayer.CopyReason {
         case .overSource: "it lies over files of the source"
         case .inMemory: "it was in memory"
         case .kept: "the build's state is kept too"
+        case .baseGone: "the cache that it began with is not there any more"
         }
     }
 }
@@ -55,6 +57,10 @@ extension Warning {
         hint:
             "a command in them that ends the shell, or that it cannot read, leaves no answer; `drydock shell` tries one"
     )
+
+    static let cacheOfOtherState = Warning(
+        message: "the cache is not saved: its key or paths are not those of the failed build any more",
+        hint: "a build from the beginning saves it")
 
     static func cacheKeyCommand(
         _ written: Buildspec.Text, _ command: String, status: Int, isEmpty: Bool

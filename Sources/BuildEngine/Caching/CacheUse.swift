@@ -58,6 +58,8 @@ struct PlannedCache: Sendable {
     var damaged: CacheManifest?
     /// Why there is no hit, where one was looked for.
     var miss: CacheEvent.Missed?
+    /// A kept state lies over layers whose entry is not in the store any more: nothing can be saved over them.
+    var hasLostBase = false
     /// What is told when the source is announced, in order.
     var notices: [String] = []
     var warnings: [Warning] = []
