@@ -140,19 +140,19 @@ extension BuildRunner {
         saveCache()
         closeSandbox()
         if sharesCache, !isSavingStopped { pushCache() }
-        removeSources()
+        do throws(FilesError) { try removeSources() } catch { warn(.leftover("\(error)")) }
         guard isSavingStopped else { return .succeeded }
         noteInterruption(.stopped, in: .finalizing)
         return .stopped
     }
 
-    private func removeSources() {
-        guard planner.fetches else { return }
+    /// Removes what git has fetched, unless it went into a kept state.
+    func removeSources() throws(FilesError) {
+        guard planner.fetches, let name = surroundings.checkouts.lastComponent else { return }
         do throws(FilesError) {
-            let name = surroundings.checkouts.lastComponent.map { FilePath(root: nil, [$0]) } ?? FilePath()
-            try Directory(surroundings.checkouts.removingLastComponent()).removeTree(name)
+            try Directory(surroundings.checkouts.removingLastComponent()).removeTree(FilePath(root: nil, [name]))
         } catch {
-            if error.underlying != .noSuchFileOrDirectory { warn(.leftover("\(error)")) }
+            if error.underlying != .noSuchFileOrDirectory { throw error }
         }
     }
 

@@ -4,9 +4,7 @@
 public import BuildCache
 import BuildModel
 import Buildspec
-import Files
 import Sandbox
-import SystemPackage
 
 /// What a build would restore and save, as far as that is known before it runs.
 public struct CacheProspect: Sendable {
@@ -31,7 +29,7 @@ extension BuildRunner {
     /// Finds out what the build would be cached as, and runs none of its commands: sources are fetched, variables looked up, and
     /// what the key asks of a shell is asked.
     public func prospect() throws(EngineError) -> CacheProspect {
-        defer { removeCheckouts() }
+        defer { try? removeSources() }
         makePlan()
         let plan: BuildPlan
         switch planned {
@@ -54,10 +52,5 @@ extension BuildRunner {
             return CacheProspect(absence: .noPath(plannedCache?.warnings ?? []))
         }
         return CacheProspect(request: planned.request)
-    }
-
-    private func removeCheckouts() {
-        guard planner.fetches, let name = surroundings.checkouts.lastComponent else { return }
-        try? Directory(surroundings.checkouts.removingLastComponent()).removeTree(FilePath(root: nil, [name]))
     }
 }
