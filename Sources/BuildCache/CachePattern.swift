@@ -88,7 +88,7 @@ public struct CachePattern: Sendable, Equatable {
 
     /// Whether everything that the other one stands for is in this one's directory.
     public func covers(_ other: CachePattern) -> Bool {
-        kind == .tree && other.base.starts(with: base) && self != other
+        (kind == .tree || kind == .place) && other.base.starts(with: base) && self != other
     }
 
     /// What selects the files of a selection below the base; nil for what is taken whole.

@@ -271,9 +271,10 @@ int linux_fsmount(int context, unsigned attributes) {
     return (int)syscall(SYS_fsmount, context, 1 /* CLOEXEC */, attributes);
 }
 
-int linux_run_when_idle(void) {
+int linux_run_last(void) {
     struct sched_param none = {0};
-    return sched_setscheduler(0, SCHED_IDLE, &none);
+    sched_setscheduler(0, SCHED_BATCH, &none);
+    return setpriority(PRIO_PROCESS, 0, 19);
 }
 
 int linux_close_range(unsigned first, unsigned last, unsigned flags) {

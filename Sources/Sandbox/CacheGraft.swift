@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The drydock authors
 
+internal import CLinux
 internal import Files
 internal import Glibc
 internal import SandboxPlan
@@ -60,10 +61,13 @@ struct CacheGraft {
     /// The primary source's path inside.
     let source: FilePath
     let scratch: FilePath
+    /// Whether the disk below the scratch directory can hold upper layers.
+    let canHoldUppers: Bool
 
     /// The operations with what is restored in them.
     func applied(to operations: [SandboxPlan.Operation]) -> [SandboxPlan.Operation] {
         var operations = operations
+        let begin = operations.count
         var carriers: Set<Int> = []
         var copied: [FilePath] = []
         for (number, path) in caches.paths.enumerated() {
@@ -71,7 +75,7 @@ struct CacheGraft {
             switch operations[index] {
             case .overlay(var view):
                 // What is in memory could only be saved by copying it. Where the disk can hold no upper layer, it stays there.
-                if view.staysInMemory, view.lower == view.target {
+                if canHoldUppers, view.staysInMemory, view.lower == view.target {
                     view.staysInMemory = false
                     operations[index] = .overlay(view)
                 }
@@ -93,9 +97,10 @@ struct CacheGraft {
             }
         }
         for index in carriers.sorted() { graft(&operations, index) }
+        // Before what is mounted below them: that has its own.
         for place in copied {
             let layers = layers(for: place)
-            if !layers.isEmpty { operations.append(.restore(layers: layers, target: kernelText(place))) }
+            if !layers.isEmpty { operations.insert(.restore(layers: layers, target: kernelText(place)), at: begin) }
         }
         return operations
     }
@@ -104,11 +109,11 @@ struct CacheGraft {
     private func isDirectory(_ path: SandboxSettings.Caches.Path) -> Bool? {
         if path.isDirectory { return true }
         for layer in caches.layers {
-            var status = stat()
-            let place = layer.directory.pushing(FilePath(Self.place(of: path.path, source: source)))
-            if place.withPlatformString({ lstat($0, &status) }) == 0 { return status.st_mode & S_IFMT == S_IFDIR }
+            switch Self.kind(of: Self.place(of: path.path, source: source), in: layer) {
+            case 0: continue
             // What only the build's root may look at is copied by it.
-            if errno == EACCES { return false }
+            case let kind: return kind == S_IFDIR
+            }
         }
         return nil
     }
@@ -117,7 +122,8 @@ struct CacheGraft {
         let target = operations[index].mountTarget ?? "/"
         let layers = layers(for: FilePath(bytes: target.bytes))
         guard !layers.isEmpty else { return }
-        if caches.isCopied {
+        let isDirectory = if case .scratchDirectory = operations[index] { true } else { false }
+        if caches.isCopied || isDirectory && !canHoldUppers {
             operations.append(.restore(layers: layers, target: target))
             return
         }
@@ -133,16 +139,31 @@ struct CacheGraft {
         }
     }
 
-    /// What the layers hold of a place.
+    /// What the layers hold of a place, where it is a directory.
     private func layers(for target: FilePath) -> [SandboxPlan.Operation.Layer] {
         let below = Self.place(of: target, source: source)
         return caches.layers.compactMap { layer in
-            let directory = layer.directory.pushing(FilePath(below))
-            var status = stat()
-            // Above may lie a directory that only the build's root may search; what is there then is found by its launcher.
-            guard directory.withPlatformString({ lstat($0, &status) }) == 0 || errno == EACCES else { return nil }
-            return .init(path: kernelText(directory), rootUser: layer.rootUser, rootGroup: layer.rootGroup)
+            // What only the build's root may search is looked at by its launcher.
+            guard Self.kind(of: below, in: layer) ?? S_IFDIR == S_IFDIR else { return nil }
+            return .init(
+                root: kernelText(layer.directory), below: KernelText(below), rootUser: layer.rootUser,
+                rootGroup: layer.rootGroup)
         }
+    }
+
+    /// The kind bits of what a layer has at a place, reached through no link: what a build saved can lead anywhere. 0 for
+    /// nothing; nil where we may not look.
+    private static func kind(of place: String, in layer: SandboxSettings.Caches.Layer) -> mode_t? {
+        let flags = LINUX_O_PATH | O_NOFOLLOW | O_CLOEXEC
+        let top = layer.directory.withPlatformString { open($0, LINUX_O_PATH | O_DIRECTORY | O_CLOEXEC) }
+        guard top >= 0 else { return errno == EACCES ? nil : 0 }
+        defer { close(top) }
+        let resolution = LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS | LINUX_RESOLVE_NO_MAGICLINKS
+        let found = place.withCString { linux_openat2(top, $0, UInt64(flags), 0, resolution) }
+        guard found >= 0 else { return errno == EACCES ? nil : 0 }
+        defer { close(found) }
+        var status = stat()
+        return fstat(found, &status) == 0 ? status.st_mode & S_IFMT : 0
     }
 
     /// Where a place of the sandbox is in a layer, relative.

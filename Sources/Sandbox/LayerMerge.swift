@@ -21,7 +21,7 @@ extension SandboxSettings.Caches {
             .merge(
                 identity: IdentityChoice.choose(slot: 0),
                 layers: layers.map {
-                    .init(path: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
+                    .init(root: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
                 },
                 destination: kernelText(destination)))
         switch try connection.receive().reply {

@@ -46,7 +46,7 @@ extension SandboxSettings.LayerView {
         } else {
             let lowers = layers.map {
                 SandboxPlan.Operation.Layer(
-                    path: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
+                    root: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
             }
             operations.append(
                 .overlay(

@@ -58,7 +58,8 @@ public final class PreparedSandbox {
         var operations = root.operations(image: settings.image, sources: settings.sources)
         if let caches = settings.caches {
             let graft = CacheGraft(
-                caches: caches, source: settings.sources.first?.path ?? "/", scratch: settings.scratchDirectory)
+                caches: caches, source: settings.sources.first?.path ?? "/", scratch: settings.scratchDirectory,
+                canHoldUppers: !staysInMemory)
             operations = graft.applied(to: operations)
         }
         if let view = settings.layerView {

@@ -45,6 +45,8 @@ public struct SavedLayer: Sendable, Equatable {
         case patterns, overSource, inMemory, kept
         /// What lies below is nothing that a layer can be saved over.
         case baseGone
+        /// There were too many layers to put another one on top.
+        case depth
     }
 }
 
@@ -61,16 +63,20 @@ extension Sandbox {
         isStopped: () -> Bool = { false }
     ) throws(SandboxError) -> SavedLayer? {
         let source = prepared.settings.sources.first?.path ?? "/"
-        let layout = try layout(of: selection, source, leavesFiles: leavesFiles)
+        var layout = try layout(of: selection, source, leavesFiles: leavesFiles)
         var trees = layout.trees
         var linkCount = 0
         if !layout.gathered.isEmpty {
-            let (gathered, links) = try gather(
+            let (gathered, writtenCount, links) = try gather(
                 layout.gathered, source, leavesFiles: leavesFiles, isStopped)
             // What no upper layer has came out of the layers below, and lies there still.
-            let isUnchanged = links == 0 && layout.trees.contains { !$0.isWhole } && selection.selectsAsBefore
+            let isUnchanged = writtenCount == 0 && layout.trees.contains { !$0.isWhole } && selection.selectsAsBefore
             // First, because it takes the place of an empty directory.
-            if !isUnchanged { trees = gathered + trees }
+            if isUnchanged {
+                (layout.gathered, layout.reason) = ([], nil)
+            } else {
+                trees = gathered + trees
+            }
             linkCount = links
         }
         guard !trees.isEmpty else { return nil }
@@ -82,6 +88,10 @@ extension Sandbox {
         saved.linkCount = linkCount
         return saved
     }
+
+    /// So many layers at most are put below another one: a view's parameter names them all in 256 bytes
+    /// (fsconfig(2), `FSCONFIG_SET_STRING`), and merging them is for a process that nobody waits for, or that may be killed.
+    private static let mostLayers = 16
 
     /// Whether layers that the build began with lie below its own.
     private var hasLayersBelow: Bool {
@@ -106,8 +116,17 @@ extension Sandbox {
     ) throws(SandboxError) -> Layout {
         let plan = prepared.plan
         let tree = try tree()
-        var layout = Layout(gathered: selection.files ?? [], reason: selection.files == nil ? nil : .patterns)
+        // What lies in a tree goes with it.
+        let files = selection.files?.filter { file in !selection.trees.contains { file.starts(with: $0) } } ?? []
+        var layout = Layout(gathered: files, reason: files.isEmpty ? nil : .patterns)
         var gathersAll = hasLayersBelow && !selection.selectsAllOfBefore
+        if hasLayersBelow, prepared.settings.caches?.layers.count ?? 0 >= Self.mostLayers {
+            (gathersAll, layout.reason) = (true, .depth)
+        }
+        // Nothing tells what has changed of them.
+        if hasLayersBelow, files.contains(where: { upper(of: kernelText($0)).isEmpty }) {
+            (gathersAll, layout.reason) = (true, .inMemory)
+        }
         if leavesFiles { (gathersAll, layout.reason) = (true, .kept) }
         for path in selection.trees {
             guard let index = CacheGraft.carrier(of: path, in: plan.operations) else { continue }
@@ -133,7 +152,7 @@ extension Sandbox {
         guard gathersAll || layout.trees.isEmpty && !layout.gathered.isEmpty else { return layout }
         let trees = selection.trees.filter { Self.kind(of: $0, in: tree) != nil }
         return Layout(
-            trees: [], gathered: trees + (selection.files ?? []), keepsLayersBelow: false, reason: layout.reason)
+            trees: [], gathered: trees + files, keepsLayersBelow: false, reason: layout.reason)
     }
 
     /// Has the launcher make a layer of these.
@@ -181,22 +200,24 @@ extension Sandbox {
     /// Copies or links files and directories beside what the build wrote.
     private func gather(
         _ places: [FilePath], _ source: FilePath, leavesFiles: Bool, _ isStopped: () -> Bool
-    ) throws(SandboxError) -> ([LayerPublication.Tree], linkCount: Int) {
+    ) throws(SandboxError) -> ([LayerPublication.Tree], writtenCount: Int, linkCount: Int) {
         var paths = places.map { gathered($0, source) }
         // A file with two names is one file: what stays would change with what is saved.
         if !leavesFiles { for index in paths.indices { paths[index].upper = upper(of: paths[index].path) } }
-        var linkCount = 0
+        var (writtenCount, linkCount) = (0, 0)
         // So many at once that a message stays small.
         for start in stride(from: 0, to: paths.count, by: 500) {
             connection.send(.gather(Array(paths[start..<min(start + 500, paths.count)])))
             try connection.waitForReply(unless: isStopped)
             let (reply, _) = try connection.receive { if case .gathered = $0 { true } else { false } }
-            guard case .gathered(let reason, let path, let links) = reply else { throw .launcherDied }
+            guard case .gathered(let reason, let path, let written, let links) = reply else { throw .launcherDied }
             guard reason == 0 else { throw .notSaved(FilePath(bytes: path.bytes), Errno(rawValue: reason)) }
+            writtenCount += Int(written)
             linkCount += Int(links)
         }
         let place = prepared.settings.scratchDirectory.appending("gathered/files")
-        return ([LayerPublication.Tree(source: kernelText(place), path: "", target: "files", isWhole: true)], linkCount)
+        let tree = LayerPublication.Tree(source: kernelText(place), path: "", target: "files", isWhole: true)
+        return ([tree], writtenCount, linkCount)
     }
 
     /// Where the build's own layer on the disk has a path, relative to the scratch directory; empty where none has.

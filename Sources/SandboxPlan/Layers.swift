@@ -6,26 +6,36 @@ internal import Wire
 extension SandboxPlan.Operation {
     /// A directory that an earlier build filled, to be seen through a copy-on-write view and never changed.
     public struct Layer: Sendable, Equatable {
-        /// Of the host.
-        public var path: KernelText
+        /// Where the layer is, of the host; nothing in it is a build's.
+        public var root: KernelText
+        /// What of it is shown, relative; empty for all of it. Builds made this, links among it lead nowhere.
+        public var below: KernelText
         /// The host's ids that were root's in the sandbox that filled it: its files belong to these and those that follow.
         public var rootUser: UInt32
         public var rootGroup: UInt32
 
-        public init(path: KernelText, rootUser: UInt32, rootGroup: UInt32) {
-            self.path = path
+        public init(root: KernelText, below: KernelText = "", rootUser: UInt32, rootGroup: UInt32) {
+            self.root = root
+            self.below = below
             self.rootUser = rootUser
             self.rootGroup = rootGroup
         }
 
         func encode(to wire: inout WireEncoder) {
-            wire.append(path)
+            wire.append(root)
+            wire.append(below)
             wire.append(rootUser)
             wire.append(rootGroup)
         }
 
+        /// As a person reads it.
+        public var path: KernelText {
+            below.isEmpty ? root : KernelText(root.bytes + [UInt8(ascii: "/")] + below.bytes)
+        }
+
         init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
-            path = try wire.text()
+            root = try wire.text()
+            below = try wire.text()
             rootUser = try wire.number()
             rootGroup = try wire.number()
         }

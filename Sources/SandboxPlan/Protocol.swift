@@ -228,7 +228,8 @@ public enum LauncherReply: Sendable, Equatable {
     /// Bytes on the disk.
     case measured(UInt64)
     /// Everything was copied or, so many files, linked (`errno` 0); or what could not be.
-    case gathered(errno: Int32, path: KernelText, linkCount: UInt32)
+    /// Of single files those are counted that the build wrote.
+    case gathered(errno: Int32, path: KernelText, writtenCount: UInt32, linkCount: UInt32)
     /// The layer that was asked for is made.
     case published(PublishedLayer)
     /// Why there is no layer.
@@ -282,10 +283,11 @@ public enum LauncherReply: Sendable, Equatable {
         case .measured(let bytes):
             wire.append(UInt8(22))
             wire.append(bytes)
-        case .gathered(let errno, let path, let linkCount):
+        case .gathered(let errno, let path, let writtenCount, let linkCount):
             wire.append(UInt8(30))
             wire.append(errno)
             wire.append(path)
+            wire.append(writtenCount)
             wire.append(linkCount)
         case .notPublished(let errno, let path):
             wire.append(UInt8(32))
@@ -318,7 +320,10 @@ public enum LauncherReply: Sendable, Equatable {
         case 20: self = .keeping(errno: try wire.number())
         case 21: self = .sourceChanges(taken: try wire.texts(), refused: try wire.texts())
         case 22: self = .measured(try wire.number())
-        case 30: self = .gathered(errno: try wire.number(), path: try wire.text(), linkCount: try wire.number())
+        case 30:
+            self = .gathered(
+                errno: try wire.number(), path: try wire.text(), writtenCount: try wire.number(),
+                linkCount: try wire.number())
         case 31: self = .published(try PublishedLayer(from: &wire))
         case 32: self = .notPublished(errno: try wire.number(), path: try wire.text())
         default: throw WireDecoder.Malformed()

@@ -17,46 +17,47 @@ struct Gathering {
     func perform(_ paths: [GatheredPath]) -> LauncherReply {
         umask(0)
         if Self.directory.withCString({ mkdirat(places.scratch, $0, 0o700) }) < 0, errno != EEXIST {
-            return .gathered(errno: errno, path: Self.directory, linkCount: 0)
+            return .gathered(errno: errno, path: Self.directory, writtenCount: 0, linkCount: 0)
         }
-        var linkCount: UInt32 = 0
+        var (writtenCount, linkCount): (UInt32, UInt32) = (0, 0)
         for path in paths {
-            let (reason, links) = gather(path)
-            if reason != 0 { return .gathered(errno: reason, path: path.path, linkCount: 0) }
+            let (reason, written, links) = gather(path)
+            if reason != 0 { return .gathered(errno: reason, path: path.path, writtenCount: 0, linkCount: 0) }
+            writtenCount += written
             linkCount += links
         }
-        return .gathered(errno: 0, path: "", linkCount: linkCount)
+        return .gathered(errno: 0, path: "", writtenCount: writtenCount, linkCount: linkCount)
     }
 
     private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
-    private func gather(_ path: GatheredPath) -> (errno: Int32, linkCount: UInt32) {
+    private func gather(_ path: GatheredPath) -> (errno: Int32, writtenCount: UInt32, linkCount: UInt32) {
         var source = openat(LINUX_AT_FDCWD, "/", Self.flags)
         var target = Self.directory.withCString { openat(places.scratch, $0, Self.flags) }
         defer {
             if source >= 0 { close(source) }
             if target >= 0 { close(target) }
         }
-        guard source >= 0, target >= 0 else { return (errno, 0) }
+        guard source >= 0, target >= 0 else { return (errno, 0, 0) }
         var names = path.path.components
-        guard let last = names.popLast() else { return (EINVAL, 0) }
+        guard let last = names.popLast() else { return (EINVAL, 0, 0) }
         var targets = path.target.components
-        guard targets.popLast() == last else { return (EINVAL, 0) }
+        guard targets.popLast() == last else { return (EINVAL, 0, 0) }
         // The layer's own directories stand before those that both have.
         var ahead = targets.count
         for (one, other) in zip(names.reversed(), targets.reversed()) where ahead > 0 {
             guard one == other else { break }
             ahead -= 1
         }
-        for name in targets[..<ahead] where !enter(&target, name, making: true) { return (errno, 0) }
+        for name in targets[..<ahead] where !enter(&target, name, making: true) { return (errno, 0, 0) }
         let alone = names.prefix(max(0, names.count - (targets.count - ahead)))
-        for name in alone where !enter(&source, name, making: false) { return (errno, 0) }
+        for name in alone where !enter(&source, name, making: false) { return (errno, 0, 0) }
         for name in targets[ahead...] {
-            guard enter(&source, name, making: false), enter(&target, name, making: true) else { return (errno, 0) }
+            guard enter(&source, name, making: false), enter(&target, name, making: true) else { return (errno, 0, 0) }
             var status = stat()
             guard fstat(source, &status) == 0, fchown(target, status.st_uid, status.st_gid) == 0,
                 fchmod(target, status.st_mode & 0o7777) == 0
-            else { return (errno, 0) }
+            else { return (errno, 0, 0) }
         }
         return StateCopy.entry(last, of: source, to: target, trail: UpperTrail(path.upper, in: places.scratch))
     }

@@ -79,6 +79,8 @@ struct IdentityMap {
 /// is written through it lands on the disk under the host's ids (mount_setattr(2), `MOUNT_ATTR_IDMAP`).
 struct MappedTree {
     var source: KernelText
+    /// A directory below the source that a build made: reached through no link, and not left. Empty for the source itself.
+    var below: KernelText = ""
     /// The namespace whose map applies; -1 for a plain copy.
     var userNamespace: Int32
     var isLower: Bool
@@ -86,9 +88,11 @@ struct MappedTree {
     func open() throws(SetUpFailure) -> Int32 {
         // A directory itself comes with what is mounted in it; a lower layer is one file system.
         let recursion = isLower ? 0 : LINUX_AT_RECURSIVE
-        let tree = source.withCString {
-            linux_open_tree(LINUX_AT_FDCWD, $0, LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | recursion)
-        }
+        let tree =
+            below.isEmpty
+            ? source.withCString {
+                linux_open_tree(LINUX_AT_FDCWD, $0, LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | recursion)
+            } : try openBelow()
         try check(tree, .cloneTree, source)
         if userNamespace >= 0 {
             let attributes = LINUX_MOUNT_ATTR_IDMAP | (isLower ? LINUX_MOUNT_ATTR_RDONLY : 0)
@@ -99,5 +103,19 @@ struct MappedTree {
             }
         }
         return tree
+    }
+
+    /// A cached directory can have become a link to anywhere on the host, which a path would follow.
+    private func openBelow() throws(SetUpFailure) -> Int32 {
+        let flags = LINUX_O_PATH | O_DIRECTORY | O_CLOEXEC
+        let top = source.withCString { Glibc.open($0, flags) }
+        try check(top, .cloneTree, source)
+        defer { close(top) }
+        let resolution = LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS | LINUX_RESOLVE_NO_MAGICLINKS
+        let directory = below.withCString { linux_openat2(top, $0, UInt64(flags), 0, resolution) }
+        try check(directory, .cloneTree, below)
+        defer { close(directory) }
+        let cloning = LINUX_OPEN_TREE_CLONE | LINUX_OPEN_TREE_CLOEXEC | UInt32(LINUX_AT_EMPTY_PATH)
+        return try check(linux_open_tree(directory, "", cloning), .cloneTree, below)
     }
 }

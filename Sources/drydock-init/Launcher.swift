@@ -142,7 +142,9 @@ enum Launcher {
         for (index, operation) in plan.operations.enumerated() {
             for (key, layer) in operation.layersByKey(index) {
                 let namespace = isMapped ? try shifts.namespace(for: layer) : -1
-                send(try MappedTree(source: layer.path, userNamespace: namespace, isLower: true).open(), key)
+                let tree = MappedTree(
+                    source: layer.root, below: layer.below, userNamespace: namespace, isLower: true)
+                send(try tree.open(), key)
             }
             guard let source = operation.hostSource else { continue }
             let tree: Int32

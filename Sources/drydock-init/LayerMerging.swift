@@ -33,7 +33,7 @@ struct LayerMerging {
         var levels: [Level] = []
         defer { for level in levels { close(level.descriptor) } }
         for layer in layers {
-            let directory = layer.path.withCString { open($0, DirectoryContents.flags) }
+            let directory = layer.root.withCString { open($0, DirectoryContents.flags) }
             guard directory >= 0 else { return errno }
             levels.append(Level(descriptor: directory, shift: IdentityShift(from: layer, to: top)))
         }

@@ -21,8 +21,7 @@ enum NameReadAhead {
         guard !directories.isEmpty, fork() == 0 else { return }
         // The descriptors lead to drydock. What else it has from pid 1 it is as hidden from the build as that.
         linux_close_range(0, UInt32.max, 0)
-        // Runs where a processor would be idle, and reads where the disk would be.
-        _ = linux_run_when_idle()
+        _ = linux_run_last()
         var remaining = limit
         for directory in directories {
             let top = directory.withCString { open($0, DirectoryContents.flags) }

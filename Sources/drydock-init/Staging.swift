@@ -38,7 +38,8 @@ struct Staging {
         self.groundwork = groundwork
         for (index, operation) in plan.operations.enumerated() {
             for (key, layer) in operation.layersByKey(index) where mapped[key] == nil {
-                sources[key] = try Self.clone(layer.path)
+                let tree = MappedTree(source: layer.root, below: layer.below, userNamespace: -1, isLower: true)
+                sources[key] = try tree.open()
             }
             guard let source = operation.hostSource, mapped[UInt32(index)] == nil else { continue }
             do throws(SetUpFailure) {

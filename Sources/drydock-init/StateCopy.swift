@@ -78,23 +78,23 @@ struct StateCopy {
 
     /// Copies one file or directory under its name, over what is there, and links what it can.
     /// - Parameter trail: at the source; taken over.
-    /// - Returns: 0, or the reason why the copy is not whole; and how many files were linked.
+    /// - Returns: 0, or the reason why the copy is not whole; how many files the build wrote, and how many of
+    ///   them were linked.
     static func entry(
         _ name: KernelText, of source: Int32, to target: Int32, trail: UpperTrail
-    ) -> (errno: Int32, linkCount: UInt32) {
+    ) -> (errno: Int32, writtenCount: UInt32, linkCount: UInt32) {
         var copy = StateCopy(links: -1, isMerging: true)
         copy.trail = trail
         defer {
             copy.trail?.end()
             copy.buffer.deallocate()
         }
-        func linkCount() -> UInt32 { copy.trail?.linkCount ?? 0 }
         do throws(Failure) {
             var status = stat()
             try copy.check(name.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) })
             guard status.st_mode & S_IFMT == S_IFDIR else {
                 try copy.file(name, status, source, target)
-                return (0, linkCount())
+                return (0, copy.trail?.writtenCount ?? 0, copy.trail?.linkCount ?? 0)
             }
             copy.trail?.enter(name)
             let (from, into) = try copy.enter(name, source, target)
@@ -103,8 +103,8 @@ struct StateCopy {
                 close(into)
             }
             try copy.walk(from, into)
-        } catch { return (error.errno, 0) }
-        return (0, linkCount())
+        } catch { return (error.errno, 0, 0) }
+        return (0, copy.trail?.writtenCount ?? 0, copy.trail?.linkCount ?? 0)
     }
 
     /// Opens a directory and the one of its name in the target, made when missing.

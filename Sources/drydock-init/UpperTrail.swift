@@ -15,7 +15,9 @@ struct UpperTrail {
     private var directory: Int32
     /// How deep below the last directory that the layer has.
     private var missing = 0
-    /// Files that got a second name.
+    /// Files that the layer has, of whatever kind.
+    private(set) var writtenCount: UInt32 = 0
+    /// Those that got a second name.
     private(set) var linkCount: UInt32 = 0
 
     /// Starts at the directory that an entry lies in.
@@ -60,9 +62,11 @@ struct UpperTrail {
     /// - Parameter status: as the view shows the file.
     /// - Returns: whether the target now has it; if not, it has to be copied.
     mutating func link(_ name: KernelText, _ status: stat, to target: Int32) -> Bool {
-        guard directory >= 0, missing == 0, status.st_mode & S_IFMT == S_IFREG,
-            let written = DirectoryContents.status(name, in: directory), written.st_mode == status.st_mode,
-            written.st_size == status.st_size,
+        guard directory >= 0, missing == 0, let written = DirectoryContents.status(name, in: directory) else {
+            return false
+        }
+        writtenCount += 1
+        guard status.st_mode & S_IFMT == S_IFREG, written.st_mode == status.st_mode, written.st_size == status.st_size,
             name.withCString({ linkat(directory, $0, target, $0, 0) }) == 0
         else { return false }
         linkCount += 1

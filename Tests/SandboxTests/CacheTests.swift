@@ -104,6 +104,36 @@ struct CacheTests {
         }
     }
 
+    @Test("a cached directory that has become a link shows nothing of the host")
+    func links() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("secrets/key", "the host's")
+            try tree.setMode("secrets", 0o755)
+            for isCopied in [false, true] {
+                let cache = try Cache(tree, [("/data/x", true), ("/other", false), ("/root/c", true)])
+                cache.isCopied = isCopied
+                cache.count = isCopied ? 50 : 0
+                // Where a mount keeps a directory from being replaced, the one above is moved away.
+                try cache.build(
+                    "mv /data /gone 2>/dev/null; mkdir -p /data /other; ln -s \(tree.path("secrets")) /data/x; rm -rf /root/c; "
+                        + "ln -s \(tree.path("secrets")) /root/c; touch /other/f")
+                let (_, text) = try cache.build("cat /data/x/key /root/c/key 2>/dev/null || true", saving: false)
+                #expect(text == "", "\(isCopied)")
+            }
+        }
+    }
+
+    @Test("a stack becomes one layer when it is as deep as a view can show")
+    func depth() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/c")
+            for number in 1...40 {
+                try cache.build("mkdir -p /root/c; test $(ls /root/c | wc -l) = \(number - 1); touch /root/c/\(number)")
+                #expect(cache.layers.count <= 17)
+            }
+        }
+    }
+
     @Test("whoever does not want to wait for copies gets back at once, and they end")
     func stopping() throws {
         try TemporaryTree.with { tree in

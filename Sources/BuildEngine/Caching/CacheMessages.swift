@@ -34,6 +34,7 @@ extension SavedLayer.CopyReason {
         case .inMemory: "in-memory"
         case .kept: "state-kept"
         case .baseGone: "base-gone"
+        case .depth: "depth"
         }
     }
 
@@ -44,6 +45,7 @@ extension SavedLayer.CopyReason {
         case .inMemory: "it was in memory"
         case .kept: "the build's state is kept too"
         case .baseGone: "the cache that it began with is not there any more"
+        case .depth: "it would have become too many layers"
         }
     }
 }

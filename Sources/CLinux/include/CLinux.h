@@ -85,8 +85,9 @@ int linux_bring_loopback_up(void);
 
 // MARK: Process
 
-// Gives the caller a processor only while nobody else wants it (sched(7), SCHED_IDLE), and the disk likewise.
-int linux_run_when_idle(void);
+// Gives the caller next to nothing of a processor that others want (sched(7), SCHED_BATCH and nice 19). Not SCHED_IDLE: who
+// gets nothing at all holds up whoever waits for a lock that it has in the kernel.
+int linux_run_last(void);
 int linux_close_range(unsigned first, unsigned last, unsigned flags);
 int linux_execveat(int file, char *const arguments[], char *const environment[]);
 // Variadic functions are not imported into Swift.
