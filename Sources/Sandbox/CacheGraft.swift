@@ -171,6 +171,25 @@ struct CacheGraft {
         target == source ? "source" : target == "/" ? "root" : "root" + target.string
     }
 
+    /// A path as it is when the links are followed that the sandbox itself has: where `/lib` is a link to `usr/lib`, `/lib/x` is
+    /// `/usr/lib/x`.
+    static func resolved(_ path: FilePath, in operations: [SandboxPlan.Operation]) -> FilePath {
+        var path = path
+        // No image has a longer chain of them at its top.
+        for _ in 0..<8 {
+            let next = operations.lazy.compactMap { operation -> FilePath? in
+                guard case .symbolicLink(let target, let destination) = operation else { return nil }
+                let link = FilePath(bytes: target.bytes)
+                var below = path
+                guard below.removePrefix(link) else { return nil }
+                return link.removingLastComponent().pushing(FilePath(bytes: destination.bytes)).pushing(below)
+            }.first
+            guard let next else { return path }
+            path = next.lexicallyNormalized()
+        }
+        return path
+    }
+
     /// The operation in whose directory a path lies; nil where the kernel's own file systems are, or the user's directories.
     static func carrier(of path: FilePath, in operations: [SandboxPlan.Operation]) -> Int? {
         // By bytes: paths as such take a tenth of a millisecond each to compare, and there are a hundred.

@@ -56,7 +56,10 @@ public final class PreparedSandbox {
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         var operations = root.operations(image: settings.image, sources: settings.sources)
-        if let caches = settings.caches {
+        if var caches = settings.caches {
+            for index in caches.paths.indices {
+                caches.paths[index].path = CacheGraft.resolved(caches.paths[index].path, in: operations)
+            }
             let graft = CacheGraft(
                 caches: caches, source: settings.sources.first?.path ?? "/", scratch: settings.scratchDirectory,
                 canHoldUppers: !staysInMemory)

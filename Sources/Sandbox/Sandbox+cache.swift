@@ -63,6 +63,7 @@ extension Sandbox {
         isStopped: () -> Bool = { false }
     ) throws(SandboxError) -> SavedLayer? {
         let source = prepared.settings.sources.first?.path ?? "/"
+        let selection = selection.resolved(in: prepared.plan.operations)
         var layout = try layout(of: selection, source, leavesFiles: leavesFiles)
         var trees = layout.trees
         var linkCount = 0
@@ -258,6 +259,14 @@ extension Sandbox {
 }
 
 extension CacheSelection {
+    /// With paths as they are when the sandbox's own links are followed.
+    func resolved(in operations: [SandboxPlan.Operation]) -> CacheSelection {
+        func resolved(_ path: FilePath) -> FilePath { CacheGraft.resolved(path, in: operations) }
+        return CacheSelection(
+            trees: trees.map(resolved), files: files.map { $0.map(resolved) },
+            filesBefore: filesBefore.map { Set($0.map(resolved)) })
+    }
+
     /// Whether everything that patterns selected before is still selected.
     fileprivate var selectsAllOfBefore: Bool {
         guard let files else { return true }
@@ -267,49 +276,6 @@ extension CacheSelection {
     fileprivate var selectsAsBefore: Bool {
         guard let files else { return true }
         return filesBefore == Set(files)
-    }
-}
-
-extension Sandbox {
-    /// Finds the files of a selection that this build wrote or changed: what it began with is looked at no further.
-    /// - Parameter visit: called with each regular file, absolute and inside, to be opened through `tree()`.
-    public func changedFiles(
-        of selection: CacheSelection, visit: (FilePath) -> Void
-    ) throws(SandboxError) {
-        for path in selection.files ?? [] { visit(path) }
-        let tree = try tree()
-        for path in selection.trees {
-            guard let place = writtenPlace(of: path) else {
-                Self.regularFiles(in: tree, below: path) { visit($0) }
-                continue
-            }
-            func inside(_ found: FilePath) -> FilePath {
-                var relative = found
-                _ = relative.removePrefix(place.below)
-                return path.pushing(relative)
-            }
-            Self.regularFiles(in: place.tree, below: place.below) {
-                visit(inside($0))
-            } unreadable: {
-                Self.regularFiles(in: tree, below: inside($0)) { visit($0) }
-            }
-        }
-    }
-
-    private static func regularFiles(
-        in tree: any TreeOpener, below path: FilePath, visit: (FilePath) -> Void,
-        unreadable: (FilePath) -> Void = { _ in }
-    ) {
-        if let file = try? tree.open(path, directory: false) {
-            defer { try? file.close() }
-            if let status = try? FileStatus(of: file, path: path), status.kind == .regular { return visit(path) }
-        }
-        TreeWalk<Void>(tree: tree, root: path).run(()) { error in
-            if error.underlying == .permissionDenied { unreadable(error.path) }
-        } visit: { entry in
-            if entry.kind == .regular { visit(FilePath(bytes: path.bytes + [0x2F] + entry.path)) }
-            return entry.kind == .directory ? .enter(()) : .pass
-        }
     }
 }
 

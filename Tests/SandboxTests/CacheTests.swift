@@ -123,6 +123,18 @@ struct CacheTests {
         }
     }
 
+    @Test("a path below one of the system's links is cached where it leads")
+    func systemLinks() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/lib/cached", "/var/run/cached", "/bin/cached")
+            for number in 1...3 {
+                try cache.build(
+                    "for d in /usr/lib/cached /run/cached /bin/cached; do mkdir -p $d; "
+                        + "test $(ls $d | wc -l) = \(number - 1); touch $d/\(number); done")
+            }
+        }
+    }
+
     @Test("a stack becomes one layer when it is as deep as a view can show")
     func depth() throws {
         try TemporaryTree.with { tree in
