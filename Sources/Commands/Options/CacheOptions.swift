@@ -52,6 +52,7 @@ struct CacheOptions {
     private let mode: CacheUse.Mode
     private let saving: CacheUse.Saving
     private let namespace: String?
+    private let settings: Settings?
     private let source: (any SharedPlace)?
     private let destination: (any SharedPlace)?
     /// Nil is the standard size.
@@ -63,6 +64,7 @@ struct CacheOptions {
         mode = words[Self.mode].flatMap(CacheUse.Mode.init) ?? .automatic
         saving = words[Self.saving].flatMap(CacheUse.Saving.init) ?? .afterSuccess
         namespace = words[Self.namespace]
+        settings = words.companion as? Settings
         if namespace?.isEmpty == true {
             throw CommandFailure.wrongNumber("--cache-namespace", "", expected: "a name")
         }
@@ -84,7 +86,7 @@ struct CacheOptions {
         guard !isOff else { return }
         var use = CacheUse(
             store: CacheStore(directory: store.directory.appending("cache")),
-            namespace: try namespace ?? request.projectName().description)
+            namespace: try namespace(of: request))
         use.mode = mode
         use.saving = saving
         // Neither is worth a build.
@@ -96,6 +98,18 @@ struct CacheOptions {
         use.didSave = { _ in CacheUpkeep.startInBackground(stateDirectory: store.directory, size: size) }
         (use.source, use.destination) = (source, destination)
         request.caches = use
+    }
+
+    /// Whose caches the build has. A name that a checkout chose counts below the directory's own: whoever writes a
+    /// repository must not reach the caches of another.
+    private func namespace(of request: BuildRequest) throws -> String {
+        let name = try namespace ?? request.projectName().description
+        var source: FilePath?
+        if case .directory(let path) = request.source.location { source = path }
+        let option = namespace == nil ? "project" : Self.namespace.specification.name
+        guard let checkout = settings?.checkout(naming: option, source: source) else { return name }
+        let own = try BuildRequest(source: SourceRequest(location: .directory(checkout))).projectName().description
+        return own == name ? name : "\(own)/\(name)"
     }
 }
 

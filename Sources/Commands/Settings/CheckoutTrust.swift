@@ -92,7 +92,7 @@ struct CheckoutTrust {
         return .allowed(made(directory == "." ? word : Arguments.encode(directory.appending(path.components).bytes)))
     }
 
-    private static func resolved(_ path: FilePath) -> FilePath? {
+    static func resolved(_ path: FilePath) -> FilePath? {
         guard let text = path.withPlatformString({ realpath($0, nil) }) else { return nil }
         defer { free(text) }
         return FilePath(platformString: text)

@@ -19,6 +19,10 @@ struct ChosenProject: Sendable {
     /// What the project sets that options set too.
     private(set) var layer = SettingLayer()
     private var name: Placed<String>?
+    /// The file of the definition; nil where there are overrides alone.
+    private(set) var file: FilePath?
+    /// Whether an override of the command line names whose caches are shared, and no file.
+    private(set) var overridesNamespace = false
     private var variables: [ProjectVariable] = []
     private var imageName: String?
     private(set) var encryptionKey: String?
@@ -56,6 +60,7 @@ struct ChosenProject: Sendable {
         let uploads = UploadOptions.wanted(words)
         var chosen = ChosenProject()
         var definition = ProjectDefinition()
+        chosen.file = reference?.path
         do throws(ProjectsError) {
             if let reference {
                 var parameters: [ProjectParameter] = []
@@ -67,11 +72,15 @@ struct ChosenProject: Sendable {
                 chosen.secretParameters = selection.secretParameters
                 chosen.warnings = selection.diagnostics.map(Warning.init)
             }
+            let namespace = definition.cacheNamespace
+            definition.cacheNamespace = nil
             for (override, values) in overrides {
                 chosen.warnings += try override.apply(
                     values, to: &definition, fetchesSources: isFetched, uploads: uploads
                 ).map(Warning.init)
             }
+            chosen.overridesNamespace = definition.cacheNamespace != nil
+            if !chosen.overridesNamespace { definition.cacheNamespace = namespace }
         } catch {
             let layer = words.has("project") ? nil : checkout?["project"] == nil ? user : checkout
             if error.code == .unreadable, let text = layer?.text, let span = layer?["project"]?.origin.span {

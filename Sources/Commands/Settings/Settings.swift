@@ -24,6 +24,33 @@ struct Settings: Sendable {
         return sourceDirectory
     }
 
+    /// The directory of the checkout that has a say in whose caches a build reads and replaces, by its `drydock.yml` or by a
+    /// project's definition that lies in it; nil where the user alone has named them, or nobody.
+    /// - Parameters:
+    ///   - option: which of the two names counts, `project` or `cache-namespace`.
+    ///   - source: the source's directory; nil where it is none.
+    func checkout(naming option: String, source: FilePath?) -> FilePath? {
+        switch origins[option]?.last {
+        case .checkout where project?.file == nil: return sourceDirectory
+        case .user where option == "cache-namespace", .line where option == "cache-namespace", nil: return nil
+        default: break
+        }
+        guard let file = project?.file, option == "project" || project?.overridesNamespace == false else { return nil }
+        return [source, sourceDirectory].compactMap { $0 }.first { Self.holds($0, file) }
+    }
+
+    /// Whether a file is named in a directory, or lies there: a link in a checkout is the checkout's word, too.
+    private static func holds(_ directory: FilePath, _ file: FilePath) -> Bool {
+        let here = (try? Caller.currentDirectory()) ?? "/"
+        if here.pushing(file).lexicallyNormalized().starts(with: here.pushing(directory).lexicallyNormalized()) {
+            return true
+        }
+        guard let root = CheckoutTrust.resolved(directory), let place = CheckoutTrust.resolved(file) else {
+            return false
+        }
+        return place.starts(with: root)
+    }
+
     /// The words with every layer below them, and the settings as their companion.
     ///
     /// A command that neither builds nor looks for builds takes no configuration: not even the files are looked for.
