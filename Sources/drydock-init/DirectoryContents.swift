@@ -25,11 +25,14 @@ enum DirectoryContents {
         }
         defer { closedir(stream) }
         var names: [KernelText] = []
-        while let entry = readdir(stream) {
+        while true {
+            // The end and a failure look the same but for this.
+            errno = 0
+            guard let entry = readdir(stream) else { break }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
             if name != ".", name != ".." { names.append(name) }
         }
-        return names
+        return errno == 0 ? names : nil
     }
 
     static func status(_ name: KernelText, in directory: Int32) -> stat? {
