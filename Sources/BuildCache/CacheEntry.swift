@@ -59,8 +59,8 @@ public struct CacheEntry: Sendable, Equatable {
     public var selected: [String]?
 
     /// Of all layers.
-    public var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
-    public var fileCount: Int { layers.reduce(0) { $0 + $1.fileCount } }
+    public var byteCount: Int { layers.reduce(0) { $0.addingSaturated($1.byteCount) } }
+    public var fileCount: Int { layers.reduce(0) { $0.addingSaturated($1.fileCount) } }
 
     /// The members of the entry's object, for programs.
     public func write(into writer: inout JSONWriter) {

@@ -91,7 +91,7 @@ extension CacheStore {
         var shares: [String: Int] = [:]
         var total = 0
         for layer in all.flatMap(\.layers) {
-            if shares[layer.id] == nil { total += layer.byteCount }
+            if shares[layer.id] == nil { total = total.addingSaturated(layer.byteCount) }
             shares[layer.id, default: 0] += 1
         }
         let size = limits.size?.bytes ?? .max
@@ -111,11 +111,11 @@ extension CacheStore {
             for layer in entry.layers {
                 shares[layer.id, default: 0] -= 1
                 guard shares[layer.id] == 0 else { continue }
-                total -= layer.byteCount
-                if free != .max { free += layer.byteCount }
+                total = max(0, total - layer.byteCount)
+                if free != .max { free = free.addingSaturated(layer.byteCount) }
                 if isTrial {
                     removal.layerCount += 1
-                    removal.byteCount += layer.byteCount
+                    removal.byteCount = removal.byteCount.addingSaturated(layer.byteCount)
                 }
             }
         }
@@ -125,7 +125,9 @@ extension CacheStore {
     /// What all entries take, each layer counted once.
     public static func total(of entries: [CacheEntry]) -> Int {
         var known: Set<String> = []
-        return entries.flatMap(\.layers).reduce(0) { $0 + (known.insert($1.id).inserted ? $1.byteCount : 0) }
+        return entries.flatMap(\.layers).reduce(0) { sum, layer in
+            known.insert(layer.id).inserted ? sum.addingSaturated(layer.byteCount) : sum
+        }
     }
 
     /// Takes a record away.
@@ -142,6 +144,8 @@ extension CacheStore {
             defer { withExtendedLifetime(idle) {} }
             switch read(hash, in: entries) {
             case .absent: return false
+            // It may be whole, and legible the next time.
+            case .unreadable where removed.reason != .asked: return false
             case .damaged, .unreadable: removal.damaged.append(entries.path.pushing(Self.recordName(hash)))
             case .whole(let record):
                 if let usedAt, record.entry.lastUsed > usedAt { return false }
@@ -215,7 +219,7 @@ extension CacheStore {
             }
         }
         removal.layerCount += 1
-        removal.byteCount += size
+        removal.byteCount = removal.byteCount.addingSaturated(size)
         withExtendedLifetime(lock) {}
     }
 

@@ -153,6 +153,23 @@ struct RemovalTests {
         }
     }
 
+    @Test("sizes that no disk has add up to the largest that there is")
+    func impossibleSizes() throws {
+        try StoreFixture.with { cache in
+            for key in ["a", "b", "c"] { try cache.save(cache.request(key), key, bytes: .max) }
+            let hit = try cache.find(cache.request("a")).hit
+            try cache.save(cache.request("over"), "over", over: hit, bytes: .max)
+            #expect(try cache.entries().allSatisfy { $0.byteCount == .max })
+            #expect(try CacheStore.total(of: cache.entries()) == .max)
+            for isTrial in [true, false] {
+                let removal = try cache.store.evict(
+                    CacheLimits(size: CacheSize(bytes: 1), floor: CacheSize(bytes: .max)), StoreFixture.tools,
+                    isTrial: isTrial, now: StoreFixture.now)
+                #expect(removal.entries.count + removal.busy.count == 4)
+            }
+        }
+    }
+
     @Test("a layer of several entries counts once, and frees nothing while one is left")
     func countsOnce() throws {
         try StoreFixture.with { cache in

@@ -41,7 +41,7 @@ struct CacheUpkeep {
             if count > 0 || marked > 0 {
                 let old = try store.collectLayers(tools)
                 removal.layerCount += old.layerCount
-                removal.byteCount += old.byteCount
+                removal.byteCount = removal.byteCount.addingSaturated(old.byteCount)
                 removal.warnings += old.warnings
             }
             return CacheReport(removal: removal, isTrial: false, now: now)
