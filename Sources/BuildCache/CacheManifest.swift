@@ -73,12 +73,12 @@ public struct CacheManifest: Sendable, Equatable {
         func text(_ key: String) -> String? { (root[key]?.scalar?.text).map(CacheRecord.original) }
         guard text("v") == "1", let namespace = text("namespace"), !namespace.isEmpty,
             let paths = root["paths"]?.items?.map({ CacheRecord.original($0.scalar?.text ?? "") }), !paths.isEmpty,
-            let created = text("created").flatMap({ Double($0) }), created.isFinite
+            let created = text("created").flatMap(CacheRecord.time)
         else { return nil }
         self.namespace = namespace
         self.paths = paths
         key = text("key")
-        self.created = Timestamp(seconds: created)
+        self.created = created
         build = text("build") ?? ""
         inputs = root["inputs"]?.items?.map(CacheRecord.input) ?? []
         guard let archive = root["archive"] else { return }

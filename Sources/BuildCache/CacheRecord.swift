@@ -19,6 +19,9 @@ struct CacheRecord: Equatable {
     static let maximumSize = 4 << 20
     /// So many files of inputs are remembered; what changed beyond them is told without its name.
     static let maximumFiles = 5000
+    /// So many bytes of names are written of what patterns selected, and as many of inputs' files: a record that holds both
+    /// is smaller than its reader takes.
+    static let maximumNameBytes = 1 << 20
 
     private static let head = Array("{\"v\":1,\"checksum\":\"".utf8)
     private static let headEnd = Array("\",\n".utf8)
@@ -57,26 +60,35 @@ struct CacheRecord: Equatable {
             }
         }
         if let selected = entry.selected, selected.count <= Self.maximumFiles {
-            writer.array("selected", of: selected.map(Self.plain))
+            let names = selected.map(Self.plain)
+            if Self.byteCount(names) <= Self.maximumNameBytes { writer.array("selected", of: names) }
         }
         Self.write(entry.inputs, into: &writer)
     }
 
+    /// What texts take at most where each is written: quotes and `\` take two bytes.
+    private static func byteCount(_ texts: [String]) -> Int {
+        texts.reduce(0) { sum, text in
+            text.utf8.reduce(sum + 3) { $0 + ($1 == UInt8(ascii: "\"") || $1 == UInt8(ascii: "\\") ? 2 : 1) }
+        }
+    }
+
     static func write(_ inputs: [KeyInput], into writer: inout JSONWriter) {
         writer.array("inputs") { writer in
-            var room = maximumFiles
+            var (room, byteRoom) = (maximumFiles, maximumNameBytes)
             for input in inputs {
                 writer.object { writer in
                     writer.member("name", plain(input.name))
                     writer.member("value", plain(input.value))
                     guard let files = input.files, files.count <= room else { return }
+                    let texts = files.map { [plain($0.path), plain($0.digest)] }
+                    let bytes = texts.reduce(0) { $0 + byteCount($1) }
+                    guard bytes <= byteRoom else { return }
                     room -= files.count
+                    byteRoom -= bytes
                     writer.array("files") { writer in
-                        for file in files {
-                            writer.array { writer in
-                                writer.element(plain(file.path))
-                                writer.element(plain(file.digest))
-                            }
+                        for pair in texts {
+                            writer.array { writer in pair.forEach { writer.element($0) } }
                         }
                     }
                 }
@@ -100,7 +112,7 @@ struct CacheRecord: Equatable {
         func text(_ key: String) -> String? { (root[key]?.scalar?.text).map(Self.original) }
         guard let namespace = text("namespace"), let identity = text("identity"), let words = text("identityWords"),
             let paths = root["paths"]?.items?.map({ Self.original($0.scalar?.text ?? "") }),
-            let created = text("created").flatMap({ Double($0) }), let build = text("build"),
+            let created = text("created").flatMap(Self.time), let build = text("build"),
             let layerNodes = root["layers"]?.items, let inputs = root["inputs"]?.items?.map(Self.input)
         else { return nil }
         let layers = layerNodes.compactMap(Self.layer)
@@ -108,14 +120,19 @@ struct CacheRecord: Equatable {
         let version = CacheRequest.version(of: paths)
         entry = CacheEntry(
             hash: hash, namespace: namespace, identity: CacheIdentity(text: identity, words: words), paths: paths,
-            key: text("key"), version: version, layers: layers, created: Timestamp(seconds: created),
-            lastUsed: lastUsed, build: build, inputs: inputs)
+            key: text("key"), version: version, layers: layers, created: created, lastUsed: lastUsed, build: build,
+            inputs: inputs)
         entry.selected = root["selected"]?.items?.map { Self.original($0.scalar?.text ?? "") }
         boot = text("boot")
         guard
             hash
                 == CacheRequest.hash(identity: identity, namespace: namespace, version: version, key: entry.key)
         else { return nil }
+    }
+
+    /// A moment that a calendar has: from 1970 to the end of the year 9999.
+    static func time(_ text: String) -> Timestamp? {
+        Double(text).flatMap { (0...253_402_300_799).contains($0) ? Timestamp(seconds: $0) : nil }
     }
 
     static func document(_ bytes: [UInt8]) -> Node? {

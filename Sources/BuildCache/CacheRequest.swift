@@ -28,6 +28,9 @@ public struct CacheRequest: Sendable, Equatable {
     /// Beginnings of keys, in the order in which they are tried.
     public var fallbackKeys: [String]
 
+    /// What a key is for takes a line; what is longer, as a command's whole output, would make records that cannot be read.
+    public static let maximumKeyBytes = 64 << 10
+
     public init(
         namespace: String, identity: CacheIdentity, paths: [String], key: String? = nil, fallbackKeys: [String] = []
     ) {

@@ -47,6 +47,10 @@ extension BuildRunner {
         planned.warnings = paths.warnings
         planned.request.paths = planned.patterns.map(\.name)
         planned.request.key = question.key.map { finish($0, answer, plan) }
+        if let key = planned.request.key, key.utf8.count > CacheRequest.maximumKeyBytes {
+            cacheAdvice = .cacheKeyTooLong(key.utf8.count)
+            return
+        }
         planned.request.fallbackKeys = question.fallbackKeys.map { finish($0, answer, plan) }
             .filter { !$0.isEmpty }
         planned.inputs = (question.key?.expressions ?? []).map {

@@ -60,6 +60,12 @@ extension Warning {
             "a command in them that ends the shell, or that it cannot read, leaves no answer; `drydock shell` tries one"
     )
 
+    static func cacheKeyTooLong(_ count: Int) -> Warning {
+        Warning(
+            message: "the cache's key is \(FailureHints.size(count)) long, so nothing is restored or saved",
+            hint: "a digest says as much in one line: `… | sha256sum`, or `codebuild-hash-files`")
+    }
+
     static let cacheOfOtherState = Warning(
         message: "the cache is not saved: its key or paths are not those of the failed build any more",
         hint: "a build from the beginning saves it")

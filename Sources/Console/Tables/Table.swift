@@ -107,7 +107,9 @@ public enum HistoryTable {
 
     /// How long ago a time was: `3 minutes ago`.
     public static func ago(_ time: Timestamp, _ now: Timestamp) -> String {
-        let seconds = max(0, now.milliseconds - time.milliseconds) / 1000
+        // A time may be any number that somebody wrote.
+        let (elapsed, isOver) = now.milliseconds.subtractingReportingOverflow(time.milliseconds)
+        let seconds = (isOver ? .max : max(0, elapsed)) / 1000
         func words(_ count: Int, _ unit: String) -> String { "\(count) \(unit)\(count == 1 ? "" : "s") ago" }
         switch seconds {
         case ..<60: return words(seconds, "second")
