@@ -35,6 +35,17 @@ extension CacheStore {
         } catch { throw .storage(error, store: directory) }
     }
 
+    /// Takes back a layer that nothing is made of. What cannot be removed, because its owners are ids of a sandbox, goes with
+    /// the next ``collectLayers(_:)``.
+    public func abandon(_ incoming: IncomingLayer) {
+        guard let root = try? Directory(directory), let place = try? Directory(incomingDirectory) else { return }
+        do throws(FilesError) { try place.removeTree(FilePath(incoming.id)) } catch {
+            let trash = FilePath("trash").appending(incoming.id)
+            try? root.rename(FilePath("incoming").appending(incoming.id), to: trash, replacing: false)
+        }
+        try? place.remove(FilePath(incoming.id + ".lock"))
+    }
+
     /// Makes what lies in `incoming` an entry, in one step: before it the entry is what it was, after it the new one.
     ///
     /// An entry with a key is never replaced: whoever comes second has saved nothing, and that is no error. The entry

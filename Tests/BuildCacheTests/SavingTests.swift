@@ -103,4 +103,32 @@ struct SavingTests {
             #expect(found.map { $0.files?.count } == [nil, 1])
         }
     }
+
+    @Test("a record is never larger than its reader takes, whatever its names are")
+    func longNames() throws {
+        try StoreFixture.with { cache in
+            let long = String(repeating: "é\"", count: 80)
+            let names = (0..<CacheRecord.maximumFiles).map { "\(long)\($0)" }
+            let files = names.map { KeyInput.File(path: $0, digest: String(repeating: "0", count: 64)) }
+            let request = cache.request(String(repeating: "é", count: CacheRequest.maximumKeyBytes / 2))
+            let incoming = try cache.incoming()
+            _ = try cache.store.publish(
+                incoming, layer: StoreFixture.layer(1), for: request, over: nil,
+                inputs: [KeyInput(name: "a", value: "b", files: files)], selected: names, build: "project:1",
+                now: StoreFixture.now)
+            let entry = try #require(try cache.find(request).hit?.entry)
+            #expect(entry.selected == nil && entry.inputs.count == 1 && entry.inputs.first?.files == nil)
+        }
+    }
+
+    @Test("what nothing is made of is taken back at once")
+    func abandons() throws {
+        try StoreFixture.with { cache in
+            try cache.save(cache.request("k"))
+            let before = try cache.tree.listing("cache")
+            cache.store.abandon(try cache.incoming())
+            cache.store.abandon(try cache.store.begin())
+            #expect(try cache.tree.listing("cache") == before)
+        }
+    }
 }

@@ -63,6 +63,7 @@ struct CacheInBuildTests {
             #expect(!tree.exists("source/node_modules"))
             let unchanged = try run(drydock, tree, text.replacing("touch", with: "true"))
             #expect(says(unchanged, "Cache (no key) is unchanged"), "\(unchanged.output)")
+            #expect(try tree.listing("state/cache/incoming") == [])
         }
     }
 

@@ -135,6 +135,7 @@ extension BuildRunner {
             }
             if planned.hasLostBase { saved?.copyReason = .baseGone }
             guard let saved else {
+                use.store.abandon(incoming)
                 noteCache(.nothing)
                 notice("Nothing to save in the cache")
                 return emit(.cache(.kept(.nothing, key: planned.request.key)))
@@ -184,6 +185,7 @@ extension BuildRunner {
     ) throws(CacheError) {
         let name = CacheEntry.displayed(planned.request.key)
         if saved.isUnchanged, planned.request.key == nil {
+            use.store.abandon(incoming)
             noteCache(.unchanged)
             notice("Cache \(name) is unchanged")
             return emit(.cache(.kept(.unchanged, key: nil)))
