@@ -58,7 +58,7 @@ public struct CacheRemote {
     /// - Returns: false where it has been replaced since its index was read.
     public func fetch(_ manifest: CacheManifest, into file: FileDescriptor) throws(CacheError) -> Bool {
         guard let archive = manifest.archive else { return false }
-        return try objects.fetch(Self.archiveName(manifest, archive), sha256: archive.sha256, into: file)
+        return try objects.fetch(Self.archiveName(manifest, archive), archive, into: file)
     }
 
     private func index(_ name: String) throws(CacheError) -> CacheManifest? {

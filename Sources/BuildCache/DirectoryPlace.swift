@@ -26,9 +26,10 @@ struct DirectoryObjects: SharedObjects {
     let root: FilePath
     let isCancelled: () -> Bool
 
-    /// What a killed writer left is removed by another: at once where a lock says that nobody is at it, but for the moment
-    /// between its making and the lock; without locks when it is older than any writing takes.
-    private static let graceSeconds = 10.0
+    /// What a killed writer left is removed by another: where a lock says that nobody is at it when it has not changed for some
+    /// minutes, since a lock may be its own machine's alone while the disk is still given the last of it; without locks
+    /// when it is older than any writing takes.
+    private static let graceSeconds = 600.0
     private static let leftoverSeconds = 86_400.0
 
     func list(_ prefix: String) throws(CacheError) -> [SharedObject] {
@@ -72,7 +73,7 @@ struct DirectoryObjects: SharedObjects {
         return sum.finish()
     }
 
-    func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
+    func fetch(_ name: String, _ archive: CacheManifest.Archive, into file: FileDescriptor) throws(CacheError) -> Bool {
         let path = root.pushing(FilePath(name))
         let source: FileDescriptor
         do throws(FilesError) {
@@ -83,7 +84,9 @@ struct DirectoryObjects: SharedObjects {
         }
         defer { try? source.close() }
         // What was written is compared, not what might be there a moment later.
-        guard try copy(source, into: file, path) == sha256 else { throw .damagedArchive(path.displayed) }
+        guard try copy(source, into: file, path, limit: archive.byteCount) == archive.sha256 else {
+            throw .damagedArchive(path.displayed)
+        }
         return true
     }
 
@@ -146,10 +149,12 @@ struct DirectoryObjects: SharedObjects {
 
     // MARK: Parts
 
-    /// - Returns: the SHA-256 of what went over.
+    /// - Parameter limit: what is longer is not copied to its end.
+    /// - Returns: the SHA-256 of what went over; nil where that is too long.
     private func copy(
-        _ source: FileDescriptor, into file: FileDescriptor, _ path: FilePath
-    ) throws(CacheError) -> String {
+        _ source: FileDescriptor, into file: FileDescriptor, _ path: FilePath, limit: Int = .max
+    ) throws(CacheError) -> String? {
+        if let status = try? FileStatus(of: source, path: path), status.size > limit { return nil }
         var sum = SHA256()
         var position = 0
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -160,6 +165,7 @@ struct DirectoryObjects: SharedObjects {
                     try source.read(fromAbsoluteOffset: Int64(position), into: $0)
                 }
                 if count == 0 { return sum.finish() }
+                if count > limit - position { return nil }
                 try buffer.withUnsafeBytes {
                     let piece = UnsafeRawBufferPointer(rebasing: $0[..<count])
                     sum.update(piece)

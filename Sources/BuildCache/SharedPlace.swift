@@ -24,9 +24,9 @@ public protocol SharedObjects {
     /// A small object; nil where there is none.
     func read(_ name: String, limit: Int) throws(CacheError) -> SharedContent?
     /// Writes an object into a file, which is empty.
-    /// - Parameter sha256: what it has to be; `.damaged` otherwise.
+    /// - Parameter archive: what it has to be; `.damaged` otherwise. Of what is longer no more is taken than that.
     /// - Returns: false where there is none.
-    func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool
+    func fetch(_ name: String, _ archive: CacheManifest.Archive, into file: FileDescriptor) throws(CacheError) -> Bool
     /// Stores what a file holds, in one step; the name stands for the content.
     func store(_ name: String, from file: FileDescriptor) throws(CacheError)
     /// Stores a small object in one step, in the place of what was read before.

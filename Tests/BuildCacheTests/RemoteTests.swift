@@ -76,7 +76,9 @@ struct RemoteTests {
         #expect(read.archive == manifest.archive && read.key == manifest.key)
         let text = String(decoding: manifest.bytes, as: UTF8.self)
         for (old, new) in [
-            ("\"v\":1", "\"v\":2"), ("aaaa", "AAAA"), ("\"bytes\":7", "\"bytes\":-7"), ("\"web\"", "\"\""),
+            ("\"created\":1000000", "\"created\":-1"), ("\"created\":1000000", "\"created\":253402300800"),
+            ("\"created\":1000000", "\"created\":-9223372036854700"), ("\"v\":1", "\"v\":2"), ("aaaa", "AAAA"),
+            ("\"bytes\":7", "\"bytes\":-7"), ("\"web\"", "\"\""),
         ] {
             #expect(text.contains(old), "\(old)")
             #expect(CacheManifest(Array(text.replacingOccurrences(of: old, with: new).utf8)) == nil, "\(old)")
@@ -103,6 +105,22 @@ struct RemoteTests {
             #expect(try store(remote, tree, Self.request("a"), "another", created: 2_000_000) == .alreadyThere)
             #expect(try fetched(remote, tree, remote.exact(Self.request("a"))) == "archive")
             #expect(try files(tree).count == 2)
+        }
+    }
+
+    @Test("of an archive that is longer than its index says no more is taken than that")
+    func tooLong() throws {
+        try with { tree, remote in
+            try store(remote, tree, Self.request("a"))
+            let manifest = try #require(try remote.exact(Self.request("a")))
+            let archive = try #require(try files(tree).first { $0.hasSuffix(".zst") })
+            try tree.sparse(Self.place.pushing(FilePath(archive)), size: 1 << 40)
+            let file = try UnnamedFile(on: tree.path)
+            defer { withExtendedLifetime(file) {} }
+            #expect { try remote.fetch(manifest, into: file.descriptor) } throws: {
+                ($0 as? CacheError)?.code == .damaged
+            }
+            #expect(try file.descriptor.seek(offset: 0, from: .end) == 0)
         }
     }
 
@@ -217,7 +235,7 @@ struct RemoteTests {
             for name in names { try tree.write(FilePath(name), "half") }
             try tree.write(FilePath(scopes[0] + ".new.part"), "half")
             for name in names {
-                #expect(try runTool("touch", ["-d", "1 minute ago", tree.path(FilePath(name)).string]).status == 0)
+                #expect(try runTool("touch", ["-d", "1 hour ago", tree.path(FilePath(name)).string]).status == 0)
             }
             let live = try FileDescriptor.open(tree.path(FilePath(names[2])), .readWrite)
             #expect(FileLock.hold(live) == true)
@@ -246,8 +264,10 @@ struct RemoteTests {
         func read(_ name: String, limit: Int) throws(CacheError) -> SharedContent? {
             try objects.read(name, limit: limit)
         }
-        func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
-            try objects.fetch(name, sha256: sha256, into: file)
+        func fetch(
+            _ name: String, _ archive: CacheManifest.Archive, into file: FileDescriptor
+        ) throws(CacheError) -> Bool {
+            try objects.fetch(name, archive, into: file)
         }
         func store(_ name: String, from file: FileDescriptor) throws(CacheError) {
             stores(name)

@@ -178,11 +178,15 @@ public final class S3Bucket {
     }
 
     /// Fetches an object into an open file, whose content it becomes. What broke off is gone on with.
-    /// - Parameter sha256: of what it must be; nil takes what stands beside the object.
+    /// - Parameters:
+    ///   - sha256: of what it must be; nil takes what stands beside the object.
+    ///   - byteCount: how long it must be; of an object of another length nothing is fetched.
     /// - Throws: `.missing` where there is no such object.
     @discardableResult
-    public func get(_ key: String, to file: FileDescriptor, sha256: String? = nil) throws(AWSFailure) -> S3Object {
+    public func get(
+        _ key: String, to file: FileDescriptor, sha256: String? = nil, byteCount: Int? = nil
+    ) throws(AWSFailure) -> S3Object {
         let call = try S3Call(self, action: "s3:GetObject")
-        return try S3Download(key, file, sha256: sha256, call).run()
+        return try S3Download(key, file, sha256: sha256, byteCount: byteCount, call).run()
     }
 }

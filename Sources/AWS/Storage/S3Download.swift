@@ -9,12 +9,14 @@ struct S3Download {
     private let key: String
     private let file: FileDescriptor
     private let wanted: String?
+    private let length: Int?
     private let call: S3Call
 
-    init(_ key: String, _ file: FileDescriptor, sha256: String?, _ call: S3Call) {
+    init(_ key: String, _ file: FileDescriptor, sha256: String?, byteCount: Int? = nil, _ call: S3Call) {
         self.key = key
         self.file = file
         wanted = sha256
+        length = byteCount
         self.call = call
     }
 
@@ -33,6 +35,8 @@ struct S3Download {
         for _ in 0..<2 {
             guard let object = try call.bucket.head(key, call) else { throw .noObject(name, call.subject) }
             do { try file.resize(to: 0) } catch { throw .unwritable("\(error)") }
+            last = .damaged
+            if let length, object.byteCount != length { continue }
             last = try fetch(object)
             if last == .done { last = try judge(object) }
             if last == .done { return object }

@@ -89,9 +89,10 @@ private struct BucketObjects: SharedObjects {
         }
     }
 
-    func fetch(_ name: String, sha256: String, into file: FileDescriptor) throws(CacheError) -> Bool {
+    func fetch(_ name: String, _ archive: CacheManifest.Archive, into file: FileDescriptor) throws(CacheError) -> Bool {
         do throws(AWSFailure) {
-            _ = try bucket.get(location.key(name), to: file, sha256: sha256)
+            _ = try bucket.get(
+                location.key(name), to: file, sha256: archive.sha256, byteCount: archive.byteCount)
             return true
         } catch {
             if error.code == .missing { return false }
@@ -121,7 +122,8 @@ private struct BucketObjects: SharedObjects {
         } catch { throw CacheError(error) }
     }
 
-    func tidy() { bucket.tidy() }
+    /// Not what a build may still go on with: that may be another cache's.
+    func tidy() { bucket.tidy(keepsResumable: true) }
 
     func remove(_ names: [String]) throws(CacheError) {
         do throws(AWSFailure) { try bucket.delete(names.map(location.key)) } catch { throw CacheError(error) }
