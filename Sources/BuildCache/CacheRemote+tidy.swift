@@ -11,8 +11,8 @@ extension CacheRemote {
     /// Takes away what killed writers left at the place, as far as that can be told: what was half written, and of a request's
     /// namespace and paths the archives that no index names.
     public func tidy(_ request: CacheRequest) {
-        objects.tidy()
         let scope = Self.scope(request)
+        objects.tidy(scope)
         guard let listed = try? objects.list(scope) else { return }
         let orphans = orphans(listed, in: scope)
         if !orphans.isEmpty { try? objects.remove(orphans.map { scope + $0 }) }

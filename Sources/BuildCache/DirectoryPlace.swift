@@ -179,7 +179,7 @@ struct DirectoryObjects: SharedObjects {
     }
 
     /// Below `<namespace>/<paths>/`, whoever's they are.
-    func tidy() {
+    func tidy(_ scope: String) {
         guard let top = try? Directory(root) else { return }
         for namespace in Self.digestNames(top) {
             guard let open = try? top.directory(namespace) else { continue }

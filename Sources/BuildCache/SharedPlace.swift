@@ -36,7 +36,8 @@ public protocol SharedObjects {
     /// Removes objects; those that are not there are no failure.
     func remove(_ names: [String]) throws(CacheError)
     /// Takes away what writers left that were killed, as far as that can be told.
-    func tidy()
+    /// - Parameter scope: the beginning of the names of which nobody goes on with what is half written.
+    func tidy(_ scope: String)
 }
 
 /// A small object as it was read.

@@ -277,7 +277,7 @@ struct RemoteTests {
             do { try self.before() } catch { throw .place("\(error)") }
             return try objects.store(name, bytes: bytes, over: before)
         }
-        func tidy() { objects.tidy() }
+        func tidy(_ scope: String) { objects.tidy(scope) }
         func remove(_ names: [String]) throws(CacheError) {
             guard removes else { throw .place("nothing is removed here") }
             try objects.remove(names)

@@ -184,7 +184,7 @@ struct UploadInterruptionTests {
             #expect(running.end() == -Int(SIGKILL), "\(running.text)")
             let left = try #require(try parts().first)
             #expect(
-                try runTool("touch", ["-d", "1 minute ago", tree.path("place").appending(left).string]).status == 0)
+                try runTool("touch", ["-d", "1 hour ago", tree.path("place").appending(left).string]).status == 0)
             let further = try drydock.run(["run", "--cache-to", "../place"])
             #expect(
                 further.status == 0 && further.output.contains("Uploaded cache `k`"),

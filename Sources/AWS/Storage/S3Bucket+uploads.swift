@@ -14,7 +14,8 @@ extension S3Bucket {
     /// Takes back what programs of this machine that are gone have begun here. What cannot be taken back now is tried again
     /// the next time; none of it is worth a failure.
     /// - Parameter keepsResumable: leaves those that somebody may go on with.
-    public func tidy(keepsResumable: Bool = false) {
+    /// - Parameter below: the beginning of the keys of which those are taken back too.
+    public func tidy(keepsResumable: Bool = false, below: String? = nil) {
         guard let journal, let place = try? uploadPlace() else { return }
         let notes = journal.dead(place)
         guard !notes.isEmpty,
@@ -27,7 +28,8 @@ extension S3Bucket {
                 if age > Self.silenceSeconds, removeUnanswered(note, journal, call) { note.end() }
                 continue
             }
-            if keepsResumable, note.upload.isResumable, age < Self.resumeSeconds { continue }
+            let isBelow = below.map(note.upload.key.hasPrefix) ?? false
+            if keepsResumable, !isBelow, note.upload.isResumable, age < Self.resumeSeconds { continue }
             if call.abort(note.upload.key, identifier) { note.end() }
         }
     }

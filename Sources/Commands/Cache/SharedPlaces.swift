@@ -122,8 +122,8 @@ private struct BucketObjects: SharedObjects {
         } catch { throw CacheError(error) }
     }
 
-    /// Not what a build may still go on with: that may be another cache's.
-    func tidy() { bucket.tidy(keepsResumable: true) }
+    /// Another cache's upload may still be gone on with.
+    func tidy(_ scope: String) { bucket.tidy(keepsResumable: true, below: location.key(scope)) }
 
     func remove(_ names: [String]) throws(CacheError) {
         do throws(AWSFailure) { try bucket.delete(names.map(location.key)) } catch { throw CacheError(error) }
