@@ -28,7 +28,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("drydock", "drydock-init", "codebuild-hash-files")
+PROGRAMS = ("drydock", "drydock-init", "drydock-archive", "codebuild-hash-files")
 MILLISECOND = 1e3
 
 
