@@ -171,34 +171,12 @@ struct CacheGraft {
         target == source ? "source" : target == "/" ? "root" : "root" + target.string
     }
 
-    /// A path as it is when the links are followed that the sandbox itself has: where `/lib` is a link to `usr/lib`, `/lib/x` is
-    /// `/usr/lib/x`.
-    static func resolved(_ path: FilePath, in operations: [SandboxPlan.Operation]) -> FilePath {
-        var path = path
-        // No image has a longer chain of them at its top.
-        for _ in 0..<8 {
-            let next = operations.lazy.compactMap { operation -> FilePath? in
-                guard case .symbolicLink(let target, let destination) = operation else { return nil }
-                let link = FilePath(bytes: target.bytes)
-                var below = path
-                guard below.removePrefix(link) else { return nil }
-                return link.removingLastComponent().pushing(FilePath(bytes: destination.bytes)).pushing(below)
-            }.first
-            guard let next else { return path }
-            path = next.lexicallyNormalized()
-        }
-        return path
-    }
-
     /// The operation in whose directory a path lies; nil where the kernel's own file systems are, or the user's directories.
     static func carrier(of path: FilePath, in operations: [SandboxPlan.Operation]) -> Int? {
-        // By bytes: paths as such take a tenth of a millisecond each to compare, and there are a hundred.
         let bytes = path.bytes
         var best: (index: Int, length: Int)?
         for (index, operation) in operations.enumerated() {
-            guard let target = operation.mountTarget?.bytes, bytes.starts(with: target),
-                target.count <= 1 || bytes.count == target.count || bytes[target.count] == UInt8(ascii: "/")
-            else { continue }
+            guard let target = operation.mountTarget?.bytes, target.isPath(above: bytes) else { continue }
             // A later one lies over an earlier one at the same place.
             if best.map({ target.count >= $0.length }) ?? true { best = (index, target.count) }
         }

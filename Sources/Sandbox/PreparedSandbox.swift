@@ -57,8 +57,9 @@ public final class PreparedSandbox {
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         var operations = root.operations(image: settings.image, sources: settings.sources)
         if var caches = settings.caches {
+            let links = SystemLinks(operations)
             for index in caches.paths.indices {
-                caches.paths[index].path = CacheGraft.resolved(caches.paths[index].path, in: operations)
+                caches.paths[index].path = links.resolved(caches.paths[index].path)
             }
             let graft = CacheGraft(
                 caches: caches, source: settings.sources.first?.path ?? "/", scratch: settings.scratchDirectory,

@@ -118,7 +118,12 @@ extension Sandbox {
         let plan = prepared.plan
         let tree = try tree()
         // What lies in a tree goes with it.
-        let files = selection.files?.filter { file in !selection.trees.contains { file.starts(with: $0) } } ?? []
+        let tops = selection.trees.map(\.bytes)
+        let files =
+            selection.files?.filter { file in
+                let bytes = file.bytes
+                return !tops.contains { $0.isPath(above: bytes) }
+            } ?? []
         var layout = Layout(gathered: files, reason: files.isEmpty ? nil : .patterns)
         var gathersAll = hasLayersBelow && !selection.selectsAllOfBefore
         if hasLayersBelow, prepared.settings.caches?.layers.count ?? 0 >= Self.mostLayers {
@@ -261,10 +266,10 @@ extension Sandbox {
 extension CacheSelection {
     /// With paths as they are when the sandbox's own links are followed.
     func resolved(in operations: [SandboxPlan.Operation]) -> CacheSelection {
-        func resolved(_ path: FilePath) -> FilePath { CacheGraft.resolved(path, in: operations) }
+        let links = SystemLinks(operations)
         return CacheSelection(
-            trees: trees.map(resolved), files: files.map { $0.map(resolved) },
-            filesBefore: filesBefore.map { Set($0.map(resolved)) })
+            trees: trees.map(links.resolved), files: files.map { $0.map(links.resolved) },
+            filesBefore: filesBefore.map { Set($0.map(links.resolved)) })
     }
 
     /// Whether everything that patterns selected before is still selected.

@@ -52,9 +52,7 @@ final class WrittenCarrier {
         self.place = place
     }
 
-    func holds(_ path: [UInt8]) -> Bool {
-        path.starts(with: target) && (path.count == target.count || path[target.count] == UInt8(ascii: "/"))
-    }
+    func holds(_ path: [UInt8]) -> Bool { target.isPath(above: path) }
 }
 
 /// What a build wrote to one of its mounts, with the caller's own rights: what the build made of it is never followed by a path

@@ -14,25 +14,37 @@ enum DirectoryContents {
     /// directory, and a stream that goes on then may miss some.
     /// - Returns: nil for one that cannot be read, and `errno` says why.
     static func names(_ directory: Int32) -> [KernelText]? {
+        var names: [KernelText] = []
+        let isWhole = visit(directory) {
+            names.append($0)
+            return true
+        }
+        return isWhole ? names : nil
+    }
+
+    /// Whether a directory is known to hold nothing; reads no further than to its first name.
+    static func isEmpty(_ directory: Int32) -> Bool { visit(directory) { _ in false } }
+
+    /// - Parameter body: called with each name; false ends it.
+    /// - Returns: whether all names were read and wanted. If not, and none was refused, `errno` says why.
+    private static func visit(_ directory: Int32, _ body: (KernelText) -> Bool) -> Bool {
         // Not a duplicate, which would share its position with the caller's.
         let copy = openat(directory, ".", flags)
-        guard copy >= 0 else { return nil }
+        guard copy >= 0 else { return false }
         guard let stream = fdopendir(copy) else {
             let saved = errno
             close(copy)
             errno = saved
-            return nil
+            return false
         }
         defer { closedir(stream) }
-        var names: [KernelText] = []
         while true {
             // The end and a failure look the same but for this.
             errno = 0
-            guard let entry = readdir(stream) else { break }
+            guard let entry = readdir(stream) else { return errno == 0 }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { KernelText(Array($0.prefix { $0 != 0 })) }
-            if name != ".", name != ".." { names.append(name) }
+            if name != ".", name != "..", !body(name) { return false }
         }
-        return errno == 0 ? names : nil
     }
 
     static func status(_ name: KernelText, in directory: Int32) -> stat? {

@@ -5,8 +5,8 @@ import CLinux
 import Glibc
 import SandboxPlan
 
-/// Copies or links files of the sandbox beside what the build wrote, to become part of a layer where nothing can be moved: single files
-/// among others, what lies in memory, and what lies over files of the source.
+/// Copies or links files of the sandbox beside what the build wrote, to become part of a layer where nothing can be moved:
+/// single files among others, what lies in memory, and what lies over files of the source.
 ///
 /// By pid 1, who has the build's ids and sees what the build saw, after every process of the build is dead.
 struct Gathering {
@@ -29,11 +29,9 @@ struct Gathering {
         return .gathered(errno: 0, path: "", writtenCount: writtenCount, linkCount: linkCount)
     }
 
-    private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-
     private func gather(_ path: GatheredPath) -> (errno: Int32, writtenCount: UInt32, linkCount: UInt32) {
-        var source = openat(LINUX_AT_FDCWD, "/", Self.flags)
-        var target = Self.directory.withCString { openat(places.scratch, $0, Self.flags) }
+        var source = openat(LINUX_AT_FDCWD, "/", DirectoryContents.flags)
+        var target = Self.directory.withCString { openat(places.scratch, $0, DirectoryContents.flags) }
         defer {
             if source >= 0 { close(source) }
             if target >= 0 { close(target) }
@@ -64,7 +62,7 @@ struct Gathering {
 
     private func enter(_ directory: inout Int32, _ name: KernelText, making: Bool) -> Bool {
         if making, name.withCString({ mkdirat(directory, $0, 0o755) }) < 0, errno != EEXIST { return false }
-        let next = name.withCString { openat(directory, $0, Self.flags) }
+        let next = name.withCString { openat(directory, $0, DirectoryContents.flags) }
         guard next >= 0 else { return false }
         close(directory)
         directory = next

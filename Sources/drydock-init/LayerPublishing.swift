@@ -92,7 +92,7 @@ struct LayerPublishing {
     private mutating func publishPlace(
         _ tree: LayerPublication.Tree, _ source: Int32, _ destination: Int32, _ owner: stat
     ) throws(SetUpFailure) -> PublishedLayer.TreeState {
-        if !tree.isWhole, !OpaqueMark.isOn(source), TreeSize.isEmpty(source) { return .unchanged }
+        if !tree.isWhole, !OpaqueMark.isOn(source), DirectoryContents.isEmpty(source) { return .unchanged }
         var components = tree.target.components
         guard let name = components.popLast() else { throw SetUpFailure(.restoreCache, errno: EINVAL) }
         let parent = try makeDirectories(components, in: destination, owner)
@@ -124,7 +124,7 @@ struct LayerPublishing {
         let directory = name.withCString { openat(parent, $0, DirectoryContents.flags) }
         guard directory >= 0 else { return false }
         defer { close(directory) }
-        return !OpaqueMark.isOn(directory) && TreeSize.isEmpty(directory)
+        return !OpaqueMark.isOn(directory) && DirectoryContents.isEmpty(directory)
     }
 
     // MARK: Directories above

@@ -8,8 +8,8 @@ import SandboxPlan
 /// Looks up the names in restored caches beside the build, so that it finds them looked up.
 ///
 /// An overlay makes an inode of its own for each file that is asked for by name for the first time, and each build has an
-/// overlay of its own. That takes as long as a fifth of opening and reading a small file; done by a processor that has nothing
-/// else to do, it costs the build nothing.
+/// overlay of its own. That takes as long as a fifth of opening and reading a small file; on a processor that has nothing
+/// else to do it costs the build nothing.
 enum NameReadAhead {
     /// Each name holds about a kilobyte of the kernel's memory, which it takes back when it has need of it.
     static let limit = 100_000

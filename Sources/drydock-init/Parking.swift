@@ -81,7 +81,7 @@ struct Parking {
     }
 
     private static func open(_ directory: Int32, _ name: KernelText) -> Int32 {
-        name.withCString { openat(directory, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+        name.withCString { openat(directory, $0, DirectoryContents.flags) }
     }
 
     /// File numbers are those of one file system; the next copy is of another.

@@ -37,8 +37,7 @@ final class SourceChanges {
     }
 
     private func open(_ body: (Int32, Int32) -> Void) {
-        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-        let upper = self.upper.withCString { Glibc.open($0, flags) }
+        let upper = self.upper.withCString { Glibc.open($0, DirectoryContents.flags) }
         guard upper >= 0 else { return }
         let lower = openat(self.lower, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if lower >= 0 { body(upper, lower) }
@@ -113,10 +112,9 @@ final class SourceChanges {
 
     /// Opens a directory in both layers, where it is in both.
     private func descend(_ upper: Int32?, _ lower: Int32, _ name: KernelText, _ body: (Int32, Int32) -> Void) {
-        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-        let inner = upper.map { upper in name.withCString { openat(upper, $0, flags) } } ?? -1
+        let inner = upper.map { upper in name.withCString { openat(upper, $0, DirectoryContents.flags) } } ?? -1
         if upper != nil, inner < 0 { return }
-        let innerLower = lower < 0 ? -1 : name.withCString { openat(lower, $0, flags) }
+        let innerLower = lower < 0 ? -1 : name.withCString { openat(lower, $0, DirectoryContents.flags) }
         body(inner, innerLower)
         if inner >= 0 { close(inner) }
         if innerLower >= 0 { close(innerLower) }

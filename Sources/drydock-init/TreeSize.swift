@@ -24,10 +24,6 @@ struct TreeSize {
         if top >= 0 { walk(top) }
     }
 
-    static func isEmpty(_ directory: Int32) -> Bool {
-        DirectoryContents.names(directory)?.isEmpty ?? false
-    }
-
     private mutating func count(_ status: stat) {
         byteCount += UInt64(status.st_blocks) * 512
         // What hides a file is none.

@@ -10,8 +10,6 @@ import Sandbox
 public struct CacheProspect: Sendable {
     /// With key and paths as the build would have them; nil where there is nothing that it could save.
     public var request: CacheRequest?
-    /// Whether the key is the one that the build itself will have.
-    public var isCertain = true
     /// Why there is nothing.
     public var absence: Absence?
 

@@ -69,7 +69,7 @@ struct WarmBuild {
         case .absent(let absence):
             report.reason = Self.words(absence)
             return report
-        case .wanted(let wanted, let isCertain):
+        case .wanted(let wanted):
             report.key = wanted.key
             do throws(FilesError) { lock = try WarmLock.take(wanted.hash, in: store.directory) } catch {
                 throw CommandFailure(.machineUnable, "\(error)")
@@ -80,7 +80,7 @@ struct WarmBuild {
                 return report
             }
             // Only now: whoever had the lock may have filled it.
-            if isCertain, wanted.key != nil, let use = request.caches,
+            if wanted.key != nil, let use = request.caches,
                 isFull(wanted, use, store, terminal, &report)
             {
                 report.milliseconds = MonotonicTime.now().milliseconds(since: begin)
@@ -169,7 +169,7 @@ struct WarmBuild {
     // MARK: Before the build
 
     private enum Wanted {
-        case wanted(CacheRequest, isCertain: Bool)
+        case wanted(CacheRequest)
         case absent(CacheProspect.Absence)
         case interrupted(ExitMeaning)
     }
@@ -194,7 +194,7 @@ struct WarmBuild {
         if signals.request != nil { return .interrupted(signals.meaning) }
         if let absence = prospect.absence { return .absent(absence) }
         guard let wanted = prospect.request else { return .absent(.notDeclared) }
-        return .wanted(wanted, isCertain: prospect.isCertain)
+        return .wanted(wanted)
     }
 
     private static func words(_ absence: CacheProspect.Absence) -> String {
