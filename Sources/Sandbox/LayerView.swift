@@ -31,28 +31,23 @@ extension SandboxSettings {
 
 extension SandboxSettings.LayerView {
     /// What is put into the sandbox besides all that every sandbox has.
-    func operations(
-        scratch: FilePath, launcher: FilePath, staysInMemory: Bool
-    ) throws(SandboxError) -> [SandboxPlan.Operation] {
+    func operations(scratch: FilePath, launcher: FilePath) throws(SandboxError) -> [SandboxPlan.Operation] {
         let program = launcher.removingLastComponent().appending("drydock-archive")
         guard program.withPlatformString({ access($0, X_OK) }) == 0 else { throw .archiverMissing(program) }
         var operations: [SandboxPlan.Operation] = [
             .bind(source: kernelText(program), target: KernelText(Self.program), access: .readOnly),
             .file(target: KernelText(Self.recordPlace), contents: KernelText(record), mode: 0o644),
         ]
-        let upper = kernelText(Self.upper(in: scratch))
+        let target = KernelText(Self.place)
         if layers.isEmpty {
-            operations.append(.scratchDirectory(source: upper, target: KernelText(Self.place), mode: 0o755))
+            let upper = kernelText(Self.upper(in: scratch))
+            operations.append(.scratchDirectory(source: upper, target: target, mode: 0o755))
         } else {
-            let lowers = layers.map {
+            let layers = layers.map {
                 SandboxPlan.Operation.Layer(
                     root: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
             }
-            operations.append(
-                .overlay(
-                    .init(
-                        lower: "", layers: lowers, upper: upper, work: upper + "-work",
-                        target: KernelText(Self.place), staysInMemory: staysInMemory, mode: 0o755)))
+            operations.append(.layers(layers, target: target))
         }
         return operations
     }

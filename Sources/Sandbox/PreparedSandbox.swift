@@ -67,8 +67,7 @@ public final class PreparedSandbox {
             operations = graft.applied(to: operations)
         }
         if let view = settings.layerView {
-            operations += try view.operations(
-                scratch: settings.scratchDirectory, launcher: settings.launcher, staysInMemory: staysInMemory)
+            operations += try view.operations(scratch: settings.scratchDirectory, launcher: settings.launcher)
         }
         if let reopening = settings.reopening { operations = Self.reopened(operations, reopening) }
         let plan = SandboxPlan(

@@ -133,6 +133,10 @@ extension SandboxPlan.Operation {
             wire.append(UInt8(13))
             wire.appendList(layers) { $1.encode(to: &$0) }
             wire.append(target)
+        case .layers(let layers, let target):
+            wire.append(UInt8(14))
+            wire.appendList(layers) { $1.encode(to: &$0) }
+            wire.append(target)
         }
     }
 
@@ -164,6 +168,7 @@ extension SandboxPlan.Operation {
         case 10: self = .mask(target: try wire.text())
         case 11: self = .readOnly(target: try wire.text())
         case 13: self = .restore(layers: try Self.layers(&wire), target: try wire.text())
+        case 14: self = .layers(try Self.layers(&wire), target: try wire.text())
         default: throw WireDecoder.Malformed()
         }
     }
