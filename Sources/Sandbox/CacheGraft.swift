@@ -191,7 +191,7 @@ extension SandboxPlan.Operation {
         case .root: "/"
         case .overlay(let view): view.target
         case .scratchDirectory(_, let target, _), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
-            .processes(let target), .system(let target), .devices(let target), .layers(_, let target):
+            .processes(let target), .system(let target), .devices(let target), .layer(_, let target):
             target
         case .directory, .symbolicLink, .file, .mask, .readOnly, .restore: nil
         }

@@ -7,8 +7,8 @@ internal import SandboxPlan
 public import SystemPackage
 
 extension SandboxSettings {
-    /// What caches hold as one tree, for `drydock-archive` to pack it or to fill it as the sandbox's root: files of a cache
-    /// may belong to ids that nobody outside has.
+    /// What caches hold, for `drydock-archive` to pack it or to fill it as the sandbox's root: files of a cache may belong to
+    /// ids that nobody outside has.
     public struct LayerView: Sendable {
         /// The first lies on top; without any there is an empty directory, to be saved with ``Sandbox/saveLayerView(to:)``.
         public var layers: [Caches.Layer]
@@ -20,8 +20,10 @@ extension SandboxSettings {
             self.record = record
         }
 
-        /// The tree's place inside: `root/…` is the build's root, `source/…` its primary source.
+        /// The place inside of the directory to be filled: `root/…` is the build's root, `source/…` its primary source.
         public static let place = "/codebuild/cache"
+        /// Those of the layers, each of that form, in their order; nothing can be written into them.
+        public var layerPlaces: [String] { layers.indices.map { "\(Self.place)/\($0)" } }
         /// A file that holds the record, inside.
         public static let recordPlace = RootFileSystem.stateDirectory + "/drydock-cache.json"
         /// The program that packs and unpacks, inside.
@@ -38,16 +40,14 @@ extension SandboxSettings.LayerView {
             .bind(source: kernelText(program), target: KernelText(Self.program), access: .readOnly),
             .file(target: KernelText(Self.recordPlace), contents: KernelText(record), mode: 0o644),
         ]
-        let target = KernelText(Self.place)
         if layers.isEmpty {
             let upper = kernelText(Self.upper(in: scratch))
-            operations.append(.scratchDirectory(source: upper, target: target, mode: 0o755))
-        } else {
-            let layers = layers.map {
-                SandboxPlan.Operation.Layer(
-                    root: kernelText($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
-            }
-            operations.append(.layers(layers, target: target))
+            operations.append(.scratchDirectory(source: upper, target: KernelText(Self.place), mode: 0o755))
+        }
+        operations += zip(layers, layerPlaces).map { layer, place in
+            .layer(
+                .init(root: kernelText(layer.directory), rootUser: layer.rootUser, rootGroup: layer.rootGroup),
+                target: KernelText(place))
         }
         return operations
     }

@@ -55,12 +55,9 @@ extension SandboxPlan.Operation: CustomStringConvertible {
         case .file(let target, let contents, _): "file        \(target), \(contents.bytes.count) bytes"
         case .mask(let target): "mask        \(target)"
         case .readOnly(let target): "read-only   \(target)"
-        case .restore(let layers, let target): "restore     \(target) = copy of \(Self.words(layers))"
-        case .layers(let layers, let target): "layers      \(target) = \(Self.words(layers)), read-only"
+        case .restore(let layers, let target):
+            "restore     \(target) = copy of \(layers.map(\.path.description).joined(separator: " over "))"
+        case .layer(let layer, let target): "layer       \(target) = \(layer.path), read-only"
         }
-    }
-
-    private static func words(_ layers: [Layer]) -> String {
-        layers.map(\.path.description).joined(separator: " over ")
     }
 }

@@ -133,9 +133,9 @@ extension SandboxPlan.Operation {
             wire.append(UInt8(13))
             wire.appendList(layers) { $1.encode(to: &$0) }
             wire.append(target)
-        case .layers(let layers, let target):
+        case .layer(let layer, let target):
             wire.append(UInt8(14))
-            wire.appendList(layers) { $1.encode(to: &$0) }
+            layer.encode(to: &wire)
             wire.append(target)
         }
     }
@@ -168,7 +168,7 @@ extension SandboxPlan.Operation {
         case 10: self = .mask(target: try wire.text())
         case 11: self = .readOnly(target: try wire.text())
         case 13: self = .restore(layers: try Self.layers(&wire), target: try wire.text())
-        case 14: self = .layers(try Self.layers(&wire), target: try wire.text())
+        case 14: self = .layer(try Layer(from: &wire), target: try wire.text())
         default: throw WireDecoder.Malformed()
         }
     }

@@ -132,8 +132,8 @@ public struct SandboxPlan: Sendable, Equatable {
         /// Copies what layers hold into a directory, over what is there: what they hold can then be changed like anything that
         /// the build made.
         case restore(layers: [Layer], target: KernelText)
-        /// Shows what layers hold, as it is: nothing can be written into it.
-        case layers([Layer], target: KernelText)
+        /// A layer itself: nothing can be written into it.
+        case layer(Layer, target: KernelText)
 
         /// Where a copy-on-write view takes its contents from, and where what changes in it goes.
         public struct Overlay: Sendable, Equatable {

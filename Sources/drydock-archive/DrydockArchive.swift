@@ -5,9 +5,10 @@ import Files
 import Glibc
 import SystemPackage
 
-/// The program that packs caches and unpacks them, from standard input or to standard output.
+/// The program that packs caches and unpacks them, from standard input or to standard output. What several directories hold is
+/// packed as overlayfs would show it, the first on top.
 ///
-///     drydock-archive pack DIRECTORY [--record FILE] [--level N] [--threads N]
+///     drydock-archive pack DIRECTORY… [--record FILE] [--level N] [--threads N]
 ///     drydock-archive unpack DIRECTORY --below PATH… [--record FILE] [--limit BYTES] [--home PATH]
 ///     drydock-archive record
 ///
@@ -41,11 +42,11 @@ enum DrydockArchive {
 /// The command line.
 private struct Arguments {
     private var verb: [UInt8] = []
-    private var directory: FilePath?
+    private var directories: [FilePath] = []
     private var options: [String: [UInt8]] = [:]
     private var below: [[UInt8]] = []
 
-    static let usage = "pack DIRECTORY | unpack DIRECTORY --below PATH… | record"
+    static let usage = "pack DIRECTORY… | unpack DIRECTORY --below PATH… | record"
 
     private static let verbs: [String: Set<String>] = [
         "pack": ["--record", "--level", "--threads"], "unpack": ["--record", "--below", "--limit", "--home"],
@@ -60,8 +61,10 @@ private struct Arguments {
         verb = first
         while let word = rest.popFirst() {
             guard word.starts(with: Array("--".utf8)) else {
-                guard directory == nil, verb != Array("record".utf8) else { throw .usage("one directory is enough") }
-                directory = FilePath(bytes: word)
+                guard verb == Array("pack".utf8) || directories.isEmpty && verb == Array("unpack".utf8) else {
+                    throw .usage("one directory is enough")
+                }
+                directories.append(FilePath(bytes: word))
                 continue
             }
             let name = String(decoding: word, as: UTF8.self)
@@ -77,25 +80,23 @@ private struct Arguments {
                 rest.removeFirst()
             }
         }
-        if directory == nil, verb != Array("record".utf8) { throw .usage("a directory is wanted") }
+        if directories.isEmpty, verb != Array("record".utf8) { throw .usage("a directory is wanted") }
     }
 
     func perform() throws(ArchiveFailure) {
-        switch (String(decoding: verb, as: UTF8.self), directory) {
-        case ("pack", .some(let directory)): try pack(directory)
-        case ("unpack", .some(let directory)): try unpack(directory)
-        default: try printRecord()
-        }
+        guard let first = directories.first else { return try printRecord() }
+        if verb == Array("pack".utf8) { try pack() } else { try unpack(first) }
     }
 
-    private func pack(_ path: FilePath) throws(ArchiveFailure) {
+    private func pack() throws(ArchiveFailure) {
         var record: [UInt8]?
         if let file = options["--record"] { record = try read(file) }
         let level = try number("--level", 1...19) ?? 3
         let threads = try number("--threads", 1...256) ?? min(16, Self.processors)
-        let directory = try open(path)
+        var layers: [Directory] = []
+        for directory in directories { layers.append(try open(directory)) }
         let output = try CompressedOutput(.standardOutput, level: level, threads: threads)
-        try TreePacker(output, complain: DrydockArchive.complain).pack(directory, record: record)
+        try TreePacker(output, complain: DrydockArchive.complain).pack(layers, record: record)
     }
 
     private func unpack(_ path: FilePath) throws(ArchiveFailure) {

@@ -63,33 +63,47 @@ final class TreePacker {
         zeros.deallocate()
     }
 
-    /// Packs all that is in the directory, behind the record.
-    func pack(_ directory: Directory, record: [UInt8]?) throws(ArchiveFailure) {
+    /// Packs all that is in the directories, behind the record.
+    /// - Parameter layers: at least one; the first lies on top of the others.
+    func pack(_ layers: [Directory], record: [UInt8]?) throws(ArchiveFailure) {
         if let record { try write(record) }
-        let names: [[UInt8]]
-        do { names = try directory.entries().map(\.name).sorted { $0.precedes($1) } } catch {
-            throw ArchiveFailure(error)
-        }
-        let tree = DirectoryTree(root: directory.descriptor)
-        for name in names {
-            if name == Record.name { throw .reserved(name) }
-            guard try add(name, in: directory.descriptor, path: name) == S_IFDIR else { continue }
-            // One walk for each, because each may be a file system of its own: a view of several layers.
-            try TreeWalk<Void>(tree: tree, root: FilePath("/").appending(FilePath(bytes: name).components)).run(
-                (),
-                unreadable: { (error) throws(ArchiveFailure) in
-                    let path = Array(error.path.bytes.drop { $0 == UInt8(ascii: "/") })
-                    if error.underlying == .improperLink { throw .otherFileSystem(path) }
-                    throw ArchiveFailure(
-                        FilesError(error.code, path: FilePath(bytes: path), underlying: error.underlying))
-                },
-                visit: { (visit) throws(ArchiveFailure) in
-                    let path = name + [UInt8(ascii: "/")] + visit.path
-                    return try add(visit.name, in: visit.directory, path: path) == S_IFDIR ? .enter(()) : .pass
-                })
-        }
+        try add(try LayeredDirectory(layers), path: [])
         try check(archive_write_close(archive), "end the archive")
         try output.finish()
+    }
+
+    /// Deeper than paths may be long; each level has a descriptor for each layer.
+    private static let deepest = 2_000
+
+    /// Adds what is in a directory of several layers.
+    private func add(_ layered: LayeredDirectory, path: [UInt8], depth: Int = 0) throws(ArchiveFailure) {
+        guard depth < Self.deepest else { throw .system(ENAMETOOLONG, "read", path) }
+        for name in layered.names {
+            if depth == 0, name == Record.name { throw .reserved(name) }
+            let path = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+            guard try add(name, in: layered.level(of: name), path: path) == S_IFDIR else { continue }
+            let directories = try layered.directories(name, path: path)
+            if directories.count == 1 {
+                try add(directories[0], path: path)
+            } else {
+                try add(try LayeredDirectory(directories), path: path, depth: depth + 1)
+            }
+        }
+    }
+
+    /// Adds what is in a directory that only one layer has.
+    private func add(_ directory: Directory, path: [UInt8]) throws(ArchiveFailure) {
+        try TreeWalk<Void>(tree: DirectoryTree(root: directory.descriptor), root: "/").run(
+            (),
+            unreadable: { (error) throws(ArchiveFailure) in
+                let path = path + error.path.bytes
+                if error.underlying == .improperLink { throw .otherFileSystem(path) }
+                throw ArchiveFailure(FilesError(error.code, path: FilePath(bytes: path), underlying: error.underlying))
+            },
+            visit: { (visit) throws(ArchiveFailure) in
+                let path = path + [UInt8(ascii: "/")] + visit.path
+                return try add(visit.name, in: visit.directory, path: path) == S_IFDIR ? .enter(()) : .pass
+            })
     }
 
     private func write(_ record: [UInt8]) throws(ArchiveFailure) {

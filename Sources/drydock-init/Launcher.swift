@@ -278,7 +278,8 @@ extension SandboxPlan.Operation {
         let layers =
             switch self {
             case .overlay(let overlay): overlay.layers
-            case .restore(let layers, _), .layers(let layers, _): layers
+            case .restore(let layers, _): layers
+            case .layer(let layer, _): [layer]
             default: [Layer]()
             }
         return layers.enumerated().map { (UInt32(index) | UInt32($0.offset + 1) << 16, $0.element) }

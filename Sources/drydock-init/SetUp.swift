@@ -157,7 +157,7 @@ extension SandboxPlan.Operation {
         case .scratchDirectory(_, let target, _), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
             .processes(let target), .system(let target), .devices(let target), .directory(let target, _),
             .symbolicLink(let target, _), .file(let target, _, _), .mask(let target), .readOnly(let target),
-            .restore(_, let target), .layers(_, let target):
+            .restore(_, let target), .layer(_, let target):
             target
         }
     }

@@ -118,7 +118,8 @@ struct Staging {
                 try overlayOnDisk(view, lower: try lowers(index, operation))
             }
         case .bind where operation.isProgram && mapped[UInt32(index)] == nil && sources[UInt32(index)] == nil: nil
-        case .restore, .layers: try layerView(try lowers(index, operation))
+        case .restore: try layerView(try lowers(index, operation))
+        case .layer(let layer, _): try self.layer(index, operation, layer.path)
         case .bind(let source, _, let access): try bind(index, source, access)
         case .temporaryFileSystem(_, let size, let mode): try Self.temporary(size: size, mode: mode)
         case .processes: groundwork.processes
@@ -148,7 +149,7 @@ struct Staging {
                 try check(result, .makeMountPoint, path)
             // A file's place is made when it is attached.
             case .bind where operation.isProgram: continue
-            case .overlay, .layers, .bind, .scratchDirectory, .temporaryFileSystem, .processes, .system, .devices:
+            case .overlay, .layer, .bind, .scratchDirectory, .temporaryFileSystem, .processes, .system, .devices:
                 try makeDirectories(path)
             default: continue
             }
@@ -196,18 +197,22 @@ struct Staging {
         return try overlay(lower, upper: upper, work: inScratch(view.work), named: view.named)
     }
 
-    /// What layers hold together, to be read: nothing can be written into it.
-    ///
-    /// One alone is shown without an overlay, whose inodes make reading 60,000 files longer by a fifth.
+    /// What layers hold together, to be copied from: nothing can be written into it.
     private func layerView(_ lower: KernelText) throws(SetUpFailure) -> Int32 {
-        guard lower.bytes.contains(UInt8(ascii: ":")) else {
-            let tree = try Self.clone(lower)
-            try check(linux_mount_setattr(tree, 0, noDevices | LINUX_MOUNT_ATTR_RDONLY, 0), .attachMount, lower)
-            return tree
-        }
+        guard lower.bytes.contains(UInt8(ascii: ":")) else { return try Self.clone(lower) }
         return try Self.fileSystem(
             "overlay", .mountOverlay, options: [("lowerdir", lower)], flags: ["userxattr"],
             attributes: noDevices | LINUX_MOUNT_ATTR_RDONLY)
+    }
+
+    private func layer(
+        _ index: Int, _ operation: SandboxPlan.Operation, _ named: KernelText
+    ) throws(SetUpFailure) -> Int32 {
+        guard let key = operation.layersByKey(index).first?.key, let tree = mapped[key] ?? sources[key] else {
+            throw SetUpFailure(.cloneTree, errno: ENOENT, path: named)
+        }
+        try check(linux_mount_setattr(tree, 0, noSuid | noDevices | LINUX_MOUNT_ATTR_RDONLY, 0), .readOnly, named)
+        return tree
     }
 
     private func overlayInMemory(

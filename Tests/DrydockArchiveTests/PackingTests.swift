@@ -107,6 +107,43 @@ import Testing
         }
     }
 
+    @Test("several layers as overlayfs shows them: what was removed, replaced, hidden, renamed and made anew")
+    func layers() throws {
+        guard ArchiveProgram.require("python3", "unshare") else { return }
+        try TemporaryTree.with { tree in
+            let program = ArchiveProgram(tree: tree)
+            // Deeper than the directories that a walk keeps open, in both layers down to the last but one.
+            let deep = Array(repeating: "d", count: 150).joined(separator: "/")
+            let layers = try program.shell(
+                """
+                set -e
+                mkdir -p l0 l1 l2 w1 w2 m; cd l0; mkdir -p source/{gone,anew,emptied,stays,kept/inner} root '\(deep)'
+                for name in source/{gone,anew,emptied,stays,kept,kept/inner}/x source/{file,tree,'  '} '\(deep)'/{a,z} d/d/z; do
+                    echo "$name" >"$name"; done
+                mkdir source/dir; ln source/file source/stays/file; touch -d 2001-02-03 source/kept/inner; cd ..
+                change() {
+                    unshare -Urm bash -ec "mount -t overlay -o userxattr,lowerdir=$1,upperdir=$2,workdir=w$3 o m; cd m; $4"
+                }
+                change l0 l1 1 "rm -r source/gone source/anew source/emptied/x; mkdir source/anew; echo new >source/anew/y
+                    rm source/tree; mkdir source/tree; echo in >source/tree/in; rmdir source/dir; echo file >source/dir
+                    echo more >source/kept/inner/more; mv source/file source/stays/moved; echo b >'\(deep)'/b; rm d/d/z"
+                change l1:l0 l2 2 "mkdir source/gone; echo again >source/gone/again; rm source/anew/y; rm source/dir
+                    chmod 700 source/kept; echo top >>source/kept/x; rm '\(deep)'/a; echo z >d/d/z; echo 0 >d/0"
+                """)
+            #expect(layers.status == 0, "\(layers.errors)")
+            let packed = try program.shell("\"$A\" pack l2 l1 l0 >a && mkdir u && \"$A\" unpack u --below . <a")
+            #expect(packed.status == 0 && packed.errors.isEmpty, "\(packed.errors)")
+            // An overlay counts the names that a file has in its layer, and none of directories.
+            let list = "find . -mindepth 1 -printf '%p %y %m %T@ %l\\n' -type f -printf '%s ' -exec cat {} \\;"
+            try tree.write("list", list + " | LC_ALL=C sort")
+            let mount = "mount -t overlay -o userxattr,lowerdir=l2:l1:l0 o m; cd m; bash ../list"
+            let seen = try program.shell("unshare -Urm bash -ec '\(mount)'")
+            let ours = try program.shell("cd u && bash ../list")
+            #expect(seen.lines.count > 170)
+            #expect(seen.lines.difference(from: ours.lines).map { "\($0)" } == [])
+        }
+    }
+
     @Test("the same bytes whenever it packs the same files, in however many threads")
     func reproducible() throws {
         guard ArchiveProgram.require("zstd") else { return }
@@ -157,10 +194,11 @@ import Testing
         try TemporaryTree.with { tree in
             let program = ArchiveProgram(tree: tree)
             try tree.write("t/source/file", String(repeating: "text ", count: 100_000))
-            let usage = "drydock-archive: usage: pack DIRECTORY | unpack DIRECTORY --below PATH… | record\n"
+            let usage = "drydock-archive: usage: pack DIRECTORY… | unpack DIRECTORY --below PATH… | record\n"
             for (words, message) in [
                 ("", "a verb is wanted first"), ("open", "a verb is wanted first"), ("pack", "a directory is wanted"),
-                ("pack t u", "one directory is enough"), ("pack t --below x", "`--below` is not known here"),
+                ("unpack t u", "one directory is enough"),
+                ("record t", "one directory is enough"), ("pack t --below x", "`--below` is not known here"),
                 ("pack t --level 99", "`--level` wants a number from 1 to 19"),
                 ("pack t --level", "`--level` wants a value"),
                 ("unpack t", "`--below` is wanted: the paths that may be written"),

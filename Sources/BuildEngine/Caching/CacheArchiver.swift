@@ -44,7 +44,7 @@ public struct CacheArchiver {
         let view = SandboxSettings.LayerView(layers: layers, record: CacheManifest(hit.entry).bytes)
         defer { withExtendedLifetime(hit.pin) {} }
         return try inSandbox(view) { (sandbox) throws(EngineError) in
-            let words = ["pack", SandboxSettings.LayerView.place, "--record", SandboxSettings.LayerView.recordPlace]
+            let words = ["pack"] + view.layerPlaces + ["--record", SandboxSettings.LayerView.recordPlace]
             let result = try run(words, in: sandbox, output: output)
             guard case .exited(0) = result.ending else { throw .notPacked(Self.complaint(result)) }
             return Self.sentences(result.errors)
