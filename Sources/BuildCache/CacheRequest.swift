@@ -64,6 +64,9 @@ public struct CacheRequest: Sendable, Equatable {
         String(digest(["scope", namespace, version]).prefix(16))
     }
 
+    /// What a note on a path is called, whichever of the namespace's entries has it.
+    static func renameHash(namespace: String, path: String) -> String { digest(["rename", namespace, path]) }
+
     /// A text's SHA-256, in hexadecimal digits.
     public static func digest(of text: String) -> String { digest([text]) }
 

@@ -15,6 +15,7 @@ public import SystemPackage
 ///     layers/<id>/lock        shared by the builds that use the layer, exclusive to whoever removes it
 ///     incoming/<id>/          a layer in the making, with `incoming/<id>.lock` held by its maker
 ///     trash/<id>/             a layer on its way out
+///     renames/<hash>          a note on a path: mounted, it made a build fail
 ///
 /// A record never names a layer that is not whole, and is removed before its layers are: so each step may be the last one
 /// that a process makes. Layers that no record names, and what lies in `incoming` without a maker, are left over.

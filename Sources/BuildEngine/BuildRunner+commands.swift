@@ -92,8 +92,9 @@ extension BuildRunner {
                 command: command.text, end: end, output: relay.commandTail.text, shell: plan.shell,
                 imageIsHost: plan.image == .host, networkIsHost: plan.network == .host,
                 callerIsRoot: request.callerIsRoot,
-                cacheIsMounted: plannedCache?.hit != nil && request.caches?.mode != .copy,
+                cacheMode: plannedCache?.mountsSomething == true ? request.caches?.mode : nil,
                 place: { Self.place(of: $0, in: plan.image) })
+            if hints.isRenameRefused { noteRefusedRename(hints.output) }
             fail(
                 phase, .commandFailed(command.text, reason: end.reason ?? ""), command: command, end: end,
                 hints: hints.hints)

@@ -139,13 +139,14 @@ extension BuildRunner {
     }
 
     private var keptCaches: KeptRecord.Caches? {
-        guard let settings = plannedCache?.settings(isCopied: request.caches?.mode == .copy) else { return nil }
+        guard let settings = plannedCache?.settings else { return nil }
         var caches = KeptRecord.Caches(
             layers: settings.layers.map {
                 .init(directory: $0.directory.string, rootUser: $0.rootUser, rootGroup: $0.rootGroup)
             },
-            paths: settings.paths.map { .init(path: $0.path.string, isDirectory: $0.isDirectory) },
-            isCopied: settings.isCopied)
+            paths: settings.paths.map {
+                .init(path: $0.path.string, isDirectory: $0.isDirectory, isCopied: $0.isCopied)
+            })
         caches.entry = plannedCache.flatMap { $0.patterns.isEmpty ? nil : $0.request.hash }
         caches.base = plannedCache?.hit.map { .init(hash: $0.entry.hash, key: $0.entry.key) }
         return caches

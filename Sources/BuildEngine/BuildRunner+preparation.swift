@@ -113,22 +113,16 @@ extension BuildRunner {
             let end = checkPlaces(plan, in: phase)
             guard end == .succeeded else { return end }
         }
-        // Each attempt has a directory of its own: that of the last may still be on its way out.
-        sandboxCount += 1
-        let name =
-            (surroundings.scratch.lastComponent?.string ?? "build") + (sandboxCount > 1 ? "-\(sandboxCount)" : "")
-        let scratch =
-            request.resumption?.place.directory ?? surroundings.scratch.removingLastComponent().appending(name)
-        self.scratch = scratch
+        let scratch = newScratch()
         var settings = plan.sandboxSettings(scratch: scratch, launcher: surroundings.launcher)
         request.resumption?.reopen(for: plan, in: &settings)
         let begin = surroundings.clock.monotonic
         do {
             try planCache(plan, settings)
             if request.resumption == nil, let plannedCache {
-                settings.caches = plannedCache.settings(isCopied: request.caches?.mode == .copy)
+                settings.caches = plannedCache.settings
             }
-            let started = try surroundings.sandboxes.start(settings)
+            let started = try start(settings)
             sandbox = started.runner
             cacheMilliseconds = surroundings.clock.monotonic.milliseconds(since: begin)
             debugBegins(started.runner)
@@ -143,6 +137,32 @@ extension BuildRunner {
             }
             noteFault(error, in: phase)
             return .fault
+        }
+    }
+
+    /// Each has a directory of its own: that of the last may still be on its way out.
+    private func newScratch() -> FilePath {
+        sandboxCount += 1
+        let name = surroundings.scratch.lastComponent?.string ?? "build"
+        let scratch =
+            request.resumption?.place.directory
+            ?? surroundings.scratch.removingLastComponent()
+            .appending(name + (sandboxCount > 1 ? "-\(sandboxCount)" : ""))
+        self.scratch = scratch
+        return scratch
+    }
+
+    /// Starts it, without its cache where only that cannot be had: a cache is never worth a build.
+    private func start(
+        _ settings: SandboxSettings
+    ) throws(SandboxError) -> (runner: any CommandRunning, notices: [SandboxNotice]) {
+        do throws(SandboxError) { return try surroundings.sandboxes.start(settings) } catch {
+            guard error.code == .cache, request.resumption == nil, plannedCache?.hit != nil else { throw error }
+            forgoCache(error)
+            var settings = settings
+            settings.caches = plannedCache?.settings
+            settings.scratchDirectory = newScratch()
+            return try surroundings.sandboxes.start(settings)
         }
     }
 

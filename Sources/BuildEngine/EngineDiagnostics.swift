@@ -118,7 +118,7 @@ extension EngineError {
     public init(_ error: SandboxError) {
         let meaning: ExitMeaning =
             switch error.code {
-            case .cannotIsolate, .state: .machineUnable
+            case .cannotIsolate, .cache, .state: .machineUnable
             case .image, .source: .inputUnavailable
             case .command: .buildFailed
             default: .internalFault

@@ -13,8 +13,8 @@ struct FailureHints {
     var imageIsHost: Bool
     var networkIsHost: Bool
     var callerIsRoot: Bool
-    /// Whether directories that lay in a cache are among what the build sees.
-    var cacheIsMounted = false
+    /// Whether directories that lie in a cache are among what the build sees, and whether the next build copies them if need be.
+    var cacheMode: CacheUse.Mode?
     /// Where a program of that name lies in the build's root file system, in one of the usual directories.
     var place: (_ program: String) -> String?
 
@@ -98,12 +98,18 @@ struct FailureHints {
 
     /// What a rename of a directory that lies in a lower layer of an overlay ends with
     /// (Documentation/filesystems/overlayfs.rst, "Renaming directories"). Most programs copy then; these do not.
-    private var cachedDirectory: String? {
+    var isRenameRefused: Bool {
         let signs = ["cross-device", "EXDEV", "CrossesDevices", "different filesystem", "different file system"]
-        guard cacheIsMounted, signs.contains(where: output.contains) else { return nil }
+        return cacheMode != nil && signs.contains(where: output.contains)
+    }
+
+    private var cachedDirectory: String? {
+        guard isRenameRefused else { return nil }
         return
             "a directory that lay in the cache cannot be renamed in one step, and this program does not copy it then: "
-            + "`--cache-mode copy` begins with a copy of the cache"
+            + (cacheMode == .automatic
+                ? "run it again, the next build begins with a copy of it"
+                : "`--cache-mode copy` begins with a copy of the cache")
     }
 
     /// Files of the host belong to a root that a build without root is not.

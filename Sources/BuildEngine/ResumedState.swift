@@ -64,8 +64,9 @@ public struct ResumedState: Sendable {
                 layers: caches.layers.map {
                     .init(directory: FilePath($0.directory), rootUser: $0.rootUser, rootGroup: $0.rootGroup)
                 },
-                paths: caches.paths.map { .init(FilePath($0.path), isDirectory: $0.isDirectory) },
-                isCopied: caches.isCopied)
+                paths: caches.paths.map {
+                    .init(FilePath($0.path), isDirectory: $0.isDirectory, isCopied: $0.isCopied)
+                })
         }
     }
 

@@ -50,7 +50,6 @@ public struct KeptRecord: Codable, Sendable, Equatable {
         /// The first lies on top.
         public var layers: [Layer]
         public var paths: [Path]
-        public var isCopied: Bool
         /// The hash of the entry that the build would have saved; absent where it would have saved none.
         public var entry: String?
         /// The entry that the layers are of.
@@ -67,10 +66,9 @@ public struct KeptRecord: Codable, Sendable, Equatable {
             }
         }
 
-        public init(layers: [Layer], paths: [Path], isCopied: Bool) {
+        public init(layers: [Layer], paths: [Path]) {
             self.layers = layers
             self.paths = paths
-            self.isCopied = isCopied
         }
 
         public struct Layer: Codable, Sendable, Equatable {
@@ -90,10 +88,12 @@ public struct KeptRecord: Codable, Sendable, Equatable {
         public struct Path: Codable, Sendable, Equatable {
             public var path: String
             public var isDirectory: Bool
+            public var isCopied: Bool
 
-            public init(path: String, isDirectory: Bool) {
+            public init(path: String, isDirectory: Bool, isCopied: Bool) {
                 self.path = path
                 self.isDirectory = isDirectory
+                self.isCopied = isCopied
             }
         }
     }
@@ -231,10 +231,10 @@ extension KeptRecord.Caches {
                 writer.object {
                     $0.member("path", path.path)
                     $0.member("isDirectory", path.isDirectory)
+                    $0.member("isCopied", path.isCopied)
                 }
             }
         }
-        writer.member("isCopied", isCopied)
         writer.member("entry", ifPresent: entry)
         if let base {
             writer.object("base") {

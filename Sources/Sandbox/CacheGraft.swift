@@ -14,17 +14,14 @@ extension SandboxSettings {
         public var layers: [Layer]
         /// What is kept, absolute and inside. Each has to lie on the disk when the build ends.
         public var paths: [Path]
-        /// Copy instead of mounting: every directory can then be renamed by the build.
-        public var isCopied: Bool
 
-        public init(layers: [Layer] = [], paths: [Path] = [], isCopied: Bool = false) {
+        public init(layers: [Layer] = [], paths: [Path] = []) {
             self.layers = layers
             self.paths = paths
-            self.isCopied = isCopied
         }
 
         /// The paths at which something may be mounted.
-        var mounted: [Path] { layers.isEmpty || isCopied ? [] : paths }
+        var mounted: [Path] { layers.isEmpty ? [] : paths.filter { !$0.isCopied } }
 
         /// A tree as a saved layer is laid out: `root/<absolute path>`, and `source/<path>` for what lies in the primary source.
         public struct Layer: Sendable, Equatable {
@@ -44,10 +41,14 @@ extension SandboxSettings {
             public var path: FilePath
             /// Known to be a directory: it can get a place of its own where there would be none on the disk.
             public var isDirectory: Bool
+            /// Copied instead of mounted, with what else is restored in the same view: the build can then rename every
+            /// directory in it, and what the source has there shows between what is restored.
+            public var isCopied: Bool
 
-            public init(_ path: FilePath, isDirectory: Bool) {
+            public init(_ path: FilePath, isDirectory: Bool, isCopied: Bool = false) {
                 self.path = path
                 self.isDirectory = isDirectory
+                self.isCopied = isCopied
             }
         }
     }
@@ -69,6 +70,7 @@ struct CacheGraft {
         var operations = operations
         let begin = operations.count
         var carriers: Set<Int> = []
+        var copyingCarriers: Set<Int> = []
         var copied: [FilePath] = []
         for (number, path) in caches.paths.enumerated() {
             guard let index = Self.carrier(of: path.path, in: operations) else { continue }
@@ -88,6 +90,7 @@ struct CacheGraft {
                     operations.append(
                         .scratchDirectory(source: kernelText(place), target: kernelText(path.path), mode: 0o755))
                     carriers.insert(operations.count - 1)
+                    if path.isCopied { copyingCarriers.insert(operations.count - 1) }
                 } else {
                     // A mount would hide what else is put there; a file is no place for one.
                     let place = isDirectory ? path.path : path.path.removingLastComponent()
@@ -95,8 +98,9 @@ struct CacheGraft {
                 }
             default: continue
             }
+            if path.isCopied { copyingCarriers.insert(index) }
         }
-        for index in carriers.sorted() { graft(&operations, index) }
+        for index in carriers.sorted() { graft(&operations, index, isCopied: copyingCarriers.contains(index)) }
         // Before what is mounted below them: that has its own.
         for place in copied {
             let layers = layers(for: place)
@@ -118,12 +122,12 @@ struct CacheGraft {
         return nil
     }
 
-    private func graft(_ operations: inout [SandboxPlan.Operation], _ index: Int) {
+    private func graft(_ operations: inout [SandboxPlan.Operation], _ index: Int, isCopied: Bool) {
         let target = operations[index].mountTarget ?? "/"
         let layers = layers(for: FilePath(bytes: target.bytes))
         guard !layers.isEmpty else { return }
         let isDirectory = if case .scratchDirectory = operations[index] { true } else { false }
-        if caches.isCopied || isDirectory && !canHoldUppers {
+        if isCopied || isDirectory && !canHoldUppers {
             operations.append(.restore(layers: layers, target: target))
             return
         }

@@ -60,7 +60,7 @@ extension Sandbox {
     /// - Parameter destination: not there yet; gets `files/`.
     public func saveLayerView(to destination: FilePath) throws(SandboxError) -> SavedLayer {
         let place = kernelText(SandboxSettings.LayerView.upper(in: prepared.settings.scratchDirectory))
-        let tree = LayerPublication.Tree(source: place, path: "", target: "files", isWhole: true)
+        let tree = LayerPublication.Tree(source: place, path: "", target: "files", relation: .whole)
         return saved(try publish([tree], to: destination), isWhole: true, nil)
     }
 }

@@ -71,7 +71,8 @@ extension Sandbox {
             let (gathered, writtenCount, links) = try gather(
                 layout.gathered, source, leavesFiles: leavesFiles, isStopped)
             // What no upper layer has came out of the layers below, and lies there still.
-            let isUnchanged = writtenCount == 0 && layout.trees.contains { !$0.isWhole } && selection.selectsAsBefore
+            let liesOverLayers = layout.trees.contains { $0.relation == .change }
+            let isUnchanged = writtenCount == 0 && liesOverLayers && selection.selectsAsBefore
             // First, because it takes the place of an empty directory.
             if isUnchanged {
                 (layout.gathered, layout.reason) = ([], nil)
@@ -81,7 +82,7 @@ extension Sandbox {
             linkCount = links
         }
         guard !trees.isEmpty else { return nil }
-        let isWhole = !layout.keepsLayersBelow || !hasLayersBelow || trees.allSatisfy(\.isWhole)
+        let isWhole = !layout.keepsLayersBelow || !hasLayersBelow || trees.allSatisfy { $0.relation == .whole }
         let layer = try publish(trees, to: destination)
         if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
         var saved = saved(layer, isWhole: isWhole, layout.reason)
@@ -96,7 +97,17 @@ extension Sandbox {
 
     /// Whether layers that the build began with lie below its own.
     private var hasLayersBelow: Bool {
-        prepared.settings.caches.map { !$0.layers.isEmpty && !$0.isCopied } ?? false
+        prepared.plan.operations.contains { operation in
+            if case .overlay(let view) = operation { !view.layers.isEmpty } else { false }
+        }
+    }
+
+    /// The operations whose directories were restored by copying.
+    private var copyingCarriers: Set<Int> {
+        let operations = prepared.plan.operations
+        let links = SystemLinks(operations)
+        let copied = prepared.settings.caches?.paths.filter(\.isCopied) ?? []
+        return Set(copied.compactMap { CacheGraft.carrier(of: links.resolved($0.path), in: operations) })
     }
 
     /// How what is saved gets into a layer.
@@ -134,8 +145,10 @@ extension Sandbox {
             (gathersAll, layout.reason) = (true, .inMemory)
         }
         if leavesFiles { (gathersAll, layout.reason) = (true, .kept) }
+        let copyingCarriers = hasLayersBelow ? self.copyingCarriers : []
         for path in selection.trees {
             guard let index = CacheGraft.carrier(of: path, in: plan.operations) else { continue }
+            let fresh: LayerPublication.Tree.Relation = copyingCarriers.contains(index) ? .replacement : .whole
             switch plan.operations[index] {
             case .overlay(let view):
                 if view.staysInMemory { (gathersAll, layout.reason) = (true, layout.reason ?? .inMemory) }
@@ -148,9 +161,9 @@ extension Sandbox {
                     gathersAll = true
                 }
                 layout.trees.append(
-                    self.tree(path, in: view.target, from: view.upper, source, isWhole: view.layers.isEmpty))
+                    self.tree(path, in: view.target, from: view.upper, source, view.layers.isEmpty ? fresh : .change))
             case .scratchDirectory(let place, let target, _):
-                layout.trees.append(self.tree(path, in: target, from: place, source, isWhole: true))
+                layout.trees.append(self.tree(path, in: target, from: place, source, fresh))
             case .root, .temporaryFileSystem: (gathersAll, layout.reason) = (true, layout.reason ?? .inMemory)
             default: continue
             }
@@ -183,14 +196,15 @@ extension Sandbox {
     }
 
     private func tree(
-        _ path: FilePath, in target: KernelText, from place: KernelText, _ source: FilePath, isWhole: Bool
+        _ path: FilePath, in target: KernelText, from place: KernelText, _ source: FilePath,
+        _ relation: LayerPublication.Tree.Relation
     ) -> LayerPublication.Tree {
         let top = FilePath(bytes: target.bytes)
         var below = path
         _ = below.removePrefix(top)
         return LayerPublication.Tree(
             source: place, path: kernelText(below),
-            target: KernelText("files/" + CacheGraft.place(of: top, source: source)), isWhole: isWhole)
+            target: KernelText("files/" + CacheGraft.place(of: top, source: source)), relation: relation)
     }
 
     /// Whether the directory that a view lies over has something of that name: a layer of what changed would then be wrong
@@ -222,7 +236,7 @@ extension Sandbox {
             linkCount += Int(links)
         }
         let place = prepared.settings.scratchDirectory.appending("gathered/files")
-        let tree = LayerPublication.Tree(source: kernelText(place), path: "", target: "files", isWhole: true)
+        let tree = LayerPublication.Tree(source: kernelText(place), path: "", target: "files", relation: .whole)
         return ([tree], writtenCount, linkCount)
     }
 

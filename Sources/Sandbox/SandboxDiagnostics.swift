@@ -18,7 +18,7 @@ public struct SandboxError: Error, Sendable, Equatable {
     }
 
     public struct Code: Sendable, Hashable {
-        private enum Kind: Hashable { case cannotIsolate, image, source, state, command, stopped, fault }
+        private enum Kind: Hashable { case cannotIsolate, image, source, cache, state, command, stopped, fault }
         private var kind: Kind
 
         /// Whoever wanted it does not any more.
@@ -29,6 +29,8 @@ public struct SandboxError: Error, Sendable, Equatable {
         public static let image = Code(kind: .image)
         /// A source directory cannot be shown to the build.
         public static let source = Code(kind: .source)
+        /// What a cache holds could not be copied; without it there would be a sandbox.
+        public static let cache = Code(kind: .cache)
         /// The directory for what the build writes cannot be used.
         public static let state = Code(kind: .state)
         /// A command could not be started: no such shell, no such user.
@@ -106,6 +108,7 @@ extension SandboxError {
             switch step {
             case .findShell, .execute, .changeUser, .startCommand, .changeDirectory, .openTerminal: .command
             case .protocolMismatch: .fault
+            case .restoreCache: .cache
             default: .cannotIsolate
             }
         return SandboxError(

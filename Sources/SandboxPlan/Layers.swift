@@ -63,14 +63,23 @@ public struct LayerPublication: Sendable, Equatable {
         public var path: KernelText
         /// Where the place's own directory is in the layer, relative.
         public var target: KernelText
-        /// There are no layers of an earlier build below it: marks that hide what is below are left out.
-        public var isWhole: Bool
+        public var relation: Relation
 
-        public init(source: KernelText, path: KernelText, target: KernelText, isWhole: Bool) {
+        public init(source: KernelText, path: KernelText, target: KernelText, relation: Relation) {
             self.source = source
             self.path = path
             self.target = target
-            self.isWhole = isWhole
+            self.relation = relation
+        }
+
+        /// What a tree is to layers of earlier builds.
+        public enum Relation: UInt8, Sendable {
+            /// There are none below it: marks that hide what is below are left out.
+            case whole
+            /// It says what changed over them.
+            case change
+            /// They are below it, and it takes the place of what they have there.
+            case replacement
         }
     }
 
@@ -78,14 +87,16 @@ public struct LayerPublication: Sendable, Equatable {
         wire.append(destination)
         wire.appendList(trees) {
             for text in [$1.source, $1.path, $1.target] { $0.append(text) }
-            $0.append($1.isWhole)
+            $0.append($1.relation.rawValue)
         }
     }
 
     init(from wire: inout WireDecoder) throws(WireDecoder.Malformed) {
         destination = try wire.text()
         trees = try wire.list { wire throws(WireDecoder.Malformed) in
-            Tree(source: try wire.text(), path: try wire.text(), target: try wire.text(), isWhole: try wire.flag())
+            let (source, path, target) = (try wire.text(), try wire.text(), try wire.text())
+            guard let relation = Tree.Relation(rawValue: try wire.number()) else { throw WireDecoder.Malformed() }
+            return Tree(source: source, path: path, target: target, relation: relation)
         }
     }
 }

@@ -50,7 +50,7 @@ struct LayerPublishing {
         // Where the place itself is published, its own directory is what is moved.
         if names.isEmpty { return try publishPlace(tree, source, destination, owner) }
         let last = names.removeLast()
-        var hidesWhatIsBelow = OpaqueMark.isOn(source)
+        var hidesWhatIsBelow = tree.relation == .replacement || OpaqueMark.isOn(source)
         var missing = false
         var passed: [Int32] = [dup(source)]
         defer { for directory in passed { close(directory) } }
@@ -70,18 +70,19 @@ struct LayerPublishing {
         var status = stat()
         let isThere = !missing && last.withCString { fstatat(source, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0
         let isMark = isThere && status.st_mode & S_IFMT == S_IFCHR
-        if !isThere || (isMark && tree.isWhole) {
-            if tree.isWhole { return .absent }
+        let isWhole = tree.relation == .whole
+        if !isThere || (isMark && isWhole) {
+            if isWhole { return .absent }
             if !hidesWhatIsBelow { return .unchanged }
         }
-        if isThere, !isMark, !tree.isWhole, !hidesWhatIsBelow, isUnchanged(source, last, status) { return .unchanged }
+        if isThere, !isMark, !isWhole, !hidesWhatIsBelow, isUnchanged(source, last, status) { return .unchanged }
         let parent = try makeParents(tree, names, passed, destination, owner)
         defer { close(parent) }
         guard isThere else {
             try check(last.withCString { mknodat(parent, $0, S_IFCHR, 0) }, .writeFile, last)
             return .absent
         }
-        if status.st_mode & S_IFMT == S_IFDIR { try mark(source, last, tree.isWhole, hidesWhatIsBelow) }
+        if status.st_mode & S_IFMT == S_IFDIR { try mark(source, last, isWhole, hidesWhatIsBelow) }
         try check(
             last.withCString { name in renameat(source, name, parent, name) }, .restoreCache, publication.destination)
         if isMark { return .absent }
@@ -92,12 +93,16 @@ struct LayerPublishing {
     private mutating func publishPlace(
         _ tree: LayerPublication.Tree, _ source: Int32, _ destination: Int32, _ owner: stat
     ) throws(SetUpFailure) -> PublishedLayer.TreeState {
-        if !tree.isWhole, !OpaqueMark.isOn(source), DirectoryContents.isEmpty(source) { return .unchanged }
+        if tree.relation == .change, !OpaqueMark.isOn(source), DirectoryContents.isEmpty(source) { return .unchanged }
         var components = tree.target.components
         guard let name = components.popLast() else { throw SetUpFailure(.restoreCache, errno: EINVAL) }
         let parent = try makeDirectories(components, in: destination, owner)
         defer { close(parent) }
-        if tree.isWhole { OpaqueMark.remove(source) }
+        switch tree.relation {
+        case .whole: OpaqueMark.remove(source)
+        case .replacement: try check(OpaqueMark.set(source), .restoreCache, name)
+        case .change: break
+        }
         // An empty directory that was made for it gives way.
         let moved = tree.source.withCString { old in name.withCString { renameat(AT_FDCWD, old, parent, $0) } }
         try check(moved, .restoreCache, publication.destination)

@@ -13,7 +13,7 @@ struct CacheTests {
     /// A cache as a store has it: layers on top of one another.
     private final class Cache {
         let tree: TemporaryTree
-        let paths: [SandboxSettings.Caches.Path]
+        var paths: [SandboxSettings.Caches.Path]
         var layers: [SandboxSettings.Caches.Layer] = []
         var isCopied = false
         var count = 0
@@ -30,7 +30,13 @@ struct CacheTests {
             _ = try tree.directory("layers")
         }
 
-        var caches: SandboxSettings.Caches { .init(layers: layers, paths: paths, isCopied: isCopied) }
+        var caches: SandboxSettings.Caches {
+            .init(
+                layers: layers,
+                paths: paths.map {
+                    .init($0.path, isDirectory: $0.isDirectory, isCopied: isCopied || $0.isCopied)
+                })
+        }
 
         /// One build: runs a command with the cache restored, and saves what became of it.
         @discardableResult
@@ -208,6 +214,24 @@ struct CacheTests {
             let copied = try SandboxFixture(tree: tree, caches: cache.caches, name: "copied")
             #expect(!copied.plan.contains("read ahead"))
             try copied.close()
+        }
+    }
+
+    @Test("what is copied takes the place of what it was copied from, in a layer that says of the rest what changed")
+    func mixing() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/root/.m2", Self.source + "/vendor", Self.source + "/gone")
+            try cache.build(
+                "mkdir -p /root/.m2/a vendor/x gone; touch /root/.m2/a/f vendor/x/y gone/z; echo before > vendor/stays")
+            cache.paths[1].isCopied = true
+            let (saved, _) = try cache.build(
+                "python3 -c 'import os; os.rename(\"vendor/x\", \"vendor/new\")'; touch /root/.m2/a/g; rm -r gone")
+            #expect(saved?.isWhole == false && cache.layers.count == 2)
+            cache.paths[1].isCopied = false
+            let (_, text) = try cache.build(
+                "(cd vendor && find . | sort | xargs echo); ls -x /root/.m2/a; cat vendor/stays; ls gone || true")
+            #expect(text.hasPrefix(". ./new ./new/y ./stays\nf  g\nbefore\n"), "\(text)")
+            #expect(text.contains("No such file"))
         }
     }
 

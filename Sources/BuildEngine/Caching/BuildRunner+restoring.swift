@@ -45,6 +45,7 @@ extension BuildRunner {
         planned.patterns = paths.patterns
         planned.notices = paths.notices
         planned.warnings = paths.warnings
+        planned.isCopied = use.mode == .copy
         planned.request.paths = planned.patterns.map(\.name)
         planned.request.key = question.key.map { finish($0, answer, plan) }
         if let key = planned.request.key, key.utf8.count > CacheRequest.maximumKeyBytes {
@@ -61,7 +62,7 @@ extension BuildRunner {
         if let kept = request.resumption?.record.caches { return takeUp(kept, planned, use) }
         planned.warnings += question.warnings(answer, statuses: asked.statuses)
         if !planned.patterns.isEmpty {
-            find(&planned, use)
+            find(&planned, use, in: plan)
             let lookup = CacheLookup(
                 request: planned.request, inputs: planned.inputs, found: planned.hit?.entry.hash,
                 time: surroundings.clock.now)
@@ -87,13 +88,13 @@ extension BuildRunner {
                 if base.hash != planned.request.hash { hit.match = .fallback(base.key ?? "") }
                 planned.hit = hit
             } else {
-                planned.hasLostBase = !kept.isCopied
+                planned.hasLostBase = kept.paths.contains { !$0.isCopied }
             }
         }
         plannedCache = planned
     }
 
-    private func find(_ planned: inout PlannedCache, _ use: CacheUse) {
+    private func find(_ planned: inout PlannedCache, _ use: CacheUse, in plan: BuildPlan) {
         guard use.restores, planned.action != .save else { return }
         guard find(in: use.store, &planned) else {
             planned.miss = CacheEvent.Missed(key: planned.request.key, reason: .unavailable)
@@ -110,7 +111,7 @@ extension BuildRunner {
             planned.miss = miss(planned, in: use.store)
             let key = planned.request.key
             let name = key == nil ? "nothing is saved yet" : "no entry with the key \(CacheEntry.displayed(key))"
-            planned.notices.append("Unable to download cache: \(name) for these paths")
+            planned.answer = "Unable to download cache: \(name) for these paths"
             return
         }
         var words = "Restored cache \(hit.entry.displayedKey)"
@@ -123,7 +124,47 @@ extension BuildRunner {
         record.drydock.cache = outcome
         let layers = hit.layers.count == 1 ? "" : ", \(hit.layers.count) layers"
         words += ": \(FailureHints.size(hit.entry.byteCount)), \(Self.files(hit.entry.fileCount))\(layers), "
-        planned.notices.append(words + (use.mode == .copy ? "copied" : "mounted"))
+        planned.copyCauses = copyCauses(planned, hit, use, in: plan)
+        planned.answer = words + planned.way
+    }
+
+    private func copyCauses(
+        _ planned: PlannedCache, _ hit: CacheHit, _ use: CacheUse, in plan: BuildPlan
+    ) -> [FilePath: PlannedCache.CopyCause] {
+        guard use.mode == .automatic else {
+            if use.mode == .mount { use.store.forgetRenames(planned.request) }
+            return [:]
+        }
+        var causes: [FilePath: PlannedCache.CopyCause] = [:]
+        if hit.layers.count > 1 {
+            for pattern in planned.patternsInSource(of: plan, isDirectory: true) { causes[pattern.base] = .overSource }
+        }
+        for pattern in planned.patterns where use.store.knowsRename(planned.request, below: pattern.name) {
+            causes[pattern.base] = .rename
+        }
+        return causes
+    }
+
+    /// Goes on as if nothing had been found.
+    func forgoCache(_ error: SandboxError) {
+        guard var planned = plannedCache else { return }
+        (planned.hit, planned.answer) = (nil, nil)
+        planned.miss = CacheEvent.Missed(key: planned.request.key, reason: .unavailable)
+        planned.warnings.append(.cacheNotRestored(error.message, error.hints.first))
+        plannedCache = planned
+        record.drydock.cache?.restored = nil
+    }
+
+    /// A program could not rename a directory that lay in the cache, and gave up: the next build begins with a copy.
+    func noteRefusedRename(_ output: String) {
+        guard let use = request.caches, use.mode == .automatic, let planned = plannedCache, planned.hit != nil else {
+            return
+        }
+        let mounted = planned.patterns.filter { !planned.isCopied($0) }
+        let named = mounted.filter { output.contains($0.base.lastComponent?.string ?? $0.name) }
+        for pattern in named.isEmpty ? mounted : named {
+            use.store.noteRename(planned.request, below: pattern.name)
+        }
     }
 
     static func files(_ count: Int) -> String { count == 1 ? "1 file" : "\(count) files" }
@@ -196,10 +237,11 @@ extension BuildRunner {
         }
         guard let planned = plannedCache else { return }
         for text in planned.notices { notice(text) }
+        if let answer = planned.answer { notice(answer) }
         if let hit = planned.hit, let content = record.drydock.cache?.restored {
             let restored = CacheEvent.Restored(
                 content, entry: hit.entry.hash, layerCount: hit.layers.count,
-                isCopied: request.caches?.mode == .copy, milliseconds: cacheMilliseconds)
+                isCopied: planned.patterns.allSatisfy(planned.isCopied), milliseconds: cacheMilliseconds)
             emit(.cache(.restored(restored)))
         } else if let miss = planned.miss {
             emit(.cache(.missed(miss)))
@@ -229,14 +271,21 @@ extension BuildRunner {
         guard plan.buildspec.cache != nil else { return }
         if let cacheAdvice { warn(cacheAdvice) }
         for warning in plannedCache?.warnings ?? [] { warn(warning) }
-        guard let planned = plannedCache, planned.hit != nil, let source = plan.sources.first else { return }
-        for pattern in planned.patterns where pattern.glob == nil {
+        guard let planned = plannedCache, planned.hit != nil else { return }
+        for pattern in planned.patternsInSource(of: plan) { warn(.cacheOverSource(pattern.name)) }
+    }
+}
+
+extension PlannedCache {
+    /// Those whose place the source has something in, or only those where it has a directory.
+    fileprivate func patternsInSource(of plan: BuildPlan, isDirectory: Bool = false) -> [CachePattern] {
+        guard let source = plan.sources.first else { return [] }
+        return patterns.filter { pattern in
             var below = pattern.base
             var status = stat()
-            guard below.removePrefix(FilePath(source.path)),
-                source.hostPath.pushing(below).withPlatformString({ lstat($0, &status) }) == 0
-            else { continue }
-            warn(.cacheOverSource(pattern.name))
+            return pattern.glob == nil && below.removePrefix(FilePath(source.path))
+                && source.hostPath.pushing(below).withPlatformString { lstat($0, &status) } == 0
+                && (!isDirectory || status.st_mode & S_IFMT == S_IFDIR)
         }
     }
 }

@@ -93,6 +93,10 @@ extension Warning {
             hint: "cache what tools make or fetch, not what is checked in")
     }
 
+    static func cacheNotRestored(_ reason: String, _ hint: String?) -> Warning {
+        Warning(message: "the cache is not restored: \(reason)", hint: hint)
+    }
+
     static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
         Warning(message: "the cache is not saved: \(reason)", hint: hint)
     }

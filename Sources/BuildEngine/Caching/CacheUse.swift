@@ -60,18 +60,52 @@ struct PlannedCache: Sendable {
     var miss: CacheEvent.Missed?
     /// A kept state lies over layers whose entry is not in the store any more: nothing can be saved over them.
     var hasLostBase = false
-    /// What is told when the source is announced, in order.
+    /// Whether all of it is copied, because the user wants it so.
+    var isCopied = false
+    /// What is copied besides, by the pattern's base.
+    var copyCauses: [FilePath: CopyCause] = [:]
+    /// How the store's answer is told when the source is announced.
+    var answer: String?
+    /// What is told before it, in order.
     var notices: [String] = []
     var warnings: [Warning] = []
 
+    /// Why what would be mounted is copied.
+    enum CopyCause {
+        /// An earlier build failed for it.
+        case rename
+        /// Layers over others say what of these counts no more, and the source's files would count no more with them.
+        case overSource
+
+        var words: String {
+            switch self {
+            case .rename: "a program could not rename a directory in it where it was mounted"
+            case .overSource: "the source has it too"
+            }
+        }
+    }
+
     /// What a sandbox needs to know.
-    func settings(isCopied: Bool) -> SandboxSettings.Caches {
+    var settings: SandboxSettings.Caches {
         let entry = hit?.entry
         let layers = zip(hit?.layers ?? [], entry?.layers ?? []).map { directory, layer in
             SandboxSettings.Caches.Layer(
                 directory: directory, rootUser: layer.rootUser, rootGroup: layer.rootGroup)
         }
         return .init(
-            layers: layers, paths: patterns.map { .init($0.base, isDirectory: $0.kind != .place) }, isCopied: isCopied)
+            layers: layers,
+            paths: patterns.map { .init($0.base, isDirectory: $0.kind != .place, isCopied: isCopied($0)) })
+    }
+
+    var mountsSomething: Bool { hit != nil && !patterns.allSatisfy(isCopied) }
+
+    func isCopied(_ pattern: CachePattern) -> Bool { isCopied || copyCauses[pattern.base] != nil }
+
+    /// How it is restored, for the log.
+    var way: String {
+        let copied = patterns.filter { copyCauses[$0.base] != nil }
+        guard !isCopied, !copied.isEmpty else { return isCopied ? "copied" : "mounted" }
+        let causes = copied.map { "`\($0.name)` copied: \(copyCauses[$0.base]?.words ?? "")" }
+        return ((copied.count < patterns.count ? ["mounted"] : []) + causes).joined(separator: ", ")
     }
 }

@@ -21,7 +21,7 @@ struct CacheOptions {
     private static let mode = ValueOption(
         "cache-mode", placeholder: "mode", words: CacheUse.Mode.allCases.map(\.rawValue),
         help: "How a cache is restored: `mount` takes milliseconds, `copy` lets the build rename every directory in it "
-            + "(default: `auto`, which mounts).")
+            + "(default: `auto`, which mounts what it can).")
     private static let saving = ValueOption(
         "cache-save", placeholder: "when", words: CacheUse.Saving.allCases.map(\.rawValue),
         help: "When a cache is saved: after `success` (the default), `always`, or `never`.")
