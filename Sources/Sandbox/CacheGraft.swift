@@ -67,13 +67,14 @@ struct CacheGraft {
 
     /// The operations with what is restored in them.
     func applied(to operations: [SandboxPlan.Operation]) -> [SandboxPlan.Operation] {
+        var mounts = MountTable(operations)
         var operations = operations
         let begin = operations.count
         var carriers: Set<Int> = []
         var copyingCarriers: Set<Int> = []
         var copied: [FilePath] = []
         for (number, path) in caches.paths.enumerated() {
-            guard let index = Self.carrier(of: path.path, in: operations) else { continue }
+            guard let index = mounts.mount(of: path.path.bytes)?.index else { continue }
             switch operations[index] {
             case .overlay(var view):
                 // What is in memory could only be saved by copying it. Where the disk can hold no upper layer, it stays there.
@@ -89,6 +90,7 @@ struct CacheGraft {
                     let place = scratch.appending("cache-\(number)")
                     operations.append(
                         .scratchDirectory(source: kernelText(place), target: kernelText(path.path), mode: 0o755))
+                    mounts = MountTable(operations)
                     carriers.insert(operations.count - 1)
                     if path.isCopied { copyingCarriers.insert(operations.count - 1) }
                 } else {
@@ -174,33 +176,9 @@ struct CacheGraft {
     static func place(of target: FilePath, source: FilePath) -> String {
         target == source ? "source" : target == "/" ? "root" : "root" + target.string
     }
-
-    /// The operation in whose directory a path lies; nil where the kernel's own file systems are, or the user's directories.
-    static func carrier(of path: FilePath, in operations: [SandboxPlan.Operation]) -> Int? {
-        let bytes = path.bytes
-        var best: (index: Int, length: Int)?
-        for (index, operation) in operations.enumerated() {
-            guard let target = operation.mountTarget?.bytes, target.isPath(above: bytes) else { continue }
-            // A later one lies over an earlier one at the same place.
-            if best.map({ target.count >= $0.length }) ?? true { best = (index, target.count) }
-        }
-        return best?.index
-    }
 }
 
 extension SandboxPlan.Operation {
-    /// Where it mounts something; nil when it does not, or only covers what is there.
-    var mountTarget: KernelText? {
-        switch self {
-        case .root: "/"
-        case .overlay(let view): view.target
-        case .scratchDirectory(_, let target, _), .bind(_, let target, _), .temporaryFileSystem(let target, _, _),
-            .processes(let target), .system(let target), .devices(let target), .layer(_, let target):
-            target
-        case .directory, .symbolicLink, .file, .mask, .readOnly, .restore: nil
-        }
-    }
-
     /// Whether it puts something into a directory.
     fileprivate func lies(below directory: FilePath) -> Bool {
         let target: KernelText

@@ -39,22 +39,6 @@ public struct WrittenFiles: Sendable, Equatable {
     }
 }
 
-/// A mount of the sandbox, and what is written to it on the disk.
-final class WrittenCarrier {
-    /// Without the `/` that is the root's.
-    let target: [UInt8]
-    /// The files that the build wrote, as a tree that no link of theirs leads out of; nil where there is none to look at.
-    private(set) lazy var tree: UpperTree? = place.flatMap { try? UpperTree(FilePath(bytes: $0)) }
-    private let place: [UInt8]?
-
-    init(_ target: [UInt8], _ place: [UInt8]?) {
-        self.target = target == [0x2F] ? [] : target
-        self.place = place
-    }
-
-    func holds(_ path: [UInt8]) -> Bool { target.isPath(above: path) }
-}
-
 /// What a build wrote to one of its mounts, with the caller's own rights: what the build made of it is never followed by a path
 /// of the host, whose directories its links may name.
 final class UpperTree: TreeOpener {
@@ -164,29 +148,12 @@ extension Sandbox {
     func writtenPlace(of path: FilePath) -> (tree: UpperTree, below: FilePath)? {
         guard prepared.plan.reopening == nil else { return nil }
         let bytes = path.bytes
-        guard let carrier = writtenCarriers.first(where: { $0.holds(bytes) }), let tree = carrier.tree else {
-            return nil
-        }
-        let below = bytes[carrier.target.count...]
-        return (tree, below.isEmpty ? "/" : FilePath(bytes: Array(below)))
-    }
-
-    /// What the plan mounts, the longest targets first; a later one lies over an earlier one at the same place.
-    ///
-    /// In bytes, and once: three dozen places are asked for at the end of each build, of a hundred mounts.
-    func makeWrittenCarriers() -> [WrittenCarrier] {
-        let carriers = prepared.plan.operations.reversed().compactMap { operation -> WrittenCarrier? in
-            guard let target = operation.mountTarget?.bytes else { return nil }
-            return switch operation {
-            case .overlay(let view) where !view.staysInMemory: WrittenCarrier(target, view.upper.bytes)
-            case .scratchDirectory(let source, _, _): WrittenCarrier(target, source.bytes)
-            default: WrittenCarrier(target, nil)
-            }
-        }
-        // Sorting keeps the order of what is as long.
-        return carriers.enumerated().sorted {
-            ($1.element.target.count, $0.offset) < ($0.element.target.count, $1.offset)
-        }.map(\.element)
+        guard let mount = mounts.mount(of: bytes), let upper = mount.upper else { return nil }
+        let opened = openedUppers[mount.index] ?? (try? UpperTree(FilePath(bytes: upper.bytes)))
+        guard let opened else { return nil }
+        openedUppers[mount.index] = opened
+        let below = mount.below(bytes)
+        return (opened, below.isEmpty ? "/" : FilePath(bytes: Array(below)))
     }
 
     // MARK: Measuring

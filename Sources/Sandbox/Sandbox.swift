@@ -28,8 +28,9 @@ public final class Sandbox {
     /// Whether it was left to itself; there is nobody to be told of its end.
     private var isAbandoned = false
     private var openedTree: SandboxTree?
-    /// Where on the disk what is written lies; see `written(below:entries:)`.
-    lazy var writtenCarriers = makeWrittenCarriers()
+    lazy var mounts = MountTable(prepared.plan.operations)
+    /// By the number of the mount; see `written(below:entries:)`.
+    var openedUppers: [Int: UpperTree] = [:]
 
     private init(
         connection: LauncherConnection, output: FileDescriptor, prepared: PreparedSandbox, timing: StopTiming
