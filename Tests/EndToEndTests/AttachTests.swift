@@ -15,6 +15,7 @@ struct AttachTests {
         return try Drydock(in: tree, user: user)
     }
 
+    /// Its last command leaves a shell that resumes the build the time to end by itself.
     private static let paused = """
         env:
           variables:
@@ -28,7 +29,7 @@ struct AttachTests {
                 cd /usr
                 codebuild-breakpoint
                 echo went on with $(cat /tmp/note)
-              - "true"
+              - sleep 1
 
         """
 
