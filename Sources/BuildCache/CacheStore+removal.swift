@@ -12,11 +12,12 @@ public struct LayerTools {
     public var remove: (FilePath) throws -> Void
     /// The bytes that a directory takes; nil where that cannot be found out.
     public var measure: (FilePath) -> Int?
-    /// The ids of layers that are needed although no record names them: kept states of failed builds lie over them.
-    public var needed: Set<String>
+    /// The ids of layers that are needed although no record names them: kept states of failed builds lie over them. Asked
+    /// when nobody has pinned what is about to go: who lets go of a pin has seen to it that this names the layers.
+    public var needed: () -> Set<String>
 
     public init(
-        needed: Set<String> = [], remove: @escaping (FilePath) throws -> Void,
+        needed: @escaping () -> Set<String> = { [] }, remove: @escaping (FilePath) throws -> Void,
         measure: @escaping (FilePath) -> Int? = { _ in nil }
     ) {
         self.remove = remove
@@ -183,9 +184,13 @@ extension CacheStore {
             let lock = try lockForRemoval()
             defer { withExtendedLifetime(lock) {} }
             if let named = try namedLayers(&removal) {
+                var idle: [(id: String, lock: FileLock?)] = []
                 for id in try identifiers(in: layersDirectory)
-                where !named.layers.contains(id) && !tools.needed.contains(id) && !mayBe(id, of: named.others) {
-                    guard case .idle(let lock) = takeIdle(layerLock(id)) else { continue }
+                where !named.layers.contains(id) && !mayBe(id, of: named.others) {
+                    if case .idle(let lock) = takeIdle(layerLock(id)) { idle.append((id, lock)) }
+                }
+                let needed = idle.isEmpty ? [] : tools.needed()
+                for (id, lock) in idle where !needed.contains(id) {
                     doomed.append((moveToTrash(layerDirectory(id)), lock))
                 }
             }

@@ -54,10 +54,12 @@ extension BuildStore {
     /// What reaches layers' files: this caller, and the ids of a build where files belong to those.
     var layerTools: LayerTools {
         let launcher = Caller.launcher
-        let kept = keptStates().flatMap { $0.record.caches?.layers ?? [] }
         return LayerTools(
-            // `layers/ID/files`.
-            needed: Set(kept.compactMap { FilePath($0.directory).removingLastComponent().lastComponent?.string }),
+            needed: {
+                let kept = keptStates().flatMap { $0.record.caches?.layers ?? [] }
+                // `layers/ID/files`.
+                return Set(kept.compactMap { FilePath($0.directory).removingLastComponent().lastComponent?.string })
+            },
             remove: { directory in
                 guard let name = directory.lastComponent else { return }
                 do throws(FilesError) {
