@@ -7,14 +7,17 @@ import BuildModel
 import Files
 public import Sandbox
 import Secrets
-import SystemPackage
+public import SystemPackage
 
 /// Commands run in a place whose state can outlive the build.
 public protocol StateKeeping: CommandRunning {
     /// Remembers the shell's state as the next command would find it.
     func mark(_ name: String)
     /// Has the state kept when the place is closed; ends every process of the build.
-    func keep(in place: KeptPlace, files: [(name: String, contents: [UInt8])]) throws(SandboxError)
+    /// - Parameter locks: on what the state lies over, to be held until its files speak for that.
+    func keep(
+        in place: KeptPlace, files: [(name: String, contents: [UInt8])], holding locks: [FileDescriptor]
+    ) throws(SandboxError)
     /// Has a reopened state removed when the place is closed.
     func drop()
     /// What of the sources changed since a reopened state was kept.
@@ -55,7 +58,9 @@ extension BuildRunner {
             if request.resumption == nil { try keepCheckouts() }
             let (files, withheld) = try shellStates(plan, in: keeper)
             let record = keptRecord(plan, failure, withheld: withheld)
-            try keeper.keep(in: place, files: files + [(KeptRecord.fileName, record.json)])
+            try keeper.keep(
+                in: place, files: files + [(KeptRecord.fileName, record.json)],
+                holding: plannedCache?.hit?.pin.descriptors ?? [])
             self.failure?.isStateKept = true
         } catch {
             let reason = error as? SandboxError

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import CLinux
+internal import Files
 internal import Glibc
 internal import SandboxPlan
 public import SystemPackage
@@ -208,13 +209,17 @@ extension Sandbox {
     /// - Parameters:
     ///   - place: not used for a reopened state, which stays where it is.
     ///   - files: put beside what the build wrote, by names.
-    public func keep(in place: KeptPlace, files: [(name: String, contents: [UInt8])]) throws(SandboxError) {
+    ///   - locks: on what the state lies over, held until it is in its place with all its files, also after drydock's end.
+    public func keep(
+        in place: KeptPlace, files: [(name: String, contents: [UInt8])], holding locks: [FileDescriptor] = []
+    ) throws(SandboxError) {
         let scratch = prepared.settings.scratchDirectory
         let identity = KeptPlace.identityFileContents(prepared.plan.identity)
         for (name, contents) in files + [(KeptPlace.identityFile, identity)] {
             try Self.write(contents, to: scratch.appending(name))
         }
         let sources = prepared.settings.sources.filter { !$0.isWritable }.map { kernelText($0.path) }
+        for lock in locks { connection.send(.hold, descriptor: lock) }
         connection.send(.keep(destination: kernelText(place.directory), sources: sources), descriptor: place.lock)
         while true {
             switch try connection.receive().reply {
@@ -230,15 +235,10 @@ extension Sandbox {
     /// Has a reopened state removed when the sandbox ends.
     public func drop() { connection.send(.drop) }
 
+    /// In one step: others read the record of a reopened state at any time, for what it lies over.
     private static func write(_ contents: [UInt8], to path: FilePath) throws(SandboxError) {
-        do {
-            let file = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .closeOnExec, .noFollow],
-                permissions: .ownerReadWrite)
-            defer { try? file.close() }
-            try file.writeAll(contents)
-        } catch {
-            throw .scratch(path, (error as? Errno) ?? .ioError)
+        do throws(FilesError) { try AtomicFile.write(contents, to: path, mode: 0o600) } catch {
+            throw .scratch(path, error.underlying ?? .ioError)
         }
     }
 }

@@ -36,6 +36,9 @@ public enum LauncherRequest: Sendable, Equatable {
     /// of the host instead of removing it. A lock comes with it, to be held until that is done.
     /// - Parameter sources: the targets of overlays over what the user may change meanwhile.
     case keep(destination: KernelText, sources: [KernelText])
+    /// Hold the descriptor that comes with this, a lock on something that what is kept lies over, until that is in its place:
+    /// what is there then speaks for itself. Before `keep`.
+    case hold
     /// Remove a reopened state at the end after all.
     case drop
     /// Copy these out of the sandbox, to lie in the scratch directory as they are to lie in a layer. Everything of the build
@@ -97,6 +100,8 @@ public enum LauncherRequest: Sendable, Equatable {
             wire.append(sources)
         case .drop:
             wire.append(UInt8(22))
+        case .hold:
+            wire.append(UInt8(24))
         case .measure(let identity, let directory):
             wire.append(UInt8(23))
             identity.encode(to: &wire)
@@ -135,6 +140,7 @@ public enum LauncherRequest: Sendable, Equatable {
         case 21: self = .keep(destination: try wire.text(), sources: try wire.texts())
         case 22: self = .drop
         case 23: self = .measure(identity: try SandboxPlan.Identity(from: &wire), directory: try wire.text())
+        case 24: self = .hold
         case 30: self = .gather(try wire.list { wire throws(WireDecoder.Malformed) in try GatheredPath(from: &wire) })
         case 31: self = .publish(try LayerPublication(from: &wire))
         case 32:

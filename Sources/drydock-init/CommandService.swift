@@ -99,6 +99,9 @@ struct CommandService {
             if refusal == 0 { keeps = launcher.send(message.bytes, descriptor: message.descriptor) }
             if message.descriptor >= 0 { close(message.descriptor) }
             control.send(.keeping(errno: refusal))
+        case .hold:
+            Channel(socket: DrydockInit.handover).send(message.bytes, descriptor: message.descriptor)
+            if message.descriptor >= 0 { close(message.descriptor) }
         case .drop, .publish: Channel(socket: DrydockInit.handover).send(message.bytes)
         case .gather(let paths):
             control.send(Gathering(places: places).perform(paths))

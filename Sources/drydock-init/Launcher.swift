@@ -56,6 +56,7 @@ enum Launcher {
         // The lock that came with the plan stays open until this process ends.
         var status: Int32 = 0
         var requests: [LauncherRequest] = []
+        var held: [Int32] = []
         if let namespaces {
             if failure == nil {
                 do throws(SetUpFailure) { try prepare(plan, namespaces, encoded: message.bytes) } catch {
@@ -66,7 +67,7 @@ enum Launcher {
             // Only commands and pid 1 may hold the output open: drydock reads its end to know that all are gone.
             close(DrydockInit.output)
             let cleanUp = CleanUp(plan: plan, userNamespace: namespaces.user)
-            requests = serve(namespaces, &status) { publish($0, cleanUp, control: control) }
+            requests = serve(namespaces, &status, &held) { publish($0, cleanUp, control: control) }
         }
         if let failure { control.send(failure.reply) }
         let cleanUp = CleanUp(plan: plan, userNamespace: namespaces?.user ?? -1)
@@ -77,19 +78,22 @@ enum Launcher {
         close(DrydockInit.control)
         switch order {
         case .keep(let destination, let sources) where status == 0 && plan.reopening == nil:
-            let place = KeptPlace(plan: plan, destination: destination, sources: sources, cleanUp: cleanUp)
+            let place = KeptPlace(
+                plan: plan, destination: destination, sources: sources, held: held, cleanUp: cleanUp)
             if place.take() { exit(0) }
         case .drop: break
         // What an earlier build left stays, however this one ended.
         default: if plan.reopening != nil { exit(0) }
         }
+        for lock in held { close(lock) }
         exit(cleanUp.removeScratch().errno == 0 ? 0 : 1)
     }
 
     /// Waits for pid 1's end, and does what it asks for until then.
+    /// - Parameter held: gets the locks that are asked to be held.
     /// - Returns: what is to be done at the end. A lock that came with it is held until this process ends, too.
     private static func serve(
-        _ namespaces: Namespaces, _ status: inout Int32, publish: (LayerPublication) -> Void
+        _ namespaces: Namespaces, _ status: inout Int32, _ held: inout [Int32], publish: (LayerPublication) -> Void
     ) -> [LauncherRequest] {
         let handover = Channel(socket: namespaces.handover)
         var requests: [LauncherRequest] = []
@@ -97,6 +101,7 @@ enum Launcher {
         while let message = handover.receive() {
             switch try? LauncherRequest(message.bytes) {
             case .publish(let publication): publish(publication)
+            case .hold: held.append(message.descriptor)
             case let request?: requests.append(request)
             case nil: break
             }

@@ -97,9 +97,11 @@ struct KeptPlace {
     let plan: SandboxPlan
     let destination: KernelText
     let sources: [KernelText]
+    /// Locks on what the state lies over.
+    let held: [Int32]
     let cleanUp: CleanUp
 
-    /// - Returns: whether the state is kept; otherwise everything is where it was.
+    /// - Returns: whether the state is kept, and the locks are let go; otherwise everything is where it was.
     func take() -> Bool {
         let old = destination + ".old-\(getpid())"
         let hadOne = rename(destination, old)
@@ -107,6 +109,8 @@ struct KeptPlace {
             if hadOne { _ = rename(old, destination) }
             return false
         }
+        // From now on its record says what it lies over, to whoever would remove that.
+        for lock in held { close(lock) }
         // From here on as the build's root, where the files need it.
         cleanUp.becomeOwner()
         for operation in plan.operations {

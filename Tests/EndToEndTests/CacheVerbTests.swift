@@ -158,7 +158,7 @@ struct CacheVerbTests {
             do {
                 let hit = try #require(try store.find(Self.request("d")) { _ in })
                 let busy = try drydock("cache", "rm", "--all")
-                #expect(busy.status == 2 && busy.errors.contains("is used by a running build, and stays"))
+                #expect(busy.status == 2 && busy.errors.contains("is used by a running build, or by one"))
                 withExtendedLifetime(hit) {}
             }
             #expect(try drydock("cache", "rm", "--all").status == 0)

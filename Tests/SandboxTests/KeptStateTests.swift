@@ -156,6 +156,28 @@ struct KeptStateTests {
         }
     }
 
+    @Test("holds what it lies over until it is in its place")
+    func holding() throws {
+        try TemporaryTree.with { tree in
+            let fixture = try SandboxFixture(tree: tree)
+            // In memory, so that it has to be copied.
+            try #expect(fixture.run("mkdir /many; cd /many; seq 2000 | xargs touch") == .exited(0))
+            _ = try tree.directory("state")
+            let below = tree.path("below")
+            do {
+                let place = try #require(try KeptPlace.take(Self.place(tree), as: .build))
+                let lock = try #require(try FileLock.acquire(below, waiting: false))
+                try fixture.sandbox.keep(in: place, files: [("note", [])], holding: [lock.descriptor])
+                try fixture.sandbox.close()
+                withExtendedLifetime(lock) {}
+            }
+            let lock = try FileLock.acquire(below, waiting: true)
+            #expect(tree.exists("state/kept/one/note"))
+            withExtendedLifetime(lock) {}
+            fixture.sandbox.waitUntilRemoved()
+        }
+    }
+
     @Test("is held by one at a time, and removed with what it says it takes")
     func locking() throws {
         try TemporaryTree.with { tree in

@@ -107,7 +107,8 @@ struct CacheReport {
 
     func warn(_ terminal: Terminal) {
         for entry in removal.busy {
-            terminal.warn("\(entry.words) is used by a running build, and stays")
+            terminal.warn(
+                "\(entry.words) is used by a running build, or by one whose state is being put aside, and stays")
         }
         for warning in removal.warnings { terminal.warn(warning.message, hint: warning.hint) }
     }
