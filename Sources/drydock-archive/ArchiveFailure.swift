@@ -54,6 +54,10 @@ extension ArchiveFailure {
         ArchiveFailure("the archive is refused: `\(FilePath.displayed(member))` \(reason)")
     }
 
+    static func unreadable(_ number: Int32) -> ArchiveFailure {
+        ArchiveFailure("could not read the archive: \(Errno(rawValue: number).words)")
+    }
+
     static func notEmpty(_ directory: FilePath) -> ArchiveFailure {
         ArchiveFailure("`\(directory.displayed)` is not empty, and only into an empty directory is unpacked")
     }

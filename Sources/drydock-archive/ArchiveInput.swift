@@ -20,6 +20,9 @@ final class ArchiveInput {
     /// Why reading ended; libarchive, which calls for the bytes, knows only that it did.
     private(set) var failure: ArchiveFailure?
     private var ownsDescriptor = false
+    /// And how far it is read.
+    private var zip: ZipFile?
+    private var position = 0
 
     private static let tailLength = 1024
 
@@ -56,10 +59,11 @@ final class ArchiveInput {
     func open(_ archive: OpaquePointer) throws(ArchiveFailure) {
         let result: Int32
         if kind == .zip {
+            NameEncoding.setText()
             archive_read_support_format_zip_seekable(archive)
-            lseek(descriptor.rawValue, 0, SEEK_SET)
-            result = archive_read_open_fd(archive, descriptor.rawValue, buffer.count)
+            result = openZip(archive)
         } else {
+            NameEncoding.setBytes()
             archive_read_support_format_tar(archive)
             // Goes on to the stream's end behind the end mark, where the checksum is.
             archive_read_set_format_option(archive, "tar", "read_concatenated_archives", "1")
@@ -75,6 +79,26 @@ final class ArchiveInput {
                 }, nil)
         }
         guard result == ARCHIVE_OK else { throw failure(archive) }
+    }
+
+    private func openZip(_ archive: OpaquePointer) -> Int32 {
+        (zip, position) = (ZipFile(descriptor), 0)
+        archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
+        archive_read_set_read_callback(archive) { _, context, bytes in
+            guard let context else { return -1 }
+            let input = Unmanaged<ArchiveInput>.fromOpaque(context).takeUnretainedValue()
+            bytes?.pointee = UnsafeRawPointer(input.buffer.baseAddress)
+            return input.nextOfZip()
+        }
+        archive_read_set_skip_callback(archive) { _, context, count in
+            guard let context else { return -1 }
+            return Unmanaged<ArchiveInput>.fromOpaque(context).takeUnretainedValue().skip(count)
+        }
+        archive_read_set_seek_callback(archive) { _, context, offset, origin in
+            guard let context else { return -1 }
+            return Unmanaged<ArchiveInput>.fromOpaque(context).takeUnretainedValue().seek(offset, origin)
+        }
+        return archive_read_open1(archive)
     }
 
     /// What a call of libarchive failed of.
@@ -110,12 +134,35 @@ final class ArchiveInput {
         return count
     }
 
+    private func nextOfZip() -> Int {
+        guard let zip else { return -1 }
+        let count = zip.read(into: buffer, at: position)
+        if count < 0 { failure = .unreadable(errno) }
+        position += max(0, count)
+        return count
+    }
+
+    private func skip(_ count: Int64) -> Int64 {
+        let count = max(0, min(Int(count), (zip?.size ?? 0) - position))
+        position += count
+        return Int64(count)
+    }
+
+    /// Where that leads to; negative for what cannot be.
+    private func seek(_ offset: Int64, _ origin: Int32) -> Int64 {
+        let start = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? position : zip?.size ?? 0
+        let (place, isTooLarge) = start.addingReportingOverflow(Int(offset))
+        guard !isTooLarge, place >= 0 else { return Int64(ARCHIVE_FATAL) }
+        position = place
+        return Int64(place)
+    }
+
     private func readDirectly(most: Int? = nil) throws(ArchiveFailure) -> Int {
         while true {
             let count = read(descriptor.rawValue, buffer.baseAddress, most ?? buffer.count)
             if count >= 0 { return count }
             if errno == EINTR { continue }
-            let failure = ArchiveFailure("could not read the archive: \(Errno(rawValue: errno).words)")
+            let failure = ArchiveFailure.unreadable(errno)
             self.failure = failure
             throw failure
         }

@@ -26,7 +26,7 @@ final class ArchiveReader {
         return entry
     }
 
-    /// That a name is not UTF-8 is no fault: it is taken in bytes. Any other warning is of something malformed.
+    /// That a name cannot be converted is no fault: it is taken in bytes. Any other warning is of something malformed.
     private var isAboutCharacters: Bool {
         archive_error_string(archive).map { String(cString: $0).contains(" be converted ") } ?? false
     }

@@ -19,8 +19,6 @@ import SystemPackage
 enum DrydockArchive {
     static func main() {
         signal(SIGPIPE, SIG_IGN)
-        // Without one libarchive cannot write names that are not ASCII; a locale of the user's own may be of any characters.
-        if setlocale(LC_ALL, "C.UTF-8") == nil { setlocale(LC_ALL, "C.utf8") }
         let words = (1..<max(1, Int(CommandLine.argc))).compactMap { index in
             CommandLine.unsafeArgv[index].map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
         }

@@ -33,8 +33,7 @@ final class TreePacker {
         }
         (self.archive, self.entry, self.output, self.complain) = (archive, entry, output, complain)
         zeros.initializeMemory(as: UInt8.self, repeating: 0)
-        // Without a locale of UTF-8 every name is written as bytes of no known meaning.
-        let hasLocale = setlocale(LC_ALL, nil).map { String(cString: $0).hasSuffix("UTF-8") } ?? false
+        let hasLocale = NameEncoding.setText()
         try check(archive_write_set_format_pax(archive), "begin an archive")
         // The form that GNU tar knows too.
         try check(archive_write_set_format_option(archive, "pax", "xattrheader", "SCHILY"), "begin an archive")
@@ -252,6 +251,11 @@ final class TreePacker {
     }
 
     private func writeHeader(_ path: [UInt8]) throws(ArchiveFailure) {
+        let names = [archive_entry_pathname(entry), archive_entry_symlink(entry), archive_entry_hardlink(entry)]
+        // Where one of a member's texts is no UTF-8 all of them are written as bytes. Nobody asks for the owner's name.
+        if names.contains(where: NameEncoding.holdsSurrogates) {
+            withName([0xFF]) { archive_entry_set_uname(entry, $0) }
+        }
         // A warning: a name is no UTF-8, and written as bytes.
         let result = archive_write_header(archive, entry)
         if let failure = output.failure { throw failure }
