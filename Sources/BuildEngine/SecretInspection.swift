@@ -3,6 +3,7 @@
 
 import Artifacts
 import BuildEnvironment
+import Files
 import SystemPackage
 
 /// Tells when an artifact holds a secret, and keeps it from being published where the user wants that.
@@ -38,6 +39,21 @@ final class SecretInspection: ArtifactInspection {
             let names = search.names(in: path)
             if !names.isEmpty { note(names, at: "the name of `\(path)`") }
         }
+    }
+
+    /// Looks at what a file has besides its contents.
+    func inspectAttributes(of file: FileDescriptor, path: String) {
+        for (name, value) in ExtendedAttributes.values(of: file) {
+            let names = search.names(in: value)
+            if !names.isEmpty { note(names, at: "the attribute `\(FilePath.displayed(name))` of `\(path)`") }
+        }
+    }
+
+    func inspect(link target: [UInt8], path: String) {
+        let names = search.names(in: target)
+        if !names.isEmpty { return note(names, at: "the target of the link `\(path)`") }
+        let ofPath = search.names(in: path)
+        if !ofPath.isEmpty { note(ofPath, at: "the name of `\(path)`") }
     }
 
     private func note(_ names: [String], at place: String) {

@@ -8,11 +8,13 @@ public import SystemPackage
 
 /// Writes a build's record, events and log while it runs.
 ///
-/// The first write that fails is kept in ``failure``, once; whoever runs the build asks for it. A log that has a gap
-/// would lie, so nothing is appended to a file after it failed.
+/// The first write that fails is kept in ``failure``; whoever runs the build asks for it. A log that has a gap would lie, so
+/// nothing is appended to a file after it failed. A record is whole again with the next one that can be written.
 public final class BuildLogWriter: BuildObserver {
-    /// The first write that failed, with the path and the kernel's reason.
-    public private(set) var failure: BuildStoreError?
+    /// The first write that failed and was not made good, with the path and the kernel's reason.
+    public var failure: BuildStoreError? { logFailure ?? recordFailure }
+    private var logFailure: BuildStoreError?
+    private var recordFailure: BuildStoreError?
     /// Where the build's files lie.
     public let directory: FilePath
     private let lock: FileLock?
@@ -34,8 +36,9 @@ public final class BuildLogWriter: BuildObserver {
         if record.buildComplete { releaseRoom() }
         do throws(FilesError) {
             try AtomicFile.write(record.json, to: directory.appending("build.json"), mode: 0o600)
+            recordFailure = nil
         } catch {
-            note(BuildStoreError.cannotWrite(error))
+            recordFailure = recordFailure ?? BuildStoreError.cannotWrite(error)
         }
     }
 
@@ -83,7 +86,7 @@ public final class BuildLogWriter: BuildObserver {
     }
 
     private func note(_ error: BuildStoreError) {
-        if failure == nil { failure = error }
+        if logFailure == nil { logFailure = error }
     }
 
     deinit {

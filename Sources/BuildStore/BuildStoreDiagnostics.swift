@@ -93,7 +93,7 @@ extension BuildStoreError {
 
     private static func hint(for reason: Errno?) -> [String] {
         switch reason {
-        case .noSpace, .diskQuotaExceeded?: ["free some space, or choose another place with `--state-dir DIR`"]
+        case .noSpace, .diskQuotaExceeded?: ["`drydock gc` gives space back; `--state-dir DIR` is another place"]
         case .readOnlyFileSystem, .permissionDenied, .notPermitted:
             ["choose a place that you may write with `--state-dir DIR`"]
         default: []

@@ -103,6 +103,43 @@ struct CacheFaultTests {
         }
     }
 
+    @Test("a save that there was no room for takes none")
+    func noRoom() throws {
+        guard getuid() == 0, Drydock.requireSandbox(TestUser()) else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree)
+            try tree.write(
+                "source/buildspec.yml",
+                """
+                version: 0.2
+                cache:
+                  paths: [d]
+                phases:
+                  build:
+                    commands:
+                      - mkdir -p d; head -c 18M /dev/urandom > d/f
+                      - i=0; while mkdir d/$i && echo x > d/$i/x; do i=$((i+1)); done; true
+
+                """)
+            let script = """
+                mount -t tmpfs -o size=20m none "$STATE"
+                for n in 1 2; do "$PROGRAM" run --no-keep --state-dir "$STATE" >out 2>&1 || cat out; done
+                grep 'not saved' out; ls "$STATE"/cache/{trash,incoming,layers}
+                """
+            var environment = drydock.environment
+            environment["STATE"] = drydock.state.string
+            environment["PROGRAM"] = Drydock.program.string
+            let result = try runTool(
+                "unshare", ["-m", "--propagation", "private", "bash", "-c", script], environment: environment,
+                in: drydock.directory)
+            let refusals = result.lines.filter { $0.contains("the cache is not saved") }
+            #expect(refusals.count == 1, "\(result.output)")
+            #expect(!result.output.contains("FAILED") && !result.output.contains("FAULT"), "\(result.output)")
+            let left = result.lines.filter { $0.hasPrefix("/") || $0.count == 32 }
+            #expect(left.count == 3, "\(left)")
+        }
+    }
+
     @Test("a store that cannot be written is read, and a damaged entry is told and made anew", arguments: TestUser.all)
     func readOnlyAndDamaged(_ user: TestUser) throws {
         guard Drydock.requireSandbox(user) else { return }

@@ -10,7 +10,7 @@ import Testing
 /// drydock while it runs, to be signalled and listened to.
 final class RunningDrydock {
     let process: pid_t
-    private let output: FileDescriptor
+    private var output: FileDescriptor?
     private let errorPath: FilePath
     private(set) var text = ""
 
@@ -44,7 +44,7 @@ final class RunningDrydock {
         process = identifier
     }
 
-    deinit { try? output.close() }
+    deinit { closeOutput() }
 
     var errors: String { (try? String(contentsOfFile: errorPath.string, encoding: .utf8)) ?? "" }
 
@@ -58,6 +58,7 @@ final class RunningDrydock {
     }
 
     private func readSome() -> Bool {
+        guard let output else { return false }
         var entry = pollfd(fd: output.rawValue, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, 100) > 0 else { return true }
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -69,14 +70,17 @@ final class RunningDrydock {
     func signal(_ number: Int32) { kill(process, number) }
 
     /// The reader goes away, as `head` does.
-    func closeOutput() { try? output.close() }
+    func closeOutput() {
+        try? output?.close()
+        output = nil
+    }
 
     /// Waits for its end, reading on: 0…255, or minus the signal that it died of.
     func end(seconds: Double = 30, reading: Bool = true) -> Int? {
         let deadline = Date().addingTimeInterval(seconds)
         var status: Int32 = 0
         while Date() < deadline {
-            if reading { _ = readSome() } else { usleep(10_000) }
+            if !reading || !readSome() { usleep(10_000) }
             if waitpid(process, &status, WNOHANG) == process {
                 while reading, readSome(), hasMore {}
                 let signal = status & 0x7F
@@ -89,6 +93,7 @@ final class RunningDrydock {
     }
 
     private var hasMore: Bool {
+        guard let output else { return false }
         var entry = pollfd(fd: output.rawValue, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLIN) != 0
     }

@@ -13,7 +13,9 @@ public import SystemPackage
 
 /// Commands run in a place of which something can be saved for later builds.
 public protocol CacheSaving: CommandRunning {
-    func changedFiles(of selection: CacheSelection, visit: (FilePath) -> Void) throws(SandboxError)
+    func changedFiles(
+        of selection: CacheSelection, visit: (FilePath, _ linkTarget: [UInt8]?) -> Void
+    ) throws(SandboxError)
     func save(
         _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool, isStopped: () -> Bool
     ) throws(SandboxError) -> SavedLayer?
@@ -51,20 +53,47 @@ extension BuildRunner {
 
     private var sandboxIsThere: Bool { sandbox is any CacheSaving }
 
-    /// What is saved; walks what patterns have to be looked for in.
+    /// What is saved; walks what patterns have to be looked for in. What lies behind a link is not the path that was named, and
+    /// a link may lead anywhere.
     private func selection(_ planned: PlannedCache, in runner: any CacheSaving) throws(SandboxError) -> CacheSelection {
         var trees: [FilePath] = []
         var files: [FilePath]?
+        let tree = try runner.tree()
         for pattern in planned.patterns {
-            guard let glob = pattern.glob else {
+            let link = Self.link(on: pattern.base, in: tree)
+            if let glob = pattern.glob {
+                files = (files ?? []) + (link == nil ? Self.files(of: pattern, glob, in: tree) : [])
+            } else if link == nil || link == pattern.base {
                 trees.append(pattern.base)
-                continue
             }
-            files = (files ?? []) + Self.files(of: pattern, glob, in: try runner.tree())
         }
         let source = plan.map { FilePath($0.sources[0].path) } ?? "/"
         let before = planned.hit?.entry.selected.map { Set($0.map { source.pushing(FilePath($0)) }) }
         return CacheSelection(trees: trees, files: files, filesBefore: before)
+    }
+
+    /// The first link on the way to a path, itself included. One at the top is the system's own, as `/lib`.
+    private static func link(on path: FilePath, in tree: any TreeOpener) -> FilePath? {
+        var place: FilePath = "/"
+        for component in path.components {
+            let parent = place
+            place.append(component)
+            guard parent != "/" else { continue }
+            guard let directory = try? tree.open(parent, directory: true) else { return nil }
+            defer { try? directory.close() }
+            let name = FilePath(root: nil, [component]).bytes
+            if (try? tree.readLink(name, in: directory, path: { place })) != nil { return place }
+        }
+        return nil
+    }
+
+    private func warnOfLinks(_ planned: PlannedCache, in runner: any CacheSaving) throws(SandboxError) {
+        let tree = try runner.tree()
+        for pattern in planned.patterns {
+            guard let link = Self.link(on: pattern.base, in: tree) else { continue }
+            let savesLink = link == pattern.base && pattern.glob == nil
+            warn(.cacheBehindLink(pattern.name, link: link.displayed, savesLink: savesLink))
+        }
     }
 
     /// The files that patterns selected, as every build can name them: the source's path is another one in each.
@@ -100,10 +129,12 @@ extension BuildRunner {
         do {
             try runner.quiesce()
             let tree = try runner.tree()
-            try runner.changedFiles(of: try selection(planned, in: runner)) { path in
+            try runner.changedFiles(of: try selection(planned, in: runner)) { path, linkTarget in
+                if let linkTarget { return inspection.inspect(link: linkTarget, path: path.displayed) }
                 guard let file = try? tree.open(path, directory: false) else { return }
                 defer { try? file.close() }
                 inspection.inspect(file, path: path.displayed)
+                inspection.inspectAttributes(of: file, path: path.displayed)
             }
         } catch {
             isCacheRefused = true
@@ -129,6 +160,7 @@ extension BuildRunner {
             try runner.quiesce()
             let incoming = try use.store.begin()
             let selection = try selection(planned, in: runner)
+            try warnOfLinks(planned, in: runner)
             let leavesFiles = try leavesFiles(planned)
             var saved = try runner.save(selection, to: incoming.directory, leavesFiles: leavesFiles) { [surroundings] in
                 surroundings.stop.request != nil
@@ -168,6 +200,7 @@ extension BuildRunner {
     private func noteFailure(_ reason: String, _ hint: String?) {
         noteCache(.failed)
         warn(.cacheNotSaved(reason, hint))
+        request.caches?.didNotSave()
         emit(
             .cache(.failed(key: plannedCache?.request.key, message: masked(reason), hint: hint.map(masked))))
     }

@@ -97,6 +97,15 @@ extension Warning {
         Warning(message: "the cache is not restored: \(reason)", hint: hint)
     }
 
+    static func cacheBehindLink(_ path: String, link: String, savesLink: Bool) -> Warning {
+        let name = DisplayText.escaped(path)
+        return Warning(
+            message: savesLink
+                ? "`\(name)` is a link, and the cache has the link alone"
+                : "`\(name)` is not cached: `\(link)` is a link",
+            hint: "name the directory that it leads to")
+    }
+
     static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
         Warning(message: "the cache is not saved: \(reason)", hint: hint)
     }

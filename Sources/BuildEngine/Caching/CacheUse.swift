@@ -26,6 +26,8 @@ public struct CacheUse: Sendable {
     public var destination: (any SharedPlace)?
     /// How much room entries may take; told by whoever started the build, applied when one was saved.
     public var didSave: @Sendable (CacheEntry) -> Void = { _ in }
+    /// Told that a save came to nothing: what was made for it may still take the room that it was short of.
+    public var didNotSave: @Sendable () -> Void = {}
 
     public init(store: CacheStore, namespace: String) {
         self.store = store

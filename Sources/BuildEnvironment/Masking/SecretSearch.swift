@@ -71,9 +71,12 @@ public struct SecretSearch: Sendable {
 
     /// Whose secrets stand in a text, as far as the first place of it tells.
     public func names(in text: String) -> [String] {
-        var text = text
-        return text.withUTF8 { bytes in
-            let bytes = UnsafeRawBufferPointer(bytes)
+        names(in: Array(text.utf8))
+    }
+
+    /// The same of any bytes.
+    public func names(in bytes: [UInt8]) -> [String] {
+        bytes.withUnsafeBytes { bytes in
             guard let match = patterns.matches(in: bytes).first else { return [] }
             return owners(of: UnsafeRawBufferPointer(rebasing: bytes[match.start..<match.end]))
         }

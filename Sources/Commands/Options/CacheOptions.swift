@@ -96,6 +96,8 @@ struct CacheOptions {
         }
         let size = size
         use.didSave = { _ in CacheUpkeep.startInBackground(stateDirectory: store.directory, size: size) }
+        // Not in the background: the record of this very build may be what there is no room for.
+        use.didNotSave = { _ = try? store.caches.collectLayers(store.layerTools) }
         (use.source, use.destination) = (source, destination)
         request.caches = use
     }
