@@ -30,6 +30,21 @@ public struct CachePattern: Sendable, Equatable {
         case outside
         /// It is a file system of the kernel's, or a place of the build's own machinery.
         case system
+        /// It is below the directory of the sources and not in the primary one, as a secondary source is: another directory in
+        /// each build.
+        case passing
+
+        /// What the path is, behind "it".
+        public var words: String {
+            switch self {
+            case .empty: "is empty"
+            case .everything: "is the whole file system"
+            case .source: "is the source itself"
+            case .outside: "leads out of the source"
+            case .system: "is a place of the kernel's or of the build's machinery"
+            case .passing: "is a place that each build has anew, as that of a secondary source"
+            }
+        }
     }
 
     /// Absolute, inside.
@@ -79,6 +94,7 @@ public struct CachePattern: Sendable, Equatable {
         guard let first = names.first else { throw .everything }
         if ["proc", "sys", "dev"].contains(first) { throw .system }
         // The sources are there, the shell's state with its secrets, and what drydock put in.
+        if names.count > 2, first == "codebuild", names[1] == "output", names[2].hasPrefix("src") { throw .passing }
         if first == "codebuild", names.count < 2 || ["output", "readonly", "user"].contains(names[1]) { throw .system }
     }
 

@@ -264,16 +264,9 @@ extension EngineError {
     fileprivate static func undeclarable(
         _ path: String, _ problem: CachePattern.Problem, isRecord: Bool, _ archive: String
     ) -> EngineError {
-        let reason =
-            switch problem {
-            case .empty: "is empty"
-            case .everything: "is the whole file system"
-            case .source: "is the source itself"
-            case .outside: "leads out of the source"
-            case .system: "is a place of the kernel's or of the build's machinery"
-            }
         let shown = DisplayText.escaped(path)
-        if isRecord { return refused(archive, "its path `\(shown)` \(reason)") }
-        return EngineError(.wrongUse, "`--path \(shown)` cannot be cached: it \(reason)", context: PhaseContext())
+        if isRecord { return refused(archive, "its path `\(shown)` \(problem.words)") }
+        return EngineError(
+            .wrongUse, "`--path \(shown)` cannot be cached: it \(problem.words)", context: PhaseContext())
     }
 }

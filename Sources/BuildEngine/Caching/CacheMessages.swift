@@ -112,17 +112,9 @@ extension Warning {
 
     static func cachePath(_ written: Buildspec.Text, _ text: String, _ problem: CachePattern.Problem) -> Warning {
         let place = place(of: written)
-        let words = "`\(DisplayText.escaped(written.value))` is not cached: "
-        switch problem {
-        case .empty: return Warning(message: place + words + "nothing is left of it when its variables are expanded")
-        case .everything: return Warning(message: place + words + "it is the whole file system")
-        case .source:
-            return Warning(
-                message: place + words + "it is the source itself",
-                hint: "name the directories that tools fill, as `node_modules/**/*`")
-        case .outside: return Warning(message: place + words + "it leads out of the source")
-        case .system:
-            return Warning(message: place + words + "it is a place of the kernel's or of the build's machinery")
-        }
+        let reason = problem == .empty ? "nothing is left of it when its variables are expanded" : "it \(problem.words)"
+        return Warning(
+            message: place + "`\(DisplayText.escaped(written.value))` is not cached: \(reason)",
+            hint: problem == .source ? "name the directories that tools fill, as `node_modules/**/*`" : nil)
     }
 }
