@@ -76,8 +76,9 @@ struct CommandService {
         while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
         control.send(.finished(status: 0, errno: 0, path: ""))
         guard keeps else { exit(0) }
-        // Nobody waits for this, so that the end of a failed build takes no longer for it.
-        close(control.socket)
+        // Nobody waits for this, so that the end of a failed build takes no longer for it. What it copies to is the launcher's,
+        // whose end makes it vain (`DrydockInit.isAbandoned`).
+        dup2(DrydockInit.handover, control.socket)
         exit(Parking(plan: plan, places: places).perform() == 0 ? 0 : 1)
     }
 

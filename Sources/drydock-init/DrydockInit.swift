@@ -39,8 +39,8 @@ enum DrydockInit {
         }
     }
 
-    /// Whether drydock is gone, or has hung up: nobody wants what is still being copied. Asking to end is not enough, because
-    /// what a build left is put aside after that.
+    /// Whether whoever is at the other end is gone, or has hung up: nobody wants what is still being copied. That is drydock, and
+    /// while a build's state is put aside the launcher. Asking to end is not enough, because that comes after it.
     static var isAbandoned: Bool {
         var polled = pollfd(fd: control, events: 0, revents: 0)
         return poll(&polled, 1, 0) > 0 && polled.revents & Int16(POLLHUP) != 0
