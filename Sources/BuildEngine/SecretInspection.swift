@@ -65,8 +65,10 @@ final class SecretInspection: ArtifactInspection {
         guard let first = findings.first else { return nil }
         let more = count - findings.count
         guard isStrict else {
-            for finding in findings { warn(Warning(message: words(finding))) }
-            if more > 0 { warn(Warning(message: "\(more) more files of the \(subject) hold secrets")) }
+            for finding in findings { warn(Warning(message: words(finding), isGrave: true)) }
+            if more > 0 {
+                warn(Warning(message: "\(more) more files of the \(subject) hold secrets", isGrave: true))
+            }
             return nil
         }
         let others = findings.dropFirst().map(\.place) + (more > 0 ? ["\(more) more files"] : [])

@@ -252,7 +252,9 @@ struct TerminalProgressTests {
     func quiet() {
         for fails in [false, true] {
             let stage = Stage()
-            let progress = QuietProgress(writer: stage.writer, style: .plain) { TerminalSize(columns: 80, rows: 24) }
+            let progress = QuietProgress(
+                writer: stage.writer, style: .plain, errors: stage.writer, errorStyle: .plain
+            ) { TerminalSize(columns: 80, rows: 24) }
             progress.source = stage.source
             stage.play(progress, fails: fails)
             let text = stage.pipe.text
@@ -261,6 +263,23 @@ struct TerminalProgressTests {
                     ? text.hasPrefix("  | one\n  | two\n\n  buildspec.yml:6:9\n")
                     : text == "build 12 succeeded after 3.2s\n")
         }
+    }
+
+    @Test("quiet says what the build goes without, once and beside the result, and leaves other warnings out")
+    func quietWarnings() {
+        let (result, messages) = (TestPipe(), TestPipe())
+        func writer(_ pipe: TestPipe) -> DescriptorWriter { DescriptorWriter(descriptor: pipe.writer, name: "pipe") }
+        let progress = QuietProgress(
+            writer: writer(result), style: .plain, errors: writer(messages), errorStyle: .plain
+        ) { TerminalSize(columns: 80, rows: 24) }
+        for event in [
+            BuildEvent.warning(message: "no limit\n", hint: "a hint", isGrave: true), .notice("Restored cache"),
+            .warning(message: "advice", hint: nil), .retrying(attempt: 1, limit: 2, phase: .build),
+            .warning(message: "no limit\n", hint: "a hint", isGrave: true),
+            .buildEnded(BuildOutcome(status: .succeeded, milliseconds: 100)),
+        ] { progress.handle(TimedEvent(time: Timestamp(seconds: 1), event: event)) }
+        #expect(messages.text == "warning: no limit\nhint: a hint\n")
+        #expect(result.text == "build succeeded after 0.1s and 1 retry\n")
     }
 
     @Test("only the end of a long output is kept")

@@ -92,8 +92,9 @@ import Testing
         try TemporaryTree.with { tree in
             var drydock = try prepare(tree)
             let quiet = try drydock("run", "--isolation", "none", "--cpus", "1", "-q")
-            #expect(quiet.output.hasPrefix("warning: the build is not isolated"), "\(quiet.output)")
-            #expect(quiet.output.contains("\nwarning: the cpu limit is not enforced"))
+            #expect(quiet.errors.hasPrefix("warning: the build is not isolated"), "\(quiet.errors)")
+            #expect(quiet.errors.contains("\nwarning: the cpu limit is not enforced"))
+            #expect(quiet.lines.count == 1 && quiet.output.hasPrefix("build 1 succeeded"), "\(quiet.output)")
             #expect(try drydock("show", "--json").output.contains("\"isolation\": \"none\""))
             #expect(try drydock("show").output.contains("isolation    none\n"))
             drydock.environment["GITHUB_STEP_SUMMARY"] = tree.path("summary").string

@@ -173,12 +173,12 @@ extension BuildRunner {
     private func find(in store: CacheStore, _ planned: inout PlannedCache) -> Bool {
         do throws(CacheError) {
             planned.hit = try store.find(planned.request) {
-                planned.warnings.append(Warning(message: $0.message, hint: $0.hint))
+                planned.warnings.append(Warning(message: $0.message, hint: $0.hint, isGrave: true))
             }
             return true
         } catch {
             // A cache is never worth a build.
-            planned.warnings.append(Warning(message: error.message, hint: error.hints.first))
+            planned.warnings.append(Warning(message: error.message, hint: error.hints.first, isGrave: true))
             return false
         }
     }

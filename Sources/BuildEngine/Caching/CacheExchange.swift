@@ -64,7 +64,7 @@ public struct CacheExchange {
                 tell(.notice("Unarchiving cache..."))
                 let outcome = try archiver.unpack(file.descriptor, shown: place.name, expected: found, now: now())
                 if case .imported(_, let sentences) = outcome {
-                    for sentence in sentences { tell(.warning(Warning(message: sentence))) }
+                    for sentence in sentences { tell(.warning(Warning(message: sentence, isGrave: true))) }
                     fetched.isNew = true
                 }
                 break
@@ -108,7 +108,7 @@ public struct CacheExchange {
             let file = try UnnamedFile(on: sandboxes)
             defer { withExtendedLifetime(file) {} }
             for sentence in try archiver.pack(hit, into: file.descriptor) {
-                tell(.warning(Warning(message: sentence)))
+                tell(.warning(Warning(message: sentence, isGrave: true)))
             }
             let outcome = try remote.store(manifest, archive: file.descriptor, damaged: damaged)
             let size = (try? FileStatus(of: file.descriptor, path: FilePath("archive")))?.size ?? 0
@@ -133,6 +133,6 @@ extension Warning {
             case let error as EngineError: error.hints.first
             default: nil
             }
-        return Warning(message: "\(what): \(error)", hint: hint)
+        return Warning(message: "\(what): \(error)", hint: hint, isGrave: true)
     }
 }

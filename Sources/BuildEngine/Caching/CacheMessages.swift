@@ -52,23 +52,23 @@ extension SavedLayer.CopyReason {
 
 extension Warning {
     static let cacheNeedsSandbox = Warning(
-        message: "caches are neither restored nor saved without a sandbox", hint: nil)
+        message: "caches are neither restored nor saved without a sandbox", isGrave: true)
 
     static let cacheKeyUnanswered = Warning(
         message: "the shell did not answer what the cache's key and paths hold, so nothing is restored or saved",
         hint:
-            "a command in them that ends the shell, or that it cannot read, leaves no answer; `drydock shell` tries one"
-    )
+            "a command in them that ends the shell, or that it cannot read, leaves no answer; `drydock shell` tries one",
+        isGrave: true)
 
     static func cacheKeyTooLong(_ count: Int) -> Warning {
         Warning(
             message: "the cache's key is \(FailureHints.size(count)) long, so nothing is restored or saved",
-            hint: "a digest says as much in one line: `… | sha256sum`, or `codebuild-hash-files`")
+            hint: "a digest says as much in one line: `… | sha256sum`, or `codebuild-hash-files`", isGrave: true)
     }
 
     static let cacheOfOtherState = Warning(
         message: "the cache is not saved: its key or paths are not those of the failed build any more",
-        hint: "a build from the beginning saves it")
+        hint: "a build from the beginning saves it", isGrave: true)
 
     static func cacheKeyCommand(
         _ written: Buildspec.Text, _ command: String, status: Int, isEmpty: Bool
@@ -80,7 +80,7 @@ extension Warning {
             message: place(of: written) + words + reason,
             hint: isEmpty
                 ? "it is taken as empty, as CodeBuild takes it: builds that it is to tell apart share one cache"
-                : "what it printed until then is taken, as CodeBuild takes it")
+                : "what it printed until then is taken, as CodeBuild takes it", isGrave: true)
     }
 
     private static func place(of written: Buildspec.Text) -> String {
@@ -94,7 +94,7 @@ extension Warning {
     }
 
     static func cacheNotRestored(_ reason: String, _ hint: String?) -> Warning {
-        Warning(message: "the cache is not restored: \(reason)", hint: hint)
+        Warning(message: "the cache is not restored: \(reason)", hint: hint, isGrave: true)
     }
 
     static func cacheBehindLink(_ path: String, link: String, savesLink: Bool) -> Warning {
@@ -103,11 +103,11 @@ extension Warning {
             message: savesLink
                 ? "`\(name)` is a link, and the cache has the link alone"
                 : "`\(name)` is not cached: `\(link)` is a link",
-            hint: "name the directory that it leads to")
+            hint: "name the directory that it leads to", isGrave: true)
     }
 
     static func cacheNotSaved(_ reason: String, _ hint: String?) -> Warning {
-        Warning(message: "the cache is not saved: \(reason)", hint: hint)
+        Warning(message: "the cache is not saved: \(reason)", hint: hint, isGrave: true)
     }
 
     static func cachePath(_ written: Buildspec.Text, _ text: String, _ problem: CachePattern.Problem) -> Warning {
@@ -115,6 +115,7 @@ extension Warning {
         let reason = problem == .empty ? "nothing is left of it when its variables are expanded" : "it \(problem.words)"
         return Warning(
             message: place + "`\(DisplayText.escaped(written.value))` is not cached: \(reason)",
-            hint: problem == .source ? "name the directories that tools fill, as `node_modules/**/*`" : nil)
+            hint: problem == .source ? "name the directories that tools fill, as `node_modules/**/*`" : nil,
+            isGrave: true)
     }
 }

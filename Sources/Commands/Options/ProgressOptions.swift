@@ -82,7 +82,10 @@ struct ProgressOptions {
         case .auto, .plain, .tty, .gitlab:
             if quiet {
                 let isTerminal = terminal.outputIsTerminal
-                let quiet = QuietProgress(writer: terminal.output, style: style) {
+                let quiet = QuietProgress(
+                    writer: terminal.output, style: style, errors: terminal.errors,
+                    errorStyle: terminal.style(isTerminal: terminal.errorsAreTerminal)
+                ) {
                     isTerminal ? TerminalSize.of(1) : TerminalSize(columns: TerminalSize.widest, rows: 24)
                 }
                 quiet.nextCommands = nextCommands

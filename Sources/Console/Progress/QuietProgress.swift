@@ -4,7 +4,7 @@
 public import BuildModel
 public import Diagnostics
 
-/// Says nothing until the end of a build but what makes it less than was asked for: then the result, and what failed (`-q`).
+/// Says the result of a build at its end, and what failed; before it, on standard error, what the build goes without (`-q`).
 public final class QuietProgress: BuildObserver {
     /// The buildspec, to draw the place of a command that failed; set once it is read.
     public var source: SourceText?
@@ -14,16 +14,28 @@ public final class QuietProgress: BuildObserver {
     public var isExplainedElsewhere = false
 
     private let writer: DescriptorWriter
+    private let errors: DescriptorWriter
     private let style: Style
+    private let errorStyle: Style
     private let size: () -> TerminalSize
     private var build: BuildIdentity?
     private var tail = OutputTail()
     private var failedTail: OutputTail?
     private var retries = 0
+    /// Each attempt of a build would say it again.
+    private var warned: Set<String> = []
 
-    public init(writer: DescriptorWriter, style: Style, size: @escaping () -> TerminalSize) {
+    /// - Parameters:
+    ///   - writer: takes the result and what failed.
+    ///   - errors: takes what the build goes without.
+    public init(
+        writer: DescriptorWriter, style: Style, errors: DescriptorWriter, errorStyle: Style,
+        size: @escaping () -> TerminalSize
+    ) {
         self.writer = writer
         self.style = style
+        self.errors = errors
+        self.errorStyle = errorStyle
         self.size = size
     }
 
@@ -32,9 +44,10 @@ public final class QuietProgress: BuildObserver {
         case .buildStarted(let identity): build = identity
         case .commandStarted: tail.clear()
         case .warning(let message, let hint, isGrave: true):
-            func safe(_ text: String) -> String { SafeText.line(text.utf8, unicode: style.hasUnicode) }
-            writer.write("\(style.yellow("warning:")) \(safe(message))\n")
-            if let hint { writer.write("\(style.cyan("hint:")) \(safe(hint))\n") }
+            func safe(_ text: String) -> String { SafeText.line(text.utf8, unicode: errorStyle.hasUnicode) }
+            guard warned.insert(message).inserted else { return }
+            errors.write("\(errorStyle.yellow("warning:")) \(safe(message))\n")
+            if let hint { errors.write("\(errorStyle.cyan("hint:")) \(safe(hint))\n") }
         case .commandEnded(_, let end, _):
             if !end.succeeded, failedTail == nil { failedTail = tail }
         case .retrying:
