@@ -108,7 +108,7 @@ public final class BuildRunner {
     /// Whether what would be saved was looked through for secrets, and whether it may not be saved for what was found.
     var isCacheInspected = false
     var isCacheRefused = false
-    /// Whether the user did not want to wait until the cache is saved.
+    /// Whether the user did not want to wait until the cache is saved, and stored where it is shared.
     var isSavingStopped = false
     /// Why caches are not used as the buildspec says.
     var cacheAdvice: Warning?

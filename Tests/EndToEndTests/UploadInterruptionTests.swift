@@ -93,6 +93,25 @@ struct UploadInterruptionTests {
         }
     }
 
+    @Test("a signal while a cache is stored stops the build, of which a script hears", arguments: [SIGINT, SIGTERM])
+    func cacheStopped(_ number: Int32) throws {
+        try TemporaryTree.with { tree in
+            let (drydock, server) = try prepared(tree, [Step.hang.to("PUT", ".zst")] + stored + missing)
+            try tree.write("source/buildspec.yml", cached("k", "mkdir n; echo 1 >n/a"))
+            let running = try RunningDrydock(drydock, ["run", "--cache-to", "s3://bucket/p"])
+            #expect(running.wait(for: "Uploading S3 cache..."))
+            let deadline = Date().addingTimeInterval(60)
+            while try !lines(server).contains(where: { $0.hasPrefix("PUT") }), Date() < deadline { usleep(20_000) }
+            running.signal(number)
+            #expect(running.end() == -Int(number), "\(running.text)\(running.errors)")
+            let shown = try drydock("show", "--json").output
+            #expect(shown.contains("\"buildStatus\": \"STOPPED\""), "\(shown)")
+            // What it saved here is here.
+            let next = try drydock("run")
+            #expect(next.status == 0 && next.output.contains("Restored cache `k`"), "\(next.output)")
+        }
+    }
+
     @Test("where nobody answers any more the upload is kept, and the next run goes on with it")
     func cacheUnreachable() throws {
         try TemporaryTree.with { tree in

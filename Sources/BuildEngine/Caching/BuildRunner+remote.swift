@@ -41,5 +41,6 @@ extension BuildRunner {
             case .warning(let warning): warn(warning)
             }
         }
+        if stop.request != nil { isSavingStopped = true }
     }
 }
