@@ -68,6 +68,16 @@ enum Arguments {
     /// Whether a word is text: its bytes are UTF-8.
     static func isText(_ word: String) -> Bool { String(validating: decode(word), as: UTF8.self) != nil }
 
+    /// What a word begins with that is written as a URL, `gs` of `gs://bucket`.
+    static func scheme(_ word: String) -> String? {
+        guard let end = word.firstRange(of: "://")?.lowerBound, let first = word.utf8.first else { return nil }
+        // Source: RFC 3986, 3.1.
+        let isScheme = word[..<end].utf8.allSatisfy { byte in
+            (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte) || "+-.".utf8.contains(byte)
+        }
+        return isScheme && (0x61...0x7A).contains(first | 0x20) ? String(word[..<end]) : nil
+    }
+
     /// A word as a path, byte for byte.
     static func path(_ word: String) -> FilePath { FilePath(bytes: decode(word)) }
 

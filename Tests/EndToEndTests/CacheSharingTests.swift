@@ -110,6 +110,12 @@ struct CacheSharingTests {
                 let result = try drydock("run", "--cache-from", word)
                 #expect(result.status == 2 && result.errors.contains("--cache-from"), "\(word): \(result.errors)")
             }
+            // Not a directory of that name, which would be one in the source.
+            for words in [["--cache-to", "gs://bucket/x"], ["--cache-from", "http://x/y"], ["-a", "gs://bucket/x"]] {
+                let result = try drydock.run(["run"] + words)
+                let hint = "a directory of such a name is written `./\(words[1].prefix { $0 != "/" })`"
+                #expect(result.status == 2 && result.errors.contains(hint), "\(words): \(result.errors)")
+            }
             // A checkout does not say what leaves the machine, nor whose files come in.
             try tree.write("source/drydock.yml", "cache-to: ../place\n")
             let result = try drydock("run")

@@ -18,6 +18,7 @@ enum SharedPlaces {
     ) throws -> any SharedPlace {
         guard !word.isEmpty else { throw CommandFailure.emptyOption(option) }
         guard S3Location.isMeant(by: word) else {
+            if let scheme = Arguments.scheme(word) { throw CommandFailure.otherScheme(scheme, option, word) }
             let path = Arguments.path(word)
             return DirectoryPlace(path.isAbsolute ? path : try Caller.currentDirectory().pushing(path))
         }
@@ -137,6 +138,13 @@ extension CacheError {
 }
 
 extension CommandFailure {
+    static func otherScheme(_ scheme: String, _ option: String, _ word: String) -> CommandFailure {
+        CommandFailure(
+            .wrongUse,
+            "`\(option)` cannot be `\(Arguments.displayed(word))`: a place is a directory, or `s3://BUCKET/PREFIX`",
+            hints: ["a directory of such a name is written `./\(scheme):`"])
+    }
+
     static func noPlaceInS3(_ option: String, _ word: String) -> CommandFailure {
         CommandFailure(
             .wrongUse, "`\(option)` cannot be `\(Arguments.displayed(word))`: that is no place in S3",

@@ -39,6 +39,9 @@ struct UploadOptions {
             guard let place = S3Location(artifacts) else { throw CommandFailure.badLocation(artifacts) }
             location = place
         } else {
+            if let artifacts, let scheme = Arguments.scheme(artifacts) {
+                throw CommandFailure.otherScheme(scheme, "--artifacts", artifacts)
+            }
             location = nil
         }
         if uploadsArtifacts, location != nil {
