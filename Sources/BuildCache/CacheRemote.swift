@@ -19,6 +19,9 @@ public struct CacheRemote {
 
     public init(_ objects: any SharedObjects) { self.objects = objects }
 
+    /// Fails where there is no such place, as one whose name is misspelt.
+    public func checkPlace() throws(CacheError) { try objects.checkIsThere() }
+
     // MARK: Finding
 
     /// The index of the entry with the request's key, or the one without a key.

@@ -11,7 +11,7 @@ public import SystemPackage
 public struct DirectoryPlace: SharedPlace {
     public let path: FilePath
 
-    /// - Parameter path: need not be there before something is stored.
+    /// - Parameter path: its last directory need not be there before something is stored.
     public init(_ path: FilePath) { self.path = path }
 
     public var name: String { path.displayed }
@@ -31,6 +31,22 @@ struct DirectoryObjects: SharedObjects {
     /// when it is older than any writing takes.
     private static let graceSeconds = 600.0
     private static let leftoverSeconds = 86_400.0
+
+    func checkIsThere() throws(CacheError) {
+        do throws(FilesError) { _ = try Directory(root) } catch { throw .place(root, error) }
+    }
+
+    /// The directory of an object. Of the place itself no more than its last directory is made: where more is missing, it is
+    /// misspelt, or a disk that is not mounted.
+    private func makeDirectory(of path: FilePath) throws(FilesError) {
+        if let name = root.lastComponent, (try? Directory(root)) == nil {
+            let parent = root.removingLastComponent()
+            do throws(FilesError) {
+                try Directory(parent.isEmpty ? "." : parent).makeDirectory(FilePath(root: nil, [name]))
+            } catch { if error.underlying != .fileExists { throw error } }
+        }
+        _ = try Directory.make(path.removingLastComponent())
+    }
 
     func list(_ prefix: String) throws(CacheError) -> [SharedObject] {
         do throws(FilesError) {
@@ -94,7 +110,7 @@ struct DirectoryObjects: SharedObjects {
         let path = root.pushing(FilePath(name))
         let made: AtomicFile
         do throws(FilesError) {
-            _ = try Directory.make(path.removingLastComponent())
+            try makeDirectory(of: path)
             made = try AtomicFile(replacing: path)
             _ = FileLock.hold(made.descriptor)
         } catch { throw .place(root, error) }
@@ -105,7 +121,7 @@ struct DirectoryObjects: SharedObjects {
     func store(_ name: String, bytes: [UInt8], over before: SharedContent?) throws(CacheError) -> Bool {
         let path = root.pushing(FilePath(name))
         do throws(FilesError) {
-            _ = try Directory.make(path.removingLastComponent())
+            try makeDirectory(of: path)
             guard let before else {
                 try AtomicFile.write(bytes, to: path, synchronizing: true, replacing: false)
                 return true

@@ -17,6 +17,8 @@ public protocol SharedPlace: Sendable {
 /// The objects of a place that is being used. Names are of letters, digits, `_`, `=`, `-` and `.`, with `/` between parts; they never lead
 /// upwards.
 public protocol SharedObjects {
+    /// Fails where there is no such place, which reading cannot tell from one that holds nothing.
+    func checkIsThere() throws(CacheError)
     /// Those whose names begin with a text that ends with `/`, without that beginning.
     func list(_ prefix: String) throws(CacheError) -> [SharedObject]
     /// Whether an object is there and is, as far as can be told without reading it, what it is to be.
@@ -38,6 +40,11 @@ public protocol SharedObjects {
     /// Takes away what writers left that were killed, as far as that can be told.
     /// - Parameter scope: the beginning of the names of which nobody goes on with what is half written.
     func tidy(_ scope: String)
+}
+
+extension SharedObjects {
+    /// A server says so at every question.
+    public func checkIsThere() throws(CacheError) {}
 }
 
 /// A small object as it was read.

@@ -53,6 +53,7 @@ public struct CacheExchange {
         var last: CacheManifest?
         do {
             let remote = CacheRemote(place.open(isCancelled: isCancelled))
+            try remote.checkPlace()
             // What was replaced between its index and its archive is looked for again.
             for _ in 0..<3 {
                 guard let found = try wanted(request, over: own, of: remote) else { break }
