@@ -23,6 +23,17 @@ public struct RemovedEntry: Sendable, Equatable {
         case oversized
         /// By `drydock cache rm`.
         case asked
+
+        /// Behind "it was removed".
+        public var words: String {
+            switch self {
+            case .size: "when all caches together were too large"
+            case .floor: "when the disk was too full"
+            case .unused: "because it had not been used for long"
+            case .oversized: "because it alone was larger than all caches may be"
+            case .asked: "by `drydock cache rm`"
+            }
+        }
     }
 }
 

@@ -122,6 +122,8 @@ struct CacheSentenceTests {
         #expect(restored(true) == "cache `a-1` copied: 1 file, by the fallback key `a-`")
         let missed = CacheEvent.missed(.init(key: long, reason: .empty))
         #expect(missed.sentence(ellipsis: ">") == "no cache with the key `\(long.prefix(59))>` yet")
+        let removed = CacheEvent.missed(.init(key: "k", reason: .removed))
+        #expect(removed.sentence(ellipsis: ">") == "cache `k` was removed since it was saved")
         let saved = CacheEvent.Saved(
             key: nil, entry: "e", byteCount: 1, fileCount: 3, isDelta: true, copyReason: nil, linkCount: 0,
             milliseconds: 1)

@@ -53,4 +53,40 @@ struct CacheWarningTests {
             for _ in 0..<2 { #expect(try run(drydock, good, "-q").errors.isEmpty) }
         }
     }
+
+    @Test("a shared place that is not there, or is no directory, is told, and only its last directory is made")
+    func places() throws {
+        try with { tree, drydock in
+            func text(_ key: String) -> String { buildspec("key: \(key)\npaths: [n/**/*]", "mkdir -p n; echo 1 >n/a") }
+            try tree.write("file", "no directory")
+            for (number, place) in ["../typo", "../file"].enumerated() {
+                let result = try run(drydock, text("k\(number)"), "-q", "--cache-from", place)
+                #expect(result.errors.contains("warning: nothing is restored from `"), "\(place): \(result.errors)")
+                try tree.write("source/buildspec.yml", text("w\(number)"))
+                let warm = try drydock("warm", "-q", "--cache-from", place)
+                #expect(warm.status == 0 && warm.errors.contains("nothing is restored from `"), "\(warm.errors)")
+            }
+            let typo = try run(drydock, text("k2"), "-q", "--cache-to", "../typo/place")
+            #expect(typo.errors.contains("the cache is not stored in `"), "\(typo.errors)")
+            #expect(access(tree.path("typo").string, F_OK) != 0)
+            #expect(try run(drydock, text("k3"), "-q", "--cache-to", "../new").errors.isEmpty)
+            #expect(try tree.listing("new").contains { $0.hasSuffix(".tar.zst") })
+        }
+    }
+
+    @Test("a cache that alone is larger than all may be is told by the build that saves it, and missed as removed")
+    func tooLarge() throws {
+        try with { tree, drydock in
+            let text = buildspec("paths: [n/**/*]", "mkdir -p n; head -c 2000000 /dev/urandom >n/file")
+            let result = try run(drydock, text, "-q", "--cache-size", "1M")
+            #expect(
+                result.errors.contains("may take 1 MiB: it is removed again\nhint: `--cache-size"), "\(result.errors)")
+            let gone = "for i in $(seq 600); do ls \"$0\"/*.json >/dev/null 2>&1 || break; sleep 0.05; done"
+            _ = try runTool("sh", ["-c", gone, drydock.state.appending("cache/entries").string])
+            let next = try run(drydock, text)
+            #expect(
+                next.output.contains("was removed because it alone was larger than all caches may be"), "\(next.output)"
+            )
+        }
+    }
 }

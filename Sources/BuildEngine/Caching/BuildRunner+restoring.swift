@@ -104,14 +104,13 @@ extension BuildRunner {
             if fetchCache(&planned, use, from: place) {
                 guard find(in: use.store, &planned) else { return }
                 // As much is looked after as what a build saves; it is held by now.
-                if let entry = planned.hit?.entry { use.didSave(entry) }
+                if let warning = (planned.hit?.entry).flatMap(use.lookAfter) { planned.warnings.append(warning) }
             }
         }
         guard let hit = planned.hit else {
-            planned.miss = miss(planned, in: use.store)
-            let key = planned.request.key
-            let name = key == nil ? "nothing is saved yet" : "no entry with the key \(CacheEntry.displayed(key))"
-            planned.answer = "Unable to download cache: \(name) for these paths"
+            let explanation = explanation(planned, in: use.store)
+            planned.miss = miss(planned.request, explanation)
+            planned.answer = "Unable to download cache: \(Self.words(planned.request.key, explanation))"
             return
         }
         var words = "Restored cache \(hit.entry.displayedKey)"
@@ -248,12 +247,25 @@ extension BuildRunner {
         }
     }
 
-    /// As `drydock cache explain` has it, in short.
-    private func miss(_ planned: PlannedCache, in store: CacheStore) -> CacheEvent.Missed {
-        var miss = CacheEvent.Missed(key: planned.request.key, reason: .unavailable)
-        guard let entries = try? store.entries(warn: { _ in }) else { return miss }
-        let explanation = CacheExplanation(
+    /// As `drydock cache explain` has it; nil where the store cannot be asked.
+    private func explanation(_ planned: PlannedCache, in store: CacheStore) -> CacheExplanation? {
+        guard let entries = try? store.entries(warn: { _ in }) else { return nil }
+        return CacheExplanation(
             planned.request, inputs: planned.inputs, entries: entries, removed: store.removedEntries)
+    }
+
+    private static func words(_ key: String?, _ explanation: CacheExplanation?) -> String {
+        let name = key.map { _ in "the key \(CacheEntry.displayed(key))" }
+        if case .removed(let removed) = explanation?.missReason {
+            return "\(name.map { "the entry with \($0)" } ?? "what was saved for these paths") was removed "
+                + removed.reason.words
+        }
+        return "\(name.map { "no entry with \($0)" } ?? "nothing is saved yet") for these paths"
+    }
+
+    private func miss(_ request: CacheRequest, _ explanation: CacheExplanation?) -> CacheEvent.Missed {
+        var miss = CacheEvent.Missed(key: request.key, reason: .unavailable)
+        guard let explanation else { return miss }
         miss.reason =
             switch explanation.missReason {
             case .removed: .removed

@@ -249,6 +249,6 @@ extension BuildRunner {
                         key: entry.key, entry: entry.hash, byteCount: saved.byteCount, fileCount: saved.fileCount,
                         isDelta: !saved.isWhole, copyReason: saved.copyReason?.name, linkCount: saved.linkCount,
                         milliseconds: surroundings.clock.monotonic.milliseconds(since: begin)))))
-        use.didSave(entry)
+        if let warning = use.lookAfter(entry) { warn(warning) }
     }
 }

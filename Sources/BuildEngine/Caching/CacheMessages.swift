@@ -93,6 +93,14 @@ extension Warning {
             hint: "cache what tools make or fetch, not what is checked in")
     }
 
+    static func cacheTooLarge(_ entry: CacheEntry, _ room: CacheSize) -> Warning {
+        Warning(
+            message:
+                "the cache is \(FailureHints.size(entry.byteCount)) large, and all caches together may take "
+                + "\(FailureHints.size(room.bytes)): it is removed again",
+            hint: "`--cache-size SIZE` lets them take more", isGrave: true)
+    }
+
     static func cacheNotRestored(_ reason: String, _ hint: String?) -> Warning {
         Warning(message: "the cache is not restored: \(reason)", hint: hint, isGrave: true)
     }

@@ -24,7 +24,9 @@ public struct CacheUse: Sendable {
     public var source: (any SharedPlace)?
     /// Given what was saved; nil for nobody.
     public var destination: (any SharedPlace)?
-    /// How much room entries may take; told by whoever started the build, applied when one was saved.
+    /// How much room all entries together may take; nil is the usual.
+    public var size: CacheSize?
+    /// Told of an entry that is new in the store, to keep all within their room.
     public var didSave: @Sendable (CacheEntry) -> Void = { _ in }
     /// Told that a save came to nothing: what was made for it may still take the room that it was short of.
     public var didNotSave: @Sendable () -> Void = {}
@@ -32,6 +34,14 @@ public struct CacheUse: Sendable {
     public init(store: CacheStore, namespace: String) {
         self.store = store
         self.namespace = namespace
+    }
+
+    /// Has an entry looked after that is new in the store.
+    /// - Returns: where it will not stay, that.
+    public func lookAfter(_ entry: CacheEntry) -> Warning? {
+        didSave(entry)
+        let room = size ?? .standard(for: store.directory)
+        return entry.byteCount > room.bytes ? .cacheTooLarge(entry, room) : nil
     }
 
     public enum Mode: String, Sendable, CaseIterable {

@@ -343,18 +343,6 @@ struct CacheExplanationReport {
     }
 }
 
-extension RemovedEntry.Reason {
-    var words: String {
-        switch self {
-        case .size: "when all caches together were too large"
-        case .floor: "when the disk was too full"
-        case .unused: "because it had not been used for long"
-        case .oversized: "because it alone was larger than all caches may be"
-        case .asked: "by `drydock cache rm`"
-        }
-    }
-}
-
 extension CacheEntry {
     /// The key in a sentence.
     fileprivate var quotedKey: String {

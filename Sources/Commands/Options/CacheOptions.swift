@@ -95,6 +95,7 @@ struct CacheOptions {
             try? lookup.write(to: store.buildDirectory(uuid))
         }
         let size = size
+        use.size = size
         use.didSave = { _ in CacheUpkeep.startInBackground(stateDirectory: store.directory, size: size) }
         // Not in the background: the record of this very build may be what there is no room for.
         use.didNotSave = { _ = try? store.caches.collectLayers(store.layerTools) }

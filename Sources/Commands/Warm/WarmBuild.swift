@@ -114,7 +114,7 @@ struct WarmBuild {
                 found = try? use.store.find(exact, warn: { _ in })
                 report.result = .fetched
                 report.reason = place.name
-                if let entry = found?.entry { use.didSave(entry) }
+                if let warning = (found?.entry).flatMap(use.lookAfter) { notes.append(.warning(warning)) }
             }
         }
         if let found {

@@ -16,6 +16,8 @@ extension CacheEvent {
             let way = restored.isCopied ? "copied" : "restored"
             let key = restored.content.fallbackKey.map { ", by the fallback key `\($0)`" } ?? ""
             return "cache \(name(restored.content.key)) \(way): \(Self.files(restored.content.fileCount))\(key)"
+        case .missed(let missed) where missed.reason == .removed:
+            return "cache \(name(missed.key)) was removed since it was saved"
         case .missed(let missed):
             return missed.key.map { "no cache with the key \(name($0)) yet" } ?? "no cache yet"
         case .saved(let saved):
