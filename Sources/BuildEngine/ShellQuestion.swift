@@ -17,6 +17,9 @@ struct ShellQuestion: Equatable {
     /// Where the exit status of each text that is one command is left, by the text's number; nil leaves none.
     var statusLogs: String?
 
+    /// Where standard error goes for each text, by the text's number; nil leaves it.
+    var errorLogs: String?
+
     /// - Parameter nonce: a word that the build does not print.
     init(nonce: String) { marker = "drydock-answer-\(nonce)" }
 
@@ -39,6 +42,8 @@ struct ShellQuestion: Equatable {
             lines.append("printf '%s\\0' \"${\(name)+=}${\(name)-}\"")
         }
         for (index, text) in texts.enumerated() {
+            // A plain `exec` that fails would end the shell.
+            if let errorLogs { lines.append("command exec 2>\(errorLogs)-\(index)") }
             if let hashLogs { lines.append("export DRYDOCK_HASH_FILES_LOG=\(hashLogs)-\(index)") }
             // A here-document expands what double quotes would, and leaves quotes alone. It ends with a line break more.
             let asked = statusLogs.map { Self.noting(text, "\($0)-\(index)") } ?? text

@@ -56,6 +56,15 @@ struct ShellQuestionTests {
         }
     }
 
+    @Test("a shell's message is told without the line of a script that nobody has written")
+    func messages() {
+        for (line, words) in [
+            ("bash: line 6: bad substitution", "bad substitution"), ("sh: 7: eval: Syntax error: x", "Syntax error: x"),
+            ("bash: command substitution: line 8: unexpected EOF", "unexpected EOF"), ("12: ", ""),
+            ("cat: lock: No such file", "cat: lock: No such file"), ("", ""), ("7", "7"),
+        ] { #expect(ErrorTexts.withoutPlace(line) == words) }
+    }
+
     @Test("is not answered by less than all of it")
     func partial() {
         var question = ShellQuestion(nonce: "n1")

@@ -54,6 +54,49 @@ struct CacheWarningTests {
         }
     }
 
+    @Test(
+        "a key that the shell cannot read, or that ends it, is told at its place, with the reason",
+        arguments: ["sh", "bash"])
+    func unreadable(_ shell: String) throws {
+        try with { tree, drydock in
+            for (key, reason) in [
+                ("a$((", ""), ("$(echo \"unclosed)", ""), ("a-$(kill -9 $$)", "the shell is killed by signal 9"),
+            ] {
+                let text = buildspec("key: '\(key)'\npaths: [n/**/*]", "mkdir -p n; echo 1 >n/a")
+                    .replacing("phases:", with: "env: {shell: \(shell)}\nphases:")
+                let result = try run(drydock, text, "-q")
+                let told = result.errors.split(separator: "\n").first.map(String.init) ?? ""
+                let end = " in the cache's key is, so nothing is restored or saved: "
+                let parts = told.components(separatedBy: end)
+                #expect(parts.count == 2 && parts[1].hasSuffix(reason) && !parts[1].isEmpty, "\(result.errors)")
+                #expect(parts[0].hasPrefix("warning: buildspec.yml:3:8: the shell did not answer what `"), "\(told)")
+                #expect(!told.contains("line ") && !told.contains("\(shell): "), "\(told)")
+            }
+            #expect(try drydock("cache", "ls", "--json").output == "[]\n")
+        }
+    }
+
+    @Test("a key that is empty is told, and why a command of one fails")
+    func emptyKey() throws {
+        try with { tree, drydock in
+            for (key, words) in [
+                ("\"\"", "the cache's key is empty"), ("$UNSET", "the cache's key is empty"),
+                ("${UNSET}$OTHER", "the cache's key is empty"),
+                ("$(true)", "`$(true)` in the cache's key prints nothing"),
+                (
+                    "h-$(codebuild-hash-files nothere*)",
+                    "fails with 1 and prints nothing: codebuild-hash-files: no file below"
+                ),
+            ] {
+                let text = buildspec("key: \(key)\npaths: [n/**/*]", "mkdir -p n; echo 1 >n/a")
+                let result = try run(drydock, text, "-q")
+                #expect(result.errors.components(separatedBy: "warning: ").count == 2, "\(result.errors)")
+                #expect(result.errors.hasPrefix("warning: buildspec.yml:3:8: "), "\(result.errors)")
+                #expect(result.errors.contains(words), "\(key): \(result.errors)")
+            }
+        }
+    }
+
     @Test("a shared place that is not there, or is no directory, is told, and only its last directory is made")
     func places() throws {
         try with { tree, drydock in

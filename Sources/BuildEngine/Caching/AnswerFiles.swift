@@ -40,6 +40,41 @@ enum HashedFiles {
     }
 }
 
+/// What commands in a key, or the shell that reads it, said went wrong.
+enum ErrorTexts {
+    /// Where standard error goes, inside, with a number behind.
+    static let log = "/codebuild/output/tmp/key-errors"
+
+    /// The first line for each text that the shell came to; empty where nothing was said.
+    /// - Parameter texts: what was asked, in the order of the question.
+    static func read(_ texts: [String], in tree: any TreeOpener) -> [String: String] {
+        var result: [String: String] = [:]
+        for (index, text) in texts.enumerated() {
+            guard let file = try? tree.open(FilePath("\(log)-\(index)"), directory: false) else { continue }
+            defer { try? file.close() }
+            var bytes = [UInt8](repeating: 0, count: 1024)
+            let count = (try? bytes.withUnsafeMutableBytes { try file.read(into: $0) }) ?? 0
+            let line = bytes[..<count].split(separator: UInt8(ascii: "\n")).first ?? []
+            result[text] = withoutPlace(String(decoding: line, as: UTF8.self))
+        }
+        return result
+    }
+
+    /// A shell's message without its name and the number of a line, which is one of a script that nobody has written:
+    /// `bash: line 6: `, `sh: 7: eval: `.
+    static func withoutPlace(_ line: String) -> String {
+        var parts = line.split(separator: ": ", omittingEmptySubsequences: false)[...]
+        func isNumber(_ part: Substring) -> Bool {
+            let digits = part.hasPrefix("line ") ? part.dropFirst(5) : part
+            return !digits.isEmpty && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        guard let number = parts.prefix(3).firstIndex(where: isNumber), number + 1 < parts.endIndex else { return line }
+        parts = parts[(number + 1)...]
+        if parts.count > 1, parts.first == "eval" { parts = parts.dropFirst() }
+        return parts.joined(separator: ": ")
+    }
+}
+
 /// How commands in a key ended, which the text that they expand to does not tell.
 enum ExitStatuses {
     /// Where the shell leaves them, inside, with a number behind.

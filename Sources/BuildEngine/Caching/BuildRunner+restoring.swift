@@ -32,9 +32,10 @@ extension BuildRunner {
             return
         }
         let question = CacheQuestion(cache)
-        guard let asked = try ask(question.question(nonce: plan.identity.uuid), plan, settings) else {
+        let asked = try ask(question.question(nonce: plan.identity.uuid), plan, settings)
+        if let missing = asked.missing {
             // Without an answer the key would be another one, and what is saved under it wrong for whoever finds it.
-            if interruption == nil { cacheAdvice = .cacheKeyUnanswered }
+            if interruption == nil { cacheAdvice = question.advice(missing) }
             return
         }
         let answer = asked.answer
@@ -60,7 +61,7 @@ extension BuildRunner {
                 files: asked.files[$0])
         }
         if let kept = request.resumption?.record.caches { return takeUp(kept, planned, use) }
-        planned.warnings += question.warnings(answer, statuses: asked.statuses)
+        planned.warnings += question.warnings(asked)
         if !planned.patterns.isEmpty {
             find(&planned, use, in: plan)
             let lookup = CacheLookup(
@@ -191,41 +192,6 @@ extension BuildRunner {
     private func withoutSecrets(_ text: String) -> String {
         let shown = masked(text)
         return shown == text ? text : "\(shown)-\(CacheRequest.digest(of: text).prefix(16))"
-    }
-
-    /// What a shell answered, and what it left of each text: the files that were hashed, the exit status of a command.
-    private struct Asked {
-        var answer = ShellQuestion.Answer()
-        var files: [String: [KeyInput.File]] = [:]
-        var statuses: [String: Int] = [:]
-    }
-
-    /// Asks a shell in a sandbox of its own: what is mounted in the build's depends on the answer.
-    /// - Returns: nil where it did not answer.
-    private func ask(
-        _ question: ShellQuestion, _ plan: BuildPlan, _ settings: SandboxSettings
-    ) throws(SandboxError) -> Asked? {
-        guard !question.isEmpty else { return Asked() }
-        var question = question
-        question.hashLogs = HashedFiles.log
-        question.statusLogs = ExitStatuses.log
-        var settings = settings
-        settings.scratchDirectory = settings.scratchDirectory.removingLastComponent().appending(
-            (settings.scratchDirectory.lastComponent?.string ?? "build") + "-key")
-        let runner = try surroundings.sandboxes.start(settings).runner
-        let sink = AnswerSink(stop: surroundings.stop)
-        let script = "exec 2>/dev/null\n" + question.script
-        let request = CommandRequest(script: .observing(script), shell: plan.shell, buildSucceeding: true)
-        // Whatever becomes of this sandbox, the build has one of its own.
-        let outcome = try? runner.run(request, deadline: deadline, sink: sink)
-        var asked: Asked?
-        if outcome == .exited(0), let answer = question.answer(from: sink.bytes), let tree = try? runner.tree() {
-            asked = Asked(
-                answer: answer, files: HashedFiles.read(question.texts, in: tree),
-                statuses: ExitStatuses.read(question.texts, in: tree))
-        }
-        try? runner.close()
-        return asked
     }
 
     /// CodeBuild's lines on the cache, where it says them.

@@ -57,7 +57,7 @@ extension Warning {
     static let cacheKeyUnanswered = Warning(
         message: "the shell did not answer what the cache's key and paths hold, so nothing is restored or saved",
         hint:
-            "a command in them that ends the shell, or that it cannot read, leaves no answer; `drydock shell` tries one",
+            "a command in them that ends the shell leaves no answer; `drydock shell` opens a shell to try it in",
         isGrave: true)
 
     static func cacheKeyTooLong(_ count: Int) -> Warning {
@@ -71,16 +71,35 @@ extension Warning {
         hint: "a build from the beginning saves it", isGrave: true)
 
     static func cacheKeyCommand(
-        _ written: Buildspec.Text, _ command: String, status: Int, isEmpty: Bool
+        _ written: Buildspec.Text, _ command: String, status: Int, isEmpty: Bool, reason: String?
     ) -> Warning {
         let words = "`\(DisplayText.escaped(command))` in the cache's key "
         let failure = status == 0 ? [] : ["fails with \(status)"]
-        let reason = (failure + (isEmpty ? ["prints nothing"] : [])).joined(separator: " and ")
+        let end = (failure + (isEmpty ? ["prints nothing"] : [])).joined(separator: " and ")
         return Warning(
-            message: place(of: written) + words + reason,
+            message: place(of: written) + words + end + because(reason),
             hint: isEmpty
                 ? "it is taken as empty, as CodeBuild takes it: builds that it is to tell apart share one cache"
                 : "what it printed until then is taken, as CodeBuild takes it", isGrave: true)
+    }
+
+    static func cacheKeyEmpty(_ written: Buildspec.Text) -> Warning {
+        Warning(
+            message: place(of: written) + "the cache's key is empty",
+            hint: "all builds share one cache then, which is never replaced; without `key` each build replaces it",
+            isGrave: true)
+    }
+
+    /// - Parameter what: a part of the key, or a path.
+    static func cacheUnanswered(_ written: Buildspec.Text, _ what: String, _ reason: String?) -> Warning {
+        Warning(
+            message: place(of: written) + "the shell did not answer what \(what) is, so nothing is restored or saved"
+                + because(reason),
+            hint: "`drydock shell` opens a shell to try it in", isGrave: true)
+    }
+
+    private static func because(_ reason: String?) -> String {
+        reason.flatMap { $0.isEmpty ? nil : ": \(DisplayText.escaped($0))" } ?? ""
     }
 
     private static func place(of written: Buildspec.Text) -> String {

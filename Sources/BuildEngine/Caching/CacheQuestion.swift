@@ -3,6 +3,7 @@
 
 import BuildCache
 import Buildspec
+import Diagnostics
 
 /// What a shell has to answer before caches can be looked for: variables in paths, commands and variables in keys.
 ///
@@ -34,19 +35,40 @@ struct CacheQuestion {
     }
 
     /// What of the key gives nothing: CodeBuild takes that as empty too, and says nothing.
-    /// - Parameter statuses: of commands, by expression.
-    func warnings(_ answer: ShellQuestion.Answer, statuses: [String: Int]) -> [Warning] {
+    func warnings(_ asked: AnswerToKey) -> [Warning] {
         var told: Set<String> = []
         var warnings: [Warning] = []
-        let written = [cache.key].compactMap { $0 } + cache.fallbackKeys
-        for (place, text) in zip(written, [key].compactMap { $0 } + fallbackKeys) {
+        for (place, text) in texts {
             for command in text.expressions where ShellQuestion.isCommand(command) {
-                let status = statuses[command] ?? 0
-                let isEmpty = answer.texts[command]?.isEmpty ?? true
+                let status = asked.statuses[command] ?? 0
+                let isEmpty = asked.answer.texts[command]?.isEmpty ?? true
                 guard status != 0 || isEmpty, told.insert(command).inserted else { continue }
-                warnings.append(.cacheKeyCommand(place, command, status: status, isEmpty: isEmpty))
+                let reason = status == 0 ? nil : asked.errors[command]
+                warnings.append(.cacheKeyCommand(place, command, status: status, isEmpty: isEmpty, reason: reason))
             }
         }
+        // Commands have been told.
+        if let written = cache.key, let key, key.text(asked.answer.texts).isEmpty,
+            told.isDisjoint(with: key.expressions)
+        {
+            warnings.append(.cacheKeyEmpty(written))
+        }
         return warnings
+    }
+
+    /// Why nothing is restored or saved.
+    func advice(_ missing: AnswerToKey.Missing) -> Warning {
+        guard let text = missing.text else { return .cacheKeyUnanswered }
+        if let written = texts.first(where: { $0.text.expressions.contains(text) })?.written {
+            return .cacheUnanswered(written, "`\(DisplayText.escaped(text))` in the cache's key", missing.reason)
+        }
+        guard let written = cache.paths.first(where: { $0.value == text }) else { return .cacheKeyUnanswered }
+        return .cacheUnanswered(written, "the cache's path `\(DisplayText.escaped(text))`", missing.reason)
+    }
+
+    /// Key and fallback keys, as they are written and taken apart.
+    private var texts: [(written: Buildspec.Text, text: CacheKeyText)] {
+        Array(zip([cache.key].compactMap { $0 } + cache.fallbackKeys, [key].compactMap { $0 } + fallbackKeys))
+            .map { (written: $0, text: $1) }
     }
 }
