@@ -15,6 +15,8 @@ struct LayerLayout {
     /// Whether the new layer says only what changed over those that the build began with.
     private(set) var keepsLayersBelow = true
     private(set) var reason: SavedLayer.CopyReason?
+    /// Whether the layers below have what is gathered where the build changed nothing of it.
+    private(set) var canLeaveOutGathered = false
 
     /// So many layers at most are put below another one: a view's parameter names them all in 256 bytes
     /// (fsconfig(2), `FSCONFIG_SET_STRING`), and merging them is for a process that nobody waits for, or that may be killed.
@@ -82,7 +84,9 @@ struct LayerLayout {
             default: continue
             }
         }
+        canLeaveOutGathered = trees.contains { $0.relation == .change } && !gathersAll
         guard gathersAll || trees.isEmpty && !gathered.isEmpty else { return }
+        canLeaveOutGathered = hasLayersBelow && !gathersAll && selection.trees.isEmpty
         gathered = selection.trees.filter { surroundings.kind($0) != nil } + files
         (trees, keepsLayersBelow) = ([], false)
     }
@@ -109,5 +113,5 @@ struct LayerLayout {
     }
 
     /// Takes back what was gathered: it is as it was in the layers below.
-    mutating func leaveOutGathered() { (gathered, reason) = ([], nil) }
+    mutating func leaveOutGathered() { (gathered, reason, keepsLayersBelow) = ([], nil, true) }
 }

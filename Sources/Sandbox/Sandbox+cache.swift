@@ -28,19 +28,17 @@ extension Sandbox {
             let (gathered, writtenCount, links) = try gather(
                 layout.gathered, source, leavesFiles: leavesFiles, isStopped)
             // What no upper layer has came out of the layers below, and lies there still.
-            let isUnchanged =
-                writtenCount == 0 && selection.selectsAsBefore && layout.trees.contains { $0.relation == .change }
-            // First, because it takes the place of an empty directory.
-            if isUnchanged {
+            if writtenCount == 0, selection.selectsAsBefore, layout.canLeaveOutGathered {
                 layout.leaveOutGathered()
             } else {
+                // First, because it takes the place of an empty directory.
                 trees = gathered + trees
             }
             linkCount = links
         }
-        guard !trees.isEmpty else { return nil }
         let liesOverLayers = layout.keepsLayersBelow && surroundings.hasLayersBelow
-        let isWhole = !liesOverLayers || trees.allSatisfy { $0.relation == .whole }
+        guard !trees.isEmpty || liesOverLayers else { return nil }
+        let isWhole = !liesOverLayers || !trees.isEmpty && trees.allSatisfy { $0.relation == .whole }
         let layer = try publish(trees, to: destination)
         if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
         var saved = saved(layer, isWhole: isWhole, layout.reason)

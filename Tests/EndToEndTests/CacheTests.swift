@@ -144,6 +144,28 @@ struct CacheInBuildTests {
         }
     }
 
+    @Test("what only patterns select and nobody changed is unchanged, with a key as without", arguments: TestUser.all)
+    func patternsAlone(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let cache = "paths: ['out/*.jar']"
+            let made = try run(drydock, tree, buildspec(cache, "mkdir out; echo 1 > out/a.jar; echo 2 > out/b.jar"))
+            #expect(says(made, "Saved cache (no key): ") && says(made, ", 2 files, "), "\(made.output)")
+            for _ in 1...2 {
+                let read = try run(drydock, tree, buildspec(cache, "cat out/*.jar; mkdir -p out; echo > out/log"))
+                #expect(says(read, "Cache (no key) is unchanged") && read.lines.contains("2"), "\(read.output)")
+            }
+            let removed = try run(drydock, tree, buildspec(cache, "rm out/a.jar"))
+            #expect(says(removed, "Saved cache (no key): ") && says(removed, ", 1 file, "), "\(removed.output)")
+            let keyed = "key: $(cat lock)\nfallback-keys: [k]\npaths: ['out/*.jar']"
+            try tree.write("source/lock", "k1")
+            #expect(says(try run(drydock, tree, buildspec(keyed, "mkdir out; echo 1 > out/a.jar")), "Saved cache `k1`"))
+            try tree.write("source/lock", "k2")
+            #expect(says(try run(drydock, tree, buildspec(keyed, "cat out/a.jar")), "Saved cache `k2`"))
+            let last = try run(drydock, tree, buildspec(keyed, "cat out/a.jar"))
+            #expect(says(last, "Restored cache `k2`") && last.lines.contains("1"), "\(last.output)")
+        }
+    }
+
     @Test("what patterns select within a cached directory goes with it, and a changed link counts as changed")
     func overlappingPatterns() throws {
         try with(TestUser()) { tree, drydock in
