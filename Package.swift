@@ -95,7 +95,7 @@ let package = Package(
                 "Artifacts", "BuildCache", "BuildEnvironment", "BuildModel", "Buildspec", "Checkout", "Diagnostics",
                 "Files",
                 "CommandExecution", "DirectExecution", "ImageStore", "Processes", "Sandbox", "Secrets", "TextPatterns",
-                systemPackage,
+                "Wire", systemPackage,
             ]),
 
         // Floor 6 · faces: what a person or a pipeline sees.
@@ -134,7 +134,7 @@ let package = Package(
         // Nor this one, for libarchive's sake.
         .executableTarget(
             name: "drydock-archive",
-            dependencies: ["CArchive", "CLinux", "CZstd", "Diagnostics", "Files", "YAML", systemPackage],
+            dependencies: ["CArchive", "CLinux", "CZstd", "Diagnostics", "Files", "Wire", "YAML", systemPackage],
             linkerSettings: [fastLinker]),
 
         // Tests · one target a library, and those that prove the whole.

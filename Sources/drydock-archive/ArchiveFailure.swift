@@ -4,29 +4,31 @@
 import CArchive
 import Files
 import SystemPackage
+import Wire
 
 /// Why an archive could not be written or read, as one sentence.
 struct ArchiveFailure: Error {
     let message: String
-    /// The words on the command line are at fault.
-    var isUsage = false
+    let status: ArchiveStatus
 
-    init(_ message: String) { self.message = message }
+    init(_ message: String, _ status: ArchiveStatus = .failed) { (self.message, self.status) = (message, status) }
 
     init(_ error: FilesError) { self.init("\(error)") }
 }
 
 extension ArchiveFailure {
     static func usage(_ message: String) -> ArchiveFailure {
-        var failure = ArchiveFailure(message)
-        failure.isUsage = true
-        return failure
+        ArchiveFailure(message, .wrongUse)
     }
 
     /// What libarchive says.
     static func library(_ archive: OpaquePointer?, _ doing: String) -> ArchiveFailure {
+        ArchiveFailure("could not \(doing): \(reason(archive))")
+    }
+
+    private static func reason(_ archive: OpaquePointer?) -> String {
         let said = archive.flatMap { archive_error_string($0) }.map { String(cString: $0) } ?? "no reason is known"
-        return ArchiveFailure("could not \(doing): \(FilePath.displayed(said.utf8))")
+        return FilePath.displayed(said.utf8)
     }
 
     static func system(_ number: Int32, _ doing: String, _ path: [UInt8]) -> ArchiveFailure {
@@ -58,6 +60,11 @@ extension ArchiveFailure {
         ArchiveFailure("could not read the archive: \(Errno(rawValue: number).words)")
     }
 
+    /// Libarchive cannot go on in an archive of a kind that it knows.
+    static func damaged(_ archive: OpaquePointer) -> ArchiveFailure {
+        ArchiveFailure("the archive is incomplete or damaged: \(reason(archive))", .damaged)
+    }
+
     static func notEmpty(_ directory: FilePath) -> ArchiveFailure {
         ArchiveFailure("`\(directory.displayed)` is not empty, and only into an empty directory is unpacked")
     }
@@ -67,7 +74,7 @@ extension ArchiveFailure {
     }
 
     static let noArchive = ArchiveFailure("this is no archive of a kind that is read: tar, tar.zst or ZIP")
-    static let noEnd = ArchiveFailure("the archive is cut short: it ends before its end mark")
+    static let noEnd = ArchiveFailure("the archive is cut short: it ends before its end mark", .damaged)
     static let nothingInside = ArchiveFailure("the archive is empty: nothing of it belongs to a cache")
-    static let noRecord = ArchiveFailure("the archive has no record, which its first member would be")
+    static let noRecord = ArchiveFailure("the archive has no record, which its first member would be", .noRecord)
 }

@@ -105,7 +105,7 @@ final class ArchiveInput {
     func failure(_ archive: OpaquePointer) -> ArchiveFailure {
         if let failure { return failure }
         let said = archive_error_string(archive).map { String(cString: $0) }
-        return said == "Unrecognized archive format" ? .noArchive : .library(archive, "read the archive")
+        return said == "Unrecognized archive format" ? .noArchive : .damaged(archive)
     }
 
     /// After the last member: whether the archive was there to its end. What is compressed, and a ZIP file, tells itself.

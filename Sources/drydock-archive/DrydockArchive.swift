@@ -4,6 +4,7 @@
 import Files
 import Glibc
 import SystemPackage
+import Wire
 
 /// The program that packs caches and unpacks them, from standard input or to standard output. What several directories hold is
 /// packed as overlayfs would show it, the first on top.
@@ -13,8 +14,7 @@ import SystemPackage
 ///     drydock-archive record
 ///
 /// It is a program of its own because libarchive is nothing to link statically, and because it runs in the sandbox: files of
-/// a cache belong to ids that only the sandbox's root has. It ends with 0, with 2 for words that it does not understand,
-/// and with 3 for all else.
+/// a cache belong to ids that only the sandbox's root has. It ends with an ``ArchiveStatus``.
 @main
 enum DrydockArchive {
     static func main() {
@@ -24,11 +24,11 @@ enum DrydockArchive {
         }
         do throws(ArchiveFailure) {
             try Arguments(words).perform()
-            exit(0)
+            exit(ArchiveStatus.done.rawValue)
         } catch {
             complain(error.message)
-            if error.isUsage { complain("usage: \(Arguments.usage)") }
-            exit(error.isUsage ? 2 : 3)
+            if error.status == .wrongUse { complain("usage: \(Arguments.usage)") }
+            exit(error.status.rawValue)
         }
     }
 

@@ -9,6 +9,7 @@ import Glibc
 import Sandbox
 import Secrets
 public import SystemPackage
+import Wire
 
 /// Packs entries of a store into archives, and makes entries of archives.
 ///
@@ -88,6 +89,8 @@ public struct CacheArchiver {
             if case .exited(0) = read.ending {
                 manifest = CacheManifest(read.output)
                 guard manifest != nil else { throw .foreignRecord(shown) }
+            } else if Self.status(read) != .noRecord {
+                throw .unreadable(shown, read)
             } else if wish.paths.isEmpty || wish.namespace == nil {
                 throw .noRecord(shown, Self.complaint(read))
             }
@@ -101,7 +104,7 @@ public struct CacheArchiver {
                 ["unpack", SandboxSettings.LayerView.place, "--limit", "\(room)", "--home", "root/root", "--below"]
                 + below
             let result = try run(words, in: sandbox, input: archive)
-            guard case .exited(0) = result.ending else { throw .refused(shown, Self.complaint(result)) }
+            guard case .exited(0) = result.ending else { throw .unreadable(shown, result) }
             let entry = try publish(sandbox, request, manifest, created: created, now)
             guard let entry else {
                 guard let there = try existing(request) else { throw .refused(shown, "another build was saving it") }
@@ -202,8 +205,13 @@ public struct CacheArchiver {
         return result
     }
 
+    /// What the program said by ending; nil where it was ended.
+    fileprivate static func status(_ result: ProgramResult) -> ArchiveStatus? {
+        if case .exited(let number) = result.ending { ArchiveStatus(rawValue: Int32(number)) } else { nil }
+    }
+
     /// Why the program ended, in its words or for want of them in ours.
-    private static func complaint(_ result: ProgramResult) -> String {
+    fileprivate static func complaint(_ result: ProgramResult) -> String {
         if case .failed(let error) = result.ending { return error.message }
         if let last = sentences(result.errors).last { return last }
         return switch result.ending {
@@ -246,6 +254,12 @@ extension EngineError {
 
     fileprivate static func refused(_ archive: String, _ reason: String) -> EngineError {
         EngineError(.inputUnavailable, "`\(archive)` cannot be imported: \(reason)", context: PhaseContext())
+    }
+
+    fileprivate static func unreadable(_ archive: String, _ result: ProgramResult) -> EngineError {
+        var error = refused(archive, CacheArchiver.complaint(result))
+        if CacheArchiver.status(result) == .damaged { error.hints = ["fetch the archive again, or export it again"] }
+        return error
     }
 
     fileprivate static func foreignRecord(_ archive: String) -> EngineError {
