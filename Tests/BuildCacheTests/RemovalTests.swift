@@ -194,6 +194,45 @@ struct RemovalTests {
         }
     }
 
+    @Test("a trial says all that a removal does, and changes nothing")
+    func trial() throws {
+        try StoreFixture.with { cache in
+            try cache.save(cache.request("old"), "base", bytes: 1000, now: 1)
+            let base = try cache.find(cache.request("old")).hit
+            try cache.save(cache.request("over"), "over", over: base, bytes: 10, now: 2)
+            try cache.save(cache.request("bad"), bytes: 10, now: 3)
+            try cache.tree.write(cache.recordPath(cache.request("bad")), "x")
+            try cache.save(cache.request(nil), "one", now: 4)
+            try cache.save(cache.request(nil), "two", bytes: 10, now: 5)
+            do { _ = try cache.incoming("abandoned") }
+            try cache.tree.write(FilePath("cache/trash/\(CacheLayer.makeIdentifier())/files/x"), "half removed")
+            let making = try cache.incoming("half")
+            let before = try cache.tree.listing("cache")
+            func evict(isTrial: Bool) throws -> CacheRemoval {
+                try cache.store.evict(
+                    CacheLimits(size: CacheSize(bytes: 15)), StoreFixture.tools, isTrial: isTrial,
+                    now: StoreFixture.now)
+            }
+            let trial = try evict(isTrial: true)
+            #expect(try cache.tree.listing("cache") == before)
+            #expect(Set(trial.entries.map(\.key)) == ["old", "over"] && trial.damaged.count == 1)
+            withExtendedLifetime(base) {}
+            withExtendedLifetime(making) {}
+        }
+        try StoreFixture.with { cache in
+            for key in ["old", "new"] { try cache.save(cache.request(key), bytes: 10, now: key == "old" ? 1 : 2) }
+            try cache.save(cache.request("bad"), bytes: 10, now: 3)
+            try cache.tree.write(cache.recordPath(cache.request("bad")), "x")
+            do { _ = try cache.incoming("abandoned") }
+            let removals = try [true, false].map {
+                try cache.store.evict(
+                    CacheLimits(size: CacheSize(bytes: 10)), StoreFixture.tools, isTrial: $0, now: StoreFixture.now)
+            }
+            #expect(removals[0] == removals[1])
+            #expect(removals[0].layerCount == 3 && removals[0].byteCount == 12 && removals[0].damaged.count == 1)
+        }
+    }
+
     @Test("what was not used for long goes, and only that")
     func expires() throws {
         try StoreFixture.with { cache in

@@ -239,7 +239,8 @@ struct CacheVerbTests {
             #expect(object["bytes"] as? Int == 1 << 20)
             try tree.write(
                 FilePath("state/cache/layers/\(String(repeating: "a", count: 32))/files/root/x"), "left over")
-            #expect(try drydock("gc", "--dry-run").output == "would free 0 bytes\n")
+            let counted = try drydock("gc", "--dry-run").output
+            #expect(counted.hasPrefix("would remove 1 directory that no cache needs\nwould free "), "\(counted)")
             let collected = try drydock("gc")
             #expect(collected.output.contains("removed 1 directory that no cache needs"), "\(collected.output)")
             #expect(try drydock("gc", "--cache-size", "1M").output.contains("removed the cache `c`"))

@@ -96,9 +96,9 @@ struct CacheReport {
         }
         for path in removal.damaged { text += "\(verb) the damaged cache `\(DisplayText.escaped(path.string))`\n" }
         let named = Set(removal.entries.flatMap(\.layers).map(\.id)).count
-        if removal.layerCount > named, !isTrial {
+        if removal.layerCount > named {
             let count = removal.layerCount - named
-            text += "removed \(count) director\(count == 1 ? "y" : "ies") that no cache needs\n"
+            text += "\(verb) \(count) director\(count == 1 ? "y" : "ies") that no cache needs\n"
         }
         return text
     }
