@@ -66,6 +66,13 @@ extension CacheError: CustomStringConvertible {
         }
     }
 
+    static func unreadable(_ error: FilesError) -> CacheError {
+        CacheError(
+            .storage, "the cache cannot be read: \(error)",
+            hints: [.permissionDenied, .notPermitted].contains(error.underlying)
+                ? ["choose a place that you may read with `--state-dir DIR`"] : [])
+    }
+
     /// Of a place that is shared with other machines.
     public static func place(_ message: String, hints: [String] = []) -> CacheError {
         CacheError(.place, message, hints: hints)

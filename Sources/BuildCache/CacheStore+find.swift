@@ -60,6 +60,10 @@ extension CacheStore {
                         entry: record.entry, match: match,
                         layers: record.entry.layers.map { layerDirectory($0.id).appending(Self.filesName) }, pin: pin)
                 case .busy: usleep(1000)
+                case .unreadable(let reason):
+                    let path = entries.path.pushing(Self.recordName(hash))
+                    warn(.damaged(path, "files of it cannot be read: \(reason)", isRemoved: false))
+                    return nil
                 case .lost:
                     // Records go before layers: one that is still the same has lost its layers in another way.
                     guard case .whole(let now) = read(hash, in: entries), now.entry.layers == record.entry.layers
@@ -96,7 +100,10 @@ extension CacheStore {
         case held(CachePin)
         /// Somebody is about to remove a layer.
         case busy
+        /// A layer is not there.
         case lost
+        /// Not now, and why; the layers may all be there.
+        case unreadable(String)
     }
 
     func pin(_ layers: [CacheLayer]) -> Pinning {
@@ -105,17 +112,24 @@ extension CacheStore {
             do throws(FilesError) {
                 guard let lock = try FileLock.acquireShared(layerLock(layer.id)) else { return .busy }
                 locks.append(lock)
-            } catch { return .lost }
+            } catch {
+                // What else a lock file may be besides absent is none that a store has made.
+                let isAbsent = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels].contains(
+                    error.underlying)
+                return isAbsent ? .lost : .unreadable(error.underlying?.words ?? "\(error)")
+            }
             // The lock may be that of a layer which was moved away after we had opened it; ids are given out once.
-            guard isThere(layer.id) else { return .lost }
+            if isMissing(layer.id) { return .lost }
         }
         return .held(CachePin(locks))
     }
 
-    func isThere(_ id: String) -> Bool {
+    /// Whether a layer is gone, and not only out of reach for now.
+    func isMissing(_ id: String) -> Bool {
         var status = stat()
         let files = layerDirectory(id).appending(Self.filesName)
-        return files.withPlatformString { lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+        guard files.withPlatformString({ lstat($0, &status) }) != 0 else { return status.st_mode & S_IFMT != S_IFDIR }
+        return errno == ENOENT || errno == ENOTDIR
     }
 }
 

@@ -91,7 +91,9 @@ extension CacheStore {
         let storeLock = try lock()
         defer { withExtendedLifetime(storeLock) {} }
         var isFirst = true
-        if case .whole(let other) = read(entry.hash, in: entries), other.entry.layers.allSatisfy({ isThere($0.id) }) {
+        if case .whole(let other) = read(entry.hash, in: entries),
+            !other.entry.layers.contains(where: { isMissing($0.id) })
+        {
             isFirst = entry.key == nil
             // What the disk is known to have is kept until it has what takes its place.
             if isFirst, other.boot == nil { keepEarlier(entry.hash, in: entries) }

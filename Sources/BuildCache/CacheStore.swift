@@ -70,7 +70,7 @@ public struct CacheStore: Sendable {
     func openEntries() throws(CacheError) -> Directory? {
         do throws(FilesError) { return try Directory(entriesDirectory) } catch {
             if error.underlying == .noSuchFileOrDirectory { return nil }
-            throw .storage(error, store: directory)
+            throw .unreadable(error)
         }
     }
 
@@ -157,7 +157,7 @@ public struct CacheStore: Sendable {
         do throws(FilesError) {
             return try entries.entries().compactMap { Self.hash(ofRecord: $0.name) }.filter { $0.hasSuffix(scope) }
                 .sorted()
-        } catch { throw .storage(error, store: directory) }
+        } catch { throw .unreadable(error) }
     }
 
     /// Takes a record away that is of no use, unless it has become one meanwhile. Where the disk still has the one before
@@ -173,7 +173,7 @@ public struct CacheStore: Sendable {
     func removeRecord(_ hash: String, in entries: Directory) -> Bool {
         guard (try? entries.removeTree(Self.recordName(hash))) != nil else { return false }
         if case .whole(let earlier) = read(hash, named: Self.earlierName(hash), in: entries),
-            earlier.entry.layers.allSatisfy({ isThere($0.id) })
+            !earlier.entry.layers.contains(where: { isMissing($0.id) })
         {
             try? entries.rename(Self.earlierName(hash), to: Self.recordName(hash), replacing: false)
         } else {

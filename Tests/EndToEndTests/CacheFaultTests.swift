@@ -167,4 +167,37 @@ struct CacheFaultTests {
             #expect(generation(try drydock("run")) == 2)
         }
     }
+    @Test("what cannot be read for a moment is a miss that is told, and is there again", arguments: TestUser.all)
+    func unreadable(_ user: TestUser) throws {
+        guard Drydock.requireSandbox(user), user.name != nil else { return }
+        try TemporaryTree.with { tree in
+            let drydock = try Drydock(in: tree, user: user)
+            let keyed = Self.generations.replacingOccurrences(of: "cache:\n", with: "cache:\n  key: k\n")
+            try tree.write("source/buildspec.yml", keyed)
+            try user.own(tree.path("source"))
+            #expect(generation(try drydock("run")) == 1)
+            let cache = drydock.state.appending("cache").string
+            func allow(_ mode: String, _ place: String) throws {
+                _ = try runTool("sh", ["-c", "chmod \(mode) \(place)"])
+            }
+            try allow("000", "\(cache)/layers/*")
+            let without = try drydock("run")
+            #expect(without.status == 0 && generation(without) == 1, "\(without.output)\(without.errors)")
+            let told = without.output + without.errors
+            #expect(told.contains("files of it cannot be read: permission denied"), "\(told)")
+            #expect(!told.contains("its record was removed"), "\(told)")
+            try allow("700", "\(cache)/layers/*")
+            #expect(generation(try drydock("run")) == 2)
+
+            try allow("000", cache)
+            let list = try drydock("cache", "ls")
+            #expect(list.status == 1 || list.status == 4, "\(list.status)")
+            #expect(list.errors.contains("the cache cannot be read: could not open `"), "\(list.errors)")
+            let build = try drydock("run")
+            #expect(build.status == 0 && generation(build) == 1, "\(build.output)\(build.errors)")
+            #expect((build.output + build.errors).contains("the cache cannot be read: "), "\(build.output)")
+            try allow("700", cache)
+            #expect(generation(try drydock("run")) == 2)
+        }
+    }
 }
