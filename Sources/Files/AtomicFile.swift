@@ -7,7 +7,8 @@ public import SystemPackage
 /// A file that is written beside its place and takes it only when it is whole.
 ///
 /// Until ``commit(synchronizing:)`` the old file, if any, stays as it is; without it the new one vanishes with this
-/// object. Only `kill -9` and a power cut leave something over: a hidden file `.<name>.<digits>.part`.
+/// object. Only `kill -9` and a power cut leave something over: a hidden file `.<name>.<digits>.part`. One that has no name
+/// until it is whole leaves nothing, where the file system knows such files.
 public final class AtomicFile {
     /// Where the new content goes.
     public let descriptor: FileDescriptor
@@ -15,26 +16,42 @@ public final class AtomicFile {
     public let path: FilePath
     private let directory: Directory
     private let name: FilePath
-    private let temporaryName: FilePath
+    /// Nil for a file that has no name yet.
+    private var temporaryName: FilePath?
     private var isCommitted = false
 
     /// - Parameters:
     ///   - path: on the host; its directory exists.
     ///   - mode: of the new file, before the umask.
-    public convenience init(replacing path: FilePath, mode: UInt32 = 0o666) throws(FilesError) {
+    ///   - isNamed: false gives it a name only when it is whole, where the file system can do that.
+    public convenience init(
+        replacing path: FilePath, mode: UInt32 = 0o666, isNamed: Bool = true
+    ) throws(FilesError) {
         guard let name = path.lastComponent, name.kind == .regular else {
             throw FilesError(.create, path: path, underlying: .isDirectory)
         }
         let parent = path.removingLastComponent()
         let directory = try Directory(parent.isEmpty ? "." : parent)
-        try self.init(replacing: FilePath(root: nil, [name]), in: directory, mode: mode)
+        try self.init(replacing: FilePath(root: nil, [name]), in: directory, mode: mode, isNamed: isNamed)
     }
 
     /// - Parameter name: below `directory`; the directories in it exist.
-    public init(replacing name: FilePath, in directory: Directory, mode: UInt32 = 0o666) throws(FilesError) {
+    public convenience init(
+        replacing name: FilePath, in directory: Directory, mode: UInt32 = 0o666
+    ) throws(FilesError) {
+        try self.init(replacing: name, in: directory, mode: mode, isNamed: true)
+    }
+
+    private init(replacing name: FilePath, in directory: Directory, mode: UInt32, isNamed: Bool) throws(FilesError) {
         self.directory = directory
         self.name = name
         path = directory.path.pushing(name)
+        let unnamed = isNamed ? -1 : openat(directory.descriptor.rawValue, ".", UnnamedFile.flags, mode)
+        if unnamed >= 0 {
+            descriptor = FileDescriptor(rawValue: unnamed)
+            return
+        }
+        // Whatever is the matter, it is told of the file that a name is wanted for.
         do throws(FilesError) {
             (temporaryName, descriptor) = try TemporaryName.create(beside: name) { (temporary) throws(FilesError) in
                 try directory.open(temporary, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
@@ -57,7 +74,9 @@ public final class AtomicFile {
         if synchronizing, fsync(descriptor.rawValue) != 0 {
             throw FilesError(.write, path: path, underlying: Errno(rawValue: errno))
         }
-        do throws(FilesError) { try directory.rename(temporaryName, to: name, replacing: replacing) } catch {
+        do throws(FilesError) {
+            try directory.rename(try nameUntilThen(), to: name, replacing: replacing)
+        } catch {
             // Told with the file's own name, not the one that only we know.
             throw FilesError(.write, path: path, underlying: error.underlying)
         }
@@ -65,8 +84,22 @@ public final class AtomicFile {
         if synchronizing { fsync(directory.descriptor.rawValue) }
     }
 
+    /// Gives a file a name that has none.
+    private func nameUntilThen() throws(FilesError) -> FilePath {
+        if let temporaryName { return temporaryName }
+        let place = "/proc/self/fd/\(descriptor.rawValue)"
+        let (temporary, _) = try TemporaryName.create(beside: name) { (temporary) throws(FilesError) in
+            let result = temporary.withPlatformString {
+                linkat(AT_FDCWD, place, directory.descriptor.rawValue, $0, AT_SYMLINK_FOLLOW)
+            }
+            if result != 0 { throw FilesError(.write, path: path, underlying: Errno(rawValue: errno)) }
+        }
+        temporaryName = temporary
+        return temporary
+    }
+
     deinit {
-        if !isCommitted { try? directory.remove(temporaryName) }
+        if !isCommitted, let temporaryName { try? directory.remove(temporaryName) }
         try? descriptor.close()
     }
 

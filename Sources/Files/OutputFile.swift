@@ -29,7 +29,7 @@ public final class OutputFile {
             made = nil
             return
         }
-        let file = try AtomicFile(replacing: place)
+        let file = try AtomicFile(replacing: place, isNamed: false)
         (descriptor, made) = (file.descriptor, file)
     }
 

@@ -11,7 +11,7 @@ public final class UnnamedFile {
 
     /// - Parameter directory: says which file system it lies on.
     public init(on directory: FilePath) throws(FilesError) {
-        let number = directory.withPlatformString { open($0, O_RDWR | Self.unnamed | O_CLOEXEC, 0o600) }
+        let number = directory.withPlatformString { open($0, Self.flags, 0o600) }
         if number >= 0 {
             descriptor = FileDescriptor(rawValue: number)
             return
@@ -30,6 +30,6 @@ public final class UnnamedFile {
 
     deinit { try? descriptor.close() }
 
-    /// Source: open(2), O_TMPFILE; the Glibc module hides it behind _GNU_SOURCE.
-    private static let unnamed: Int32 = 0o20_000_000 | O_DIRECTORY
+    /// What opening a directory takes for that. Source: open(2), O_TMPFILE; the Glibc module hides it behind _GNU_SOURCE.
+    static let flags: Int32 = 0o20_000_000 | O_DIRECTORY | O_RDWR | O_CLOEXEC
 }
