@@ -129,11 +129,13 @@ final class TreePacker {
         let kind = status.st_mode & S_IFMT
         switch kind {
         case S_IFSOCK:
-            complain("`\(FilePath.displayed(path))` is a socket, and left out")
+            complain("`\(FilePath.displayed(Self.place(of: path)))` is a socket, and left out")
             return kind
         case S_IFCHR, S_IFBLK:
             // A device of number 0 is how overlayfs marks what was removed.
-            if status.st_rdev != 0 { complain("`\(FilePath.displayed(path))` is a device, and left out") }
+            if status.st_rdev != 0 {
+                complain("`\(FilePath.displayed(Self.place(of: path)))` is a device, and left out")
+            }
             return kind
         default: break
         }
@@ -171,6 +173,12 @@ final class TreePacker {
         default: try writeHeader(path)
         }
         return kind
+    }
+
+    /// Where a build has what is a member of that name: at an absolute path, or below its source.
+    private static func place(of member: [UInt8]) -> [UInt8] {
+        if member.starts(with: Array("source/".utf8)) { return Array(member.dropFirst("source/".utf8.count)) }
+        return member.starts(with: Array("root/".utf8)) ? Array(member.dropFirst("root".utf8.count)) : member
     }
 
     private func addFile(
