@@ -25,8 +25,21 @@ public struct CacheRemote {
     // MARK: Finding
 
     /// The index of the entry with the request's key, or the one without a key.
-    public func exact(_ request: CacheRequest) throws(CacheError) -> CacheManifest? {
-        Self.entry(try objects.read(Self.indexPath(request), limit: CacheManifest.indexLimit), of: request)
+    /// - Parameter damaged: told the name of what stands in its place and is no index; it counts as not there.
+    public func exact(
+        _ request: CacheRequest, damaged: (String) -> Void = { _ in }
+    ) throws(CacheError) -> CacheManifest? {
+        let path = Self.indexPath(request)
+        let content = try objects.read(path, limit: CacheManifest.indexLimit)
+        let entry = Self.entry(content, of: request)
+        if entry == nil, Self.isDamaged(content) { damaged(path) }
+        return entry
+    }
+
+    /// Whether what was read is nothing that any version of this program may have written for an index.
+    private static func isDamaged(_ content: SharedContent?) -> Bool {
+        guard let bytes = content?.bytes else { return false }
+        return manifest(content) == nil && !CacheManifest.isLater(bytes)
     }
 
     /// What stands where the index of a request does, if it is that.
@@ -37,8 +50,13 @@ public struct CacheRemote {
     private static func indexPath(_ request: CacheRequest) -> String { scope(request) + indexName(request.key) }
 
     /// The index of the newest entry whose key begins with the first fallback key, then with the second, and so on.
-    public func fallback(_ request: CacheRequest) throws(CacheError) -> CacheManifest? {
+    /// - Parameter damaged: told the names of what is no index; the others count.
+    public func fallback(
+        _ request: CacheRequest, damaged: (String) -> Void = { _ in }
+    ) throws(CacheError) -> CacheManifest? {
         guard !request.fallbackKeys.isEmpty else { return nil }
+        // Several fallback keys may lead to it; the request's own key was looked up before.
+        var known: Set<String> = [Self.indexName(request.key)]
         let scope = Self.scope(request)
         let listed = try objects.list(scope).filter { $0.name.hasSuffix(".json") && !$0.name.hasPrefix(Self.unkeyed) }
             .sorted { ($0.modified, $0.name) > ($1.modified, $1.name) }
@@ -47,7 +65,9 @@ public struct CacheRemote {
             var newest: CacheManifest?
             // The times of the place are those of its writing, which come in the order of the entries' own but for accidents.
             for object in listed.lazy.filter({ Self.mayBegin($0.name, with: start) }).prefix(10) {
-                guard let manifest = try index(scope + object.name), manifest.isReached(by: request),
+                let content = try objects.read(scope + object.name, limit: CacheManifest.indexLimit)
+                if Self.isDamaged(content), known.insert(object.name).inserted { damaged(scope + object.name) }
+                guard let manifest = Self.manifest(content), manifest.isReached(by: request),
                     manifest.key?.beginsWithBytes(of: fallback) == true
                 else { continue }
                 if manifest.created > newest?.created ?? Timestamp(seconds: -.infinity) { newest = manifest }
@@ -62,10 +82,6 @@ public struct CacheRemote {
     public func fetch(_ manifest: CacheManifest, into file: FileDescriptor) throws(CacheError) -> Bool {
         guard let archive = manifest.archive else { return false }
         return try objects.fetch(Self.archiveName(manifest, archive), archive, into: file)
-    }
-
-    private func index(_ name: String) throws(CacheError) -> CacheManifest? {
-        Self.manifest(try objects.read(name, limit: CacheManifest.indexLimit))
     }
 
     static func manifest(_ content: SharedContent?) -> CacheManifest? {

@@ -221,8 +221,17 @@ struct RemoteTests {
             try tree.write(FilePath(name), String(decoding: manifest.bytes, as: UTF8.self))
             #expect(try remote.exact(request) == nil)
             #expect(try remote.fallback(Self.request("x", fallback: ["a"])) == nil)
-            try tree.write(FilePath(name), "{")
-            #expect(try remote.exact(request) == nil)
+            // Told are only those that no version has written, and each once.
+            for (text, isDamaged) in [("{", true), ("", true), ("{\"v\":1}", true), ("{\"v\":2}", false)] {
+                try tree.write(FilePath(name), text)
+                var damaged: [String] = []
+                #expect(try remote.exact(request) { damaged.append($0) } == nil)
+                let other = Self.request("x", fallback: ["a", ""])
+                #expect(try remote.fallback(other) { damaged.append($0) } == nil)
+                #expect(try remote.fallback(Self.request("a", fallback: ["a"])) { damaged.append($0) } == nil)
+                let index = String(name.dropFirst("\(Self.place)/".utf8.count))
+                #expect(damaged == (isDamaged ? [index, index] : []), "\(text)")
+            }
         }
     }
 

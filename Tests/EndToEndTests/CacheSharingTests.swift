@@ -236,6 +236,15 @@ struct CacheSharingTests {
             let after = try run(try machine("after", first), text, "--cache-from", "../place")
             #expect(says(after, "Restored cache `k`: "), "\(after.output)")
 
+            let breaking = "printf '{' > \"$(find \"$0\" -name '*.json')\""
+            #expect(try runTool("sh", ["-c", breaking, tree.path("place").string]).status == 0)
+            let broken = try run(
+                try machine("broken", first), text, "--cache-from", "../place", "--cache-to", "../place")
+            let warnings = broken.lines.filter {
+                $0.contains("the index `") && $0.contains("is damaged, and is left out")
+            }
+            #expect(warnings.count == 1 && says(broken, "Uploaded cache `k`"), "\(broken.output)")
+
             try tree.write("file", "no directory")
             var third = try machine("third", first)
             third.environment.merge([

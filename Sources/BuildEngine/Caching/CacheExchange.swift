@@ -55,8 +55,11 @@ public struct CacheExchange {
             let remote = CacheRemote(place.open(isCancelled: isCancelled))
             try remote.checkPlace()
             // What was replaced between its index and its archive is looked for again.
-            for _ in 0..<3 {
-                guard let found = try wanted(request, over: own, of: remote) else { break }
+            for attempt in 0..<3 {
+                let found = try wanted(request, over: own, of: remote) { name in
+                    if attempt == 0 { tell(.warning(.damagedIndex(name, at: place.name))) }
+                }
+                guard let found else { break }
                 last = found
                 let file = try UnnamedFile(on: sandboxes)
                 defer { withExtendedLifetime(file) {} }
@@ -79,9 +82,11 @@ public struct CacheExchange {
 
     /// The index of what would be taken.
     private func wanted(
-        _ request: CacheRequest, over own: CacheHit?, of remote: CacheRemote
+        _ request: CacheRequest, over own: CacheHit?, of remote: CacheRemote, damaged: (String) -> Void
     ) throws(CacheError) -> CacheManifest? {
-        guard let exact = try remote.exact(request) else { return own == nil ? try remote.fallback(request) : nil }
+        guard let exact = try remote.exact(request, damaged: damaged) else {
+            return own == nil ? try remote.fallback(request, damaged: damaged) : nil
+        }
         // Of the entry without a key the newer one counts.
         if let own, own.match == .exact, own.entry.created >= exact.created { return nil }
         return exact
@@ -127,6 +132,12 @@ public struct CacheExchange {
 }
 
 extension Warning {
+    fileprivate static func damagedIndex(_ name: String, at place: String) -> Warning {
+        Warning(
+            message: "the index `\(name)` at `\(place)` is damaged, and is left out",
+            hint: "a build that saves the same cache stores it anew", isGrave: true)
+    }
+
     fileprivate static func sharedCache(_ what: String, _ error: any Error) -> Warning {
         let hint: String? =
             switch error {
