@@ -13,6 +13,7 @@ struct CacheArchiveTests {
         mkdir -p n/deep/dir ~/.m2; echo one > n/deep/a; ln n/deep/a n/deep/b; ln -s ../a n/deep/dir/link
         printf '#!/bin/sh\\necho ran' > n/run; chmod 4751 n/run; mkdir n/closed; echo hidden > n/closed/file
         chmod 0 n/closed; echo 'odd' > "$(printf 'n/caf\\303\\251 \\n line')"; echo two > ~/.m2/settings; mkfifo n/pipe
+        for u in '\\303\\274' 'u\\314\\210'; do echo $u > "$(printf "n/$u")"; ln -s "$(printf "/$u")" "n/to$u"; done
         truncate -s 5M n/sparse
         """
     private static let listing = """
