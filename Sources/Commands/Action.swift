@@ -87,7 +87,7 @@ extension Program {
         /// `drydock` alone is `drydock run`, and has an option of its own.
         private static func readWithoutVerb(_ words: [String]) throws -> Request {
             // Before options are read, which are another's where a verb was misspelt; help too.
-            if let first = words.first, !first.hasPrefix("-") { _ = try RunCommand.phase(first) }
+            if let first = words.first, !first.hasPrefix("-") { _ = try RunCommand.phase(first, of: RunCommand.name) }
             var syntax = RunCommand.syntax
             syntax.groups.append(OptionGroup("", [versionFlag]))
             if let parsed = try? syntax.read(words), parsed[versionFlag] { return .text(Program.version + "\n") }

@@ -66,11 +66,14 @@ extension CommandFailure {
             .wrongUse, "`\(name)` takes \(list), not `\(shown)`", hints: suggestion(for: value, among: known))
     }
 
-    static func unknownPhase(_ word: String, phases: [String], commands: [String]) -> CommandFailure {
+    /// - Parameters:
+    ///   - verb: whose operand it is.
+    ///   - commands: where the word may be one of them.
+    static func unknownPhase(_ word: String, of verb: String, phases: [String], commands: [String]) -> CommandFailure {
         var hints = suggestion(for: word, among: phases + commands)
-        if hints.isEmpty { hints = ["`drydock run` takes phases: \(phases.joined(separator: ", "))"] }
-        return CommandFailure(
-            .wrongUse, "`\(Arguments.displayed(word))` is neither a command of drydock nor a phase", hints: hints)
+        if hints.isEmpty { hints = ["the phases of `drydock \(verb)` are \(phases.joined(separator: ", "))"] }
+        let reason = commands.isEmpty ? "is no phase" : "is neither a command of drydock nor a phase"
+        return CommandFailure(.wrongUse, "`\(Arguments.displayed(word))` \(reason)", hints: hints)
     }
 
     private static func suggestion(for word: String, among known: [String]) -> [String] {

@@ -140,7 +140,7 @@ struct RunCommand: Action {
         var request = try source.request()
         try isolation.check()
         try sandbox.apply(to: &request)
-        if !phases.isEmpty { request.phases = Set(try phases.map(Self.phase)) }
+        if !phases.isEmpty { request.phases = Set(try phases.map { try Self.phase($0, of: Self.name) }) }
         request.artifactsDirectory = uploads.location == nil ? artifacts.map(Arguments.path) : nil
         try uploads.apply(to: &request)
         request.artifactsSource = artifactsSource
@@ -153,12 +153,13 @@ struct RunCommand: Action {
         return request
     }
 
-    static func phase(_ word: String) throws -> PhaseType {
+    /// - Parameter verb: whose operand it is; a word behind `run` may stand where a command was meant.
+    static func phase(_ word: String, of verb: String) throws -> PhaseType {
         let wanted = word.lowercased()
         for phase in PhaseType.commandPhases where phase.buildspecName == wanted { return phase }
         throw CommandFailure.unknownPhase(
-            word, phases: PhaseType.commandPhases.compactMap(\.buildspecName),
-            commands: Program.actions.map { $0.name })
+            word, of: verb, phases: PhaseType.commandPhases.compactMap(\.buildspecName),
+            commands: verb == name ? Program.actions.map { $0.name } : [])
     }
 
     // MARK: Preview

@@ -63,9 +63,11 @@ struct CacheSharingTests {
             let hit = try run(second, text, both[0], both[1], both[2], both[3])
             #expect(says(hit, "Downloading cache...") && says(hit, "Unarchiving cache..."), "\(hit.output)")
             #expect(says(hit, "Restored cache `k-1`: ") && hit.lines.contains("one") && hit.lines.contains("two"))
+            #expect(hit.output.contains(", from `\(tree.path("source/../place"))`\n"), "\(hit.output)")
             #expect(!says(hit, "Uploading") && says(hit, "Cache `k-1` is in `"), "\(hit.output)")
             // Here now, so nobody is asked.
-            #expect(!says(try run(second, text, both[0], both[1]), "Downloading"))
+            let here = try run(second, text, both[0], both[1])
+            #expect(!says(here, "Downloading") && !here.output.contains(", from `"), "\(here.output)")
 
             try tree.write("source/lock", "2")
             let third = try machine("third", first)
@@ -132,6 +134,11 @@ struct CacheSharingTests {
             try tree.write("source/buildspec.yml", text)
             try first.user.own(tree.path("source"))
             let warm = ["warm", "--cache-namespace", "web"]
+            let wrong = try first.run(warm + ["nophase"])
+            #expect(
+                wrong.status == 2
+                    && wrong.errors.contains("`nophase` is no phase\nhint: the phases of `drydock warm` are"),
+                "\(wrong.errors)")
             let places = ["--cache-from", "../place", "--cache-to", "../place"]
             let filled = try first.run(warm + places)
             #expect(

@@ -97,6 +97,20 @@ struct CacheWarningTests {
         }
     }
 
+    @Test("files of a pattern that hide the source's are told, the first by its name")
+    func overSource() throws {
+        try with { tree, drydock in
+            let text = buildspec("paths: ['o/*.x']", "mkdir -p o; echo new >o/a.x; echo new >o/b.x; echo 1 >o/new.x")
+            let words = "in the source and in the cache, whose files hide the source's"
+            #expect(!(try run(drydock, text)).output.contains(words))
+            #expect(!(try run(drydock, text)).output.contains(words))
+            try tree.write("source/o/b.x", "source")
+            #expect(try run(drydock, text).output.contains("`o/b.x` is \(words)"))
+            try tree.write("source/o/a.x", "source")
+            #expect(try run(drydock, text).output.contains("`o/a.x` and 1 other file are \(words)"))
+        }
+    }
+
     @Test("a shared place that is not there, or is no directory, is told, and only its last directory is made")
     func places() throws {
         try with { tree, drydock in

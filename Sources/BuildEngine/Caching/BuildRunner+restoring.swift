@@ -104,6 +104,7 @@ extension BuildRunner {
         if let place = use.source, planned.request.key == nil || planned.hit?.match != .exact {
             if fetchCache(&planned, use, from: place) {
                 guard find(in: use.store, &planned) else { return }
+                planned.origin = place.name
                 // As much is looked after as what a build saves; it is held by now.
                 if let warning = (planned.hit?.entry).flatMap(use.lookAfter) { planned.warnings.append(warning) }
             }
@@ -125,7 +126,7 @@ extension BuildRunner {
         let layers = hit.layers.count == 1 ? "" : ", \(hit.layers.count) layers"
         words += ": \(FailureHints.size(hit.entry.byteCount)), \(Self.files(hit.entry.fileCount))\(layers), "
         planned.copyCauses = copyCauses(planned, hit, use, in: plan)
-        planned.answer = words + planned.way
+        planned.answer = words + planned.way + (planned.origin.map { ", from `\($0)`" } ?? "")
     }
 
     private func copyCauses(
@@ -251,6 +252,8 @@ extension BuildRunner {
         for warning in plannedCache?.warnings ?? [] { warn(warning) }
         guard let planned = plannedCache, planned.hit != nil else { return }
         for pattern in planned.patternsInSource(of: plan) { warn(.cacheOverSource(pattern.name)) }
+        let files = planned.filesInSource(of: plan)
+        if let first = files.first { warn(.cacheOverSource(first, others: files.count - 1)) }
     }
 }
 
@@ -264,6 +267,16 @@ extension PlannedCache {
             return pattern.glob == nil && below.removePrefix(FilePath(source.path))
                 && source.hostPath.pushing(below).withPlatformString { lstat($0, &status) } == 0
                 && (!isDirectory || status.st_mode & S_IFMT == S_IFDIR)
+        }
+    }
+
+    /// The files that patterns selected and that the source has, too.
+    fileprivate func filesInSource(of plan: BuildPlan) -> [String] {
+        guard let source = plan.sources.first else { return [] }
+        return (hit?.entry.selected ?? []).filter { name in
+            let file = FilePath(name)
+            var status = stat()
+            return file.isRelative && source.hostPath.pushing(file).withPlatformString { lstat($0, &status) } == 0
         }
     }
 }

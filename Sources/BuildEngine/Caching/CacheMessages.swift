@@ -106,9 +106,12 @@ extension Warning {
         "\(DisplayText.escaped(written.span.path)):\(written.span.start.line):\(written.span.start.column): "
     }
 
-    static func cacheOverSource(_ path: String) -> Warning {
-        Warning(
-            message: "`\(DisplayText.escaped(path))` is in the source and in the cache, whose files hide the source's",
+    /// - Parameter others: how many files more.
+    static func cacheOverSource(_ path: String, others: Int = 0) -> Warning {
+        let more = others == 0 ? " is" : " and \(others) other \(others == 1 ? "file" : "files") are"
+        return Warning(
+            message:
+                "`\(DisplayText.escaped(path))`\(more) in the source and in the cache, whose files hide the source's",
             hint: "cache what tools make or fetch, not what is checked in")
     }
 

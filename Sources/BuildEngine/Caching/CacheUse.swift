@@ -66,6 +66,8 @@ struct PlannedCache: Sendable {
     var inputs: [KeyInput]
     var action: Buildspec.Cache.Action?
     var hit: CacheHit?
+    /// The shared place that the hit was brought from.
+    var origin: String?
     /// What a shared place has and is not what its index says; whoever saves its key puts it right.
     var damaged: CacheManifest?
     /// Why there is no hit, where one was looked for.

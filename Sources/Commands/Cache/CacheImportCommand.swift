@@ -26,7 +26,7 @@ struct CacheImportCommand: Action {
                 "file", help: "The archive, also `s3://BUCKET/KEY`; `-` is standard input.", count: 1...1,
                 completion: .files),
             groups: [
-                OptionGroup("Options", [project, key, paths, AWSOptions.profile, OutputOptions.json]),
+                OptionGroup("Options", [project, key, paths, AWSOptions.readingProfile, OutputOptions.json]),
                 StateOptions.group,
             ])
     }

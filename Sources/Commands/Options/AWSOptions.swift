@@ -19,6 +19,11 @@ struct AWSOptions {
         "aws-profile", placeholder: "profile",
         help: "The profile of your AWS configuration, for `--aws`, for the store `aws` and for what is uploaded.")
 
+    /// For a verb that reads a bucket, and does nothing else of these.
+    static let readingProfile = ValueOption(
+        "aws-profile", placeholder: "profile",
+        help: "The profile of your AWS configuration to read `s3://BUCKET/KEY` with.")
+
     private let handsOver: Bool
     private let profile: String?
     private let state: StateOptions

@@ -29,7 +29,7 @@ struct WarmBuild {
     private let typed: [ParsedWords.TypedOption]
 
     init(_ words: ParsedWords, phase: String?) throws {
-        end = try phase.map(RunCommand.phase) ?? Self.usualEnd
+        end = try phase.map { try RunCommand.phase($0, of: WarmCommand.name) } ?? Self.usualEnd
         source = try SourceOptions(words)
         sandbox = SandboxOptions(words)
         cache = try CacheOptions(words)

@@ -55,7 +55,7 @@ struct WarmCommand: Action {
         }
         build = nil
         if directory?.isEmpty == true { throw CommandFailure.emptyOption("--all") }
-        _ = try phase.map(RunCommand.phase)
+        _ = try phase.map { try RunCommand.phase($0, of: Self.name) }
         // Each buildspec that is found has a place of its own.
         for name in ["source", "source-version", "buildspec", "project"]
         where words.typed.contains(where: { $0.name == name }) {
