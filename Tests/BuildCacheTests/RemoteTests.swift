@@ -246,7 +246,7 @@ struct RemoteTests {
             for name in names {
                 #expect(try runTool("touch", ["-d", "1 hour ago", tree.path(FilePath(name)).string]).status == 0)
             }
-            let live = try FileDescriptor.open(tree.path(FilePath(names[2])), .readWrite)
+            let live = try FileDescriptor.open(tree.path(FilePath(names[2])), .readWrite, options: [.closeOnExec])
             #expect(FileLock.hold(live) == true)
             remote.tidy(Self.request("a"))
             #expect(
