@@ -35,9 +35,7 @@ final class SecretInspection: ArtifactInspection {
         if let hit = search.firstHit(in: file, isCancelled: isCancelled) {
             note(hit.names, at: "`\(path):\(hit.line)`")
         } else {
-            // A file may be named after what it is to hide.
-            let names = search.names(in: path)
-            if !names.isEmpty { note(names, at: "the name of `\(path)`") }
+            inspect(name: path)
         }
     }
 
@@ -51,9 +49,13 @@ final class SecretInspection: ArtifactInspection {
 
     func inspect(link target: [UInt8], path: String) {
         let names = search.names(in: target)
-        if !names.isEmpty { return note(names, at: "the target of the link `\(path)`") }
-        let ofPath = search.names(in: path)
-        if !ofPath.isEmpty { note(ofPath, at: "the name of `\(path)`") }
+        if names.isEmpty { inspect(name: path) } else { note(names, at: "the target of the link `\(path)`") }
+    }
+
+    /// A file may be named after what it is to hide.
+    func inspect(name path: String) {
+        let names = search.names(in: path)
+        if !names.isEmpty { note(names, at: "the name of `\(path)`") }
     }
 
     private func note(_ names: [String], at place: String) {

@@ -20,6 +20,17 @@ extension SandboxSettings {
             self.paths = paths
         }
 
+        /// Whether what the layers say of a path is that builds removed it.
+        /// - Parameter source: the primary source's path inside.
+        public func saysIsGone(_ path: FilePath, source: FilePath) -> Bool {
+            let place = CacheGraft.member(path, source: source).string
+            for layer in layers {
+                guard let kind = CacheGraft.kind(of: place, in: layer) else { return false }
+                if kind != 0 { return kind == S_IFCHR }
+            }
+            return false
+        }
+
         /// The paths at which something may be mounted.
         var mounted: [Path] { layers.isEmpty ? [] : paths.filter { !$0.isCopied } }
 
@@ -159,7 +170,7 @@ struct CacheGraft {
 
     /// The kind bits of what a layer has at a place, reached through no link: what a build saved can lead anywhere. 0 for
     /// nothing; nil where we may not look.
-    private static func kind(of place: String, in layer: SandboxSettings.Caches.Layer) -> mode_t? {
+    fileprivate static func kind(of place: String, in layer: SandboxSettings.Caches.Layer) -> mode_t? {
         let flags = LINUX_O_PATH | O_NOFOLLOW | O_CLOEXEC
         let top = layer.directory.withPlatformString { open($0, LINUX_O_PATH | O_DIRECTORY | O_CLOEXEC) }
         guard top >= 0 else { return errno == EACCES ? nil : 0 }
@@ -172,7 +183,13 @@ struct CacheGraft {
         return fstat(found, &status) == 0 ? status.st_mode & S_IFMT : 0
     }
 
-    /// Where a place of the sandbox is in a layer, relative.
+    /// Where a path of the sandbox is in a layer, relative.
+    static func member(_ path: FilePath, source: FilePath) -> FilePath {
+        var below = path
+        return below.removePrefix(source) ? FilePath("source").pushing(below) : FilePath("root" + path.string)
+    }
+
+    /// Where the directory of a mount is in a layer, relative.
     static func place(of target: FilePath, source: FilePath) -> String {
         target == source ? "source" : target == "/" ? "root" : "root" + target.string
     }

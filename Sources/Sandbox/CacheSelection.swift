@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The drydock authors
 
 internal import Files
-internal import SandboxPlan
 public import SystemPackage
 
 /// What of a sandbox is saved for later builds.
@@ -23,9 +22,8 @@ public struct CacheSelection: Sendable {
 
 extension CacheSelection {
     /// With paths as they are when the sandbox's own links are followed.
-    func resolved(in operations: [SandboxPlan.Operation]) -> CacheSelection {
-        let links = SystemLinks(operations)
-        return CacheSelection(
+    func resolved(_ links: SystemLinks) -> CacheSelection {
+        CacheSelection(
             trees: trees.map(links.resolved), files: files.map { $0.map(links.resolved) },
             filesBefore: filesBefore.map { Set($0.map(links.resolved)) })
     }

@@ -26,6 +26,7 @@ struct LayerLayout {
     struct Surroundings {
         var operations: [SandboxPlan.Operation]
         var mounts: MountTable
+        var links: SystemLinks
         var caches: SandboxSettings.Caches?
         /// The primary source's path inside.
         var source: FilePath
@@ -41,7 +42,6 @@ struct LayerLayout {
 
         /// The operations whose directories were restored by copying.
         var copyingMounts: Set<Int> {
-            let links = SystemLinks(operations)
             let copied = caches?.paths.filter(\.isCopied) ?? []
             return Set(copied.compactMap { mounts.mount(of: links.resolved($0.path).bytes)?.index })
         }

@@ -11,16 +11,19 @@ public final class PreparedSandbox {
     public let plan: SandboxPlan
     public let notices: [SandboxNotice]
     let settings: SandboxSettings
+    /// Those that a sandbox is made with; a reopened one has them already.
+    let links: SystemLinks
     let controlGroups: ControlGroups
     let pending: PendingSandbox
 
     init(
-        plan: SandboxPlan, notices: [SandboxNotice], settings: SandboxSettings, controlGroups: ControlGroups,
-        pending: PendingSandbox
+        plan: SandboxPlan, notices: [SandboxNotice], settings: SandboxSettings, links: SystemLinks,
+        controlGroups: ControlGroups, pending: PendingSandbox
     ) {
         self.plan = plan
         self.notices = notices
         self.settings = settings
+        self.links = links
         self.controlGroups = controlGroups
         self.pending = pending
     }
@@ -56,8 +59,8 @@ public final class PreparedSandbox {
         let groups = ControlGroups(
             limits: settings.limits, name: "drydock-" + (settings.scratchDirectory.lastComponent?.string ?? "build"))
         var operations = root.operations(image: settings.image, sources: settings.sources)
+        let links = SystemLinks(operations)
         if var caches = settings.caches {
-            let links = SystemLinks(operations)
             for index in caches.paths.indices {
                 caches.paths[index].path = links.resolved(caches.paths[index].path)
             }
@@ -81,7 +84,7 @@ public final class PreparedSandbox {
             readAhead: settings.caches?.mounted.map { kernelText($0.path) } ?? [], reopening: settings.planOfReopening)
         let notices = groups.notices + SourceCheck(identity: identity).notices(of: settings.sources)
         return PreparedSandbox(
-            plan: plan, notices: notices, settings: settings, controlGroups: groups, pending: place)
+            plan: plan, notices: notices, settings: settings, links: links, controlGroups: groups, pending: place)
     }
 
     /// Files and directories that a sandbox begins with are there already, as the build left them; only the shell's state is

@@ -19,7 +19,7 @@ extension Sandbox {
         isStopped: () -> Bool = { false }
     ) throws(SandboxError) -> SavedLayer? {
         let source = prepared.settings.sources.first?.path ?? "/"
-        let selection = selection.resolved(in: prepared.plan.operations)
+        let selection = selection.resolved(prepared.links)
         let surroundings = try surroundings(source)
         var layout = LayerLayout(of: selection, leavesFiles: leavesFiles, in: surroundings)
         var trees = layout.trees
@@ -50,7 +50,8 @@ extension Sandbox {
     private func surroundings(_ source: FilePath) throws(SandboxError) -> LayerLayout.Surroundings {
         let tree = try tree()
         return LayerLayout.Surroundings(
-            operations: prepared.plan.operations, mounts: mounts, caches: prepared.settings.caches, source: source,
+            operations: prepared.plan.operations, mounts: mounts, links: prepared.links,
+            caches: prepared.settings.caches, source: source,
             kind: { Self.kind(of: $0, in: tree) },
             hostHas: { path in
                 var status = stat()
@@ -111,9 +112,7 @@ extension Sandbox {
     }
 
     private func gathered(_ path: FilePath, _ source: FilePath) -> GatheredPath {
-        var below = path
-        let target =
-            below.removePrefix(source) ? FilePath("files/source").pushing(below) : FilePath("files/root" + path.string)
+        let target = FilePath("files").pushing(CacheGraft.member(path, source: source))
         return GatheredPath(path: kernelText(path), target: kernelText(target))
     }
 

@@ -6,19 +6,28 @@ internal import Glibc
 internal import SandboxPlan
 public import SystemPackage
 
+/// Something that a build wrote or changed.
+public enum ChangedEntry: Sendable, Equatable {
+    /// A regular file or a directory, to be opened through the sandbox's tree.
+    case file, directory
+    /// And where it points.
+    case link([UInt8])
+    /// A fifo, a socket.
+    case other
+}
+
 extension Sandbox {
-    /// Finds the files and links of a selection that this build wrote or changed: what it began with is looked at no further.
-    /// - Parameter visit: called with each regular file, absolute and inside, to be opened through `tree()`, and with each
-    ///   link and where it points.
-    public func changedFiles(
-        of selection: CacheSelection, visit: (FilePath, _ linkTarget: [UInt8]?) -> Void
+    /// Finds what of a selection this build wrote or changed: what it began with is looked at no further.
+    /// - Parameter visit: called with each name, absolute and inside.
+    public func changes(
+        of selection: CacheSelection, visit: (FilePath, ChangedEntry) -> Void
     ) throws(SandboxError) {
-        let selection = selection.resolved(in: prepared.plan.operations)
+        let selection = selection.resolved(prepared.links)
         let tree = try tree()
-        for path in selection.files ?? [] { Self.file(in: tree, at: path, visit) }
+        for path in selection.files ?? [] { Self.entry(in: tree, at: path).map { visit(path, $0) } }
         for path in selection.trees {
             guard let place = writtenPlace(of: path) else {
-                Self.files(in: tree, below: path, visit)
+                Self.entries(in: tree, below: path, visit)
                 continue
             }
             func inside(_ found: FilePath) -> FilePath {
@@ -26,53 +35,47 @@ extension Sandbox {
                 _ = relative.removePrefix(place.below)
                 return path.pushing(relative)
             }
-            Self.files(in: place.tree, below: place.below) {
+            Self.entries(in: place.tree, below: place.below) {
                 visit(inside($0), $1)
             } unreadable: {
-                Self.files(in: tree, below: inside($0), visit)
+                Self.entries(in: tree, below: inside($0), visit)
             }
         }
     }
 
-    /// - Returns: whether there is a file or a link.
-    @discardableResult
-    private static func file(
-        in tree: any TreeOpener, at path: FilePath, _ visit: (FilePath, [UInt8]?) -> Void
-    ) -> Bool {
-        if let name = path.lastComponent, let parent = try? tree.open(path.removingLastComponent(), directory: true) {
-            defer { try? parent.close() }
-            let bytes = FilePath(root: nil, [name]).bytes
-            if let target = try? tree.readLink(bytes, in: parent, path: { path }) {
-                visit(path, target)
-                return true
-            }
-        }
-        guard let file = try? tree.open(path, directory: false) else { return false }
-        defer { try? file.close() }
-        guard let status = try? FileStatus(of: file, path: path), status.kind == .regular else { return false }
-        visit(path, nil)
-        return true
+    /// Nil where there is nothing.
+    private static func entry(in tree: any TreeOpener, at path: FilePath) -> ChangedEntry? {
+        guard let name = path.lastComponent.map({ FilePath(root: nil, [$0]).bytes }) else { return .directory }
+        guard let parent = try? tree.open(path.removingLastComponent(), directory: true) else { return nil }
+        defer { try? parent.close() }
+        guard let status = try? tree.status(of: name, in: parent, path: { path }) else { return nil }
+        return entry(status.kind, name, in: parent, of: tree, path)
     }
 
-    private static func files(
-        in tree: any TreeOpener, below path: FilePath, _ visit: (FilePath, [UInt8]?) -> Void,
+    private static func entry(
+        _ kind: FileKind, _ name: [UInt8], in parent: FileDescriptor, of tree: any TreeOpener, _ path: FilePath
+    ) -> ChangedEntry {
+        switch kind {
+        case .regular: .file
+        case .directory: .directory
+        case .symbolicLink: .link((try? tree.readLink(name, in: parent, path: { path })) ?? [])
+        default: .other
+        }
+    }
+
+    private static func entries(
+        in tree: any TreeOpener, below path: FilePath, _ visit: (FilePath, ChangedEntry) -> Void,
         unreadable: (FilePath) -> Void = { _ in }
     ) {
-        if file(in: tree, at: path, visit) { return }
+        guard let top = entry(in: tree, at: path) else { return }
+        visit(path, top)
+        guard top == .directory else { return }
         TreeWalk<Void>(tree: tree, root: path).run(()) { error in
             if error.underlying == .permissionDenied { unreadable(error.path) }
-        } visit: { entry in
-            let found = FilePath(bytes: path.bytes + [0x2F] + entry.path)
-            switch entry.kind {
-            case .directory: return .enter(())
-            case .regular: visit(found, nil)
-            case .symbolicLink:
-                if let target = try? tree.readLink(entry.name, in: entry.directory, path: { found }) {
-                    visit(found, target)
-                }
-            default: break
-            }
-            return .pass
+        } visit: { found in
+            let path = FilePath(bytes: path.bytes + [0x2F] + found.path)
+            visit(path, entry(found.kind, found.name, in: found.directory, of: tree, path))
+            return found.kind == .directory ? .enter(()) : .pass
         }
     }
 }

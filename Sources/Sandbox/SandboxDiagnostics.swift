@@ -197,6 +197,8 @@ extension SetUpStep {
             return ["only a range of ids can hold another user: see `drydock doctor` for /etc/subuid and /etc/subgid"]
         case (.findShell, _), (.execute, .noSuchFileOrDirectory):
             return ["the build's root file system must hold the shell that `env.shell` names, or `sh`"]
+        case (.restoreCache, .noSpace):
+            return ["`drydock gc` gives space back; `--cache-mode mount` needs none"]
         case (_, .noSpace) where self != .writeFile:
             return ["too many mounts: see /proc/sys/fs/mount-max"]
         default: return []

@@ -65,6 +65,13 @@ enum OpaqueMark {
         return linux_get_attribute(directory, name, &value, 1) == 1 && value == UInt8(ascii: "y")
     }
 
+    static func isOn(_ path: KernelText) -> Bool {
+        let directory = path.withCString { open($0, DirectoryContents.flags) }
+        guard directory >= 0 else { return false }
+        defer { close(directory) }
+        return isOn(directory)
+    }
+
     /// - Returns: -1 with `errno` where it cannot be set.
     static func set(_ directory: Int32) -> Int32 { linux_set_attribute(directory, name, "y", 1) }
 

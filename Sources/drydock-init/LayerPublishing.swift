@@ -75,6 +75,10 @@ struct LayerPublishing {
             if isWhole { return .absent }
             if !hidesWhatIsBelow { return .unchanged }
         }
+        // A name that is gone has changed its directory.
+        if isAsRestored(tree, { isThere ? $0.add(entry: last, of: source) : $0.addItself(source) }) {
+            return .unchanged
+        }
         if isThere, !isMark, !isWhole, !hidesWhatIsBelow, isUnchanged(source, last, status) { return .unchanged }
         let parent = try makeParents(tree, names, passed, destination, owner)
         defer { close(parent) }
@@ -93,6 +97,7 @@ struct LayerPublishing {
     private mutating func publishPlace(
         _ tree: LayerPublication.Tree, _ source: Int32, _ destination: Int32, _ owner: stat
     ) throws(SetUpFailure) -> PublishedLayer.TreeState {
+        if isAsRestored(tree, { $0.add(source) }) { return .unchanged }
         if tree.relation == .change, !OpaqueMark.isOn(source), DirectoryContents.isEmpty(source) { return .unchanged }
         var components = tree.target.components
         guard let name = components.popLast() else { throw SetUpFailure(.restoreCache, errno: EINVAL) }
@@ -130,6 +135,14 @@ struct LayerPublishing {
         guard directory >= 0 else { return false }
         defer { close(directory) }
         return !OpaqueMark.isOn(directory) && DirectoryContents.isEmpty(directory)
+    }
+
+    /// Whether nothing changed since it was copied out of the layers.
+    private func isAsRestored(_ tree: LayerPublication.Tree, _ add: (inout TreeSize) -> Void) -> Bool {
+        guard tree.relation == .replacement, let stamp = RestoreStamp.read(in: scratch) else { return false }
+        var found = TreeSize()
+        add(&found)
+        return found.lastChange.isBefore(stamp)
     }
 
     // MARK: Directories above

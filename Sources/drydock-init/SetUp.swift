@@ -33,6 +33,9 @@ struct SetUp {
         for (operation, tree) in zip(plan.operations, detached).dropFirst() {
             try attach(operation, tree: tree, devices: devices, emptyDirectory: groundwork.emptyDirectory)
         }
+        if plan.operations.contains(where: { if case .restore = $0 { true } else { false } }) {
+            RestoreStamp.set(in: staging.places.scratch)
+        }
         if plan.hasOwnNetwork { try check(linux_bring_loopback_up(), .network) }
         // A container's filter may refuse it to whoever is not root of the whole container; the name is worth no failure.
         if plan.hostname.withCString({ sethostname($0, plan.hostname.bytes.count) }) < 0, errno != EPERM {

@@ -286,7 +286,12 @@ struct Staging {
     /// - Returns: the places as `lowerdir` takes them. A parameter of a file system has 256 bytes at most: names are short.
     private func lowers(_ index: Int, _ operation: SandboxPlan.Operation) throws(SetUpFailure) -> KernelText {
         var places: [KernelText] = []
-        for (key, layer) in operation.layersByKey(index) { places.append(try place(key, layer.path)) }
+        for (key, layer) in operation.layersByKey(index) {
+            let path = try place(key, layer.path)
+            places.append(path)
+            // overlayfs looks for the mark on what lies in a layer, not on a layer's own top.
+            if OpaqueMark.isOn(path) { break }
+        }
         if let lower = operation.hostSource { places.append(try place(UInt32(index), lower)) }
         return KernelText(Array(places.map(\.bytes).joined(separator: [UInt8(ascii: ":")])))
     }

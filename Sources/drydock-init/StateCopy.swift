@@ -67,10 +67,10 @@ struct StateCopy {
         return 0
     }
 
-    /// Copies over what is there.
+    /// Copies over what is there, without the overlay's notes and marks.
     /// - Returns: 0, or the reason why the copy is not whole.
     static func merge(_ source: Int32, into target: Int32) -> Int32 {
-        var copy = StateCopy(links: -1, isMerging: true)
+        var copy = StateCopy(links: -1, isMerging: true, leavesOutNotes: true)
         defer { copy.buffer.deallocate() }
         do throws(Failure) { try copy.walk(source, target) } catch { return error.errno }
         return 0
@@ -83,7 +83,7 @@ struct StateCopy {
     static func entry(
         _ name: KernelText, of source: Int32, to target: Int32, trail: UpperTrail
     ) -> (errno: Int32, writtenCount: UInt32, linkCount: UInt32) {
-        var copy = StateCopy(links: -1, isMerging: true)
+        var copy = StateCopy(links: -1, isMerging: true, leavesOutNotes: true)
         copy.trail = trail
         defer {
             copy.trail?.end()
@@ -192,6 +192,7 @@ struct StateCopy {
 
     private mutating func file(_ name: KernelText, _ status: stat, _ source: Int32, _ target: Int32) throws(Failure) {
         guard !DrydockInit.isAbandoned else { throw Failure(errno: ECANCELED) }
+        if leavesOutNotes, status.st_mode & S_IFMT == S_IFCHR { return }
         try clear(name, target)
         if trail?.link(name, status, to: target) == true { return }
         let link = KernelText("\(status.st_ino)")

@@ -9,10 +9,25 @@ import SandboxPlan
 struct TreeSize {
     private(set) var byteCount: UInt64 = 0
     private(set) var fileCount: UInt64 = 0
+    /// When anything of it changed last, its directories included.
+    private(set) var lastChange = timespec()
 
     mutating func add(_ directory: KernelText) {
         let top = directory.withCString { open($0, DirectoryContents.flags) }
         if top >= 0 { walk(top) }
+    }
+
+    /// Adds a directory and what lies in it.
+    mutating func add(_ directory: Int32) {
+        addItself(directory)
+        let top = openat(directory, ".", DirectoryContents.flags)
+        if top >= 0 { walk(top) }
+    }
+
+    /// Adds a directory without what lies in it.
+    mutating func addItself(_ directory: Int32) {
+        var status = stat()
+        if fstat(directory, &status) == 0 { count(status) }
     }
 
     /// Adds what goes by a name in a directory.
@@ -26,6 +41,7 @@ struct TreeSize {
 
     private mutating func count(_ status: stat) {
         byteCount += UInt64(status.st_blocks) * 512
+        if lastChange.isBefore(status.st_ctim) { lastChange = status.st_ctim }
         // What hides a file is none.
         if status.st_mode & S_IFMT != S_IFDIR, status.st_mode & S_IFMT != S_IFCHR { fileCount += 1 }
     }

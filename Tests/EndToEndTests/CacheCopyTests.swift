@@ -64,6 +64,20 @@ struct CacheCopyTests {
         }
     }
 
+    @Test("a file that builds removed from the cache is there when the source has it", arguments: TestUser.all)
+    func removedFile(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let paths = "foo.lock, deps/**/*"
+            #expect(try run(drydock, paths, "mkdir deps; touch deps/d; echo 1 > foo.lock").status == 0)
+            #expect(try run(drydock, paths, "rm foo.lock").output.contains("changed"))
+            try tree.write("source/foo.lock", "of the source\n")
+            for _ in 1...2 {
+                let seen = try run(drydock, paths, "cat foo.lock; ls deps")
+                #expect(seen.lines.contains("of the source") && seen.lines.contains("d"), "\(seen.output)")
+            }
+        }
+    }
+
     @Test("where there is no room for a copy, the build goes on without its cache")
     func noRoom() throws {
         guard getuid() == 0 else { return }
@@ -89,6 +103,7 @@ struct CacheCopyTests {
                 head -c $(( $(df -k --output=avail "$STATE" | tail -1) - 4096 ))K /dev/zero >"$STATE/ballast"
                 # What it makes anew has no room either.
                 run --cache-mode copy && exit 9
+                test -z "$(ls "$STATE/cache/trash")"
                 rm "$STATE/ballast"
                 run | grep ' mounted$'
                 """

@@ -396,7 +396,8 @@ struct CacheInBuildTests {
                 #expect(always.status == 1 && !says(always, "Saved"), "\(always.output)")
             }
             for hidden in [
-                "ln -s /x/$TOKEN n/link",
+                "ln -s /x/$TOKEN n/link", "mkdir n/$TOKEN", "mkfifo n/$TOKEN",
+                "python3 -c 'import os; os.setxattr(\"n\", \"user.t\", os.environ[\"TOKEN\"].encode())'",
                 "touch n/x; python3 -c 'import os; os.setxattr(\"n/x\", \"user.t\", os.environ[\"TOKEN\"].encode())'",
             ] {
                 let result = try run(

@@ -235,6 +235,45 @@ struct CacheTests {
         }
     }
 
+    @Test("what is copied and a mount of its own takes that place too, and is left alone where nothing of it changed")
+    func mixingMounts() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(tree, "/data", Self.source + "/deps")
+            try cache.build("mkdir -p /data/sub deps; touch /data/a /data/sub/b deps/d")
+            cache.paths[0].isCopied = true
+            let (read, _) = try cache.build("cat /data/a /data/sub/b deps/d")
+            #expect(read?.isUnchanged == true)
+            let (saved, _) = try cache.build("rm /data/a; mv /data/sub /data/sub2")
+            #expect(saved?.isWhole == false && cache.layers.count == 2)
+            for isCopied in [true, false, true] {
+                cache.paths[0].isCopied = isCopied
+                let (again, text) = try cache.build("(cd /data && find . | sort | xargs echo); ls deps")
+                #expect(text == ". ./sub2 ./sub2/b\nd\n")
+                #expect(again?.isUnchanged == true)
+            }
+            cache.paths[0].isCopied = true
+            // Gone, as a whole and as what is in it.
+            try cache.build("rm -r /data/*; touch /data/new")
+            let (_, text) = try cache.build("ls /data deps", saving: false)
+            #expect(text == "/data:\nnew\n\ndeps:\nd\n")
+        }
+    }
+
+    @Test("a cache can be copied any number of times, and nothing of overlayfs's notes comes with it")
+    func notes() throws {
+        try TemporaryTree.with { tree in
+            try tree.write("source/tracked", "text")
+            let cache = try Cache(tree, Self.source + "/deps")
+            try cache.build("mkdir deps; mv tracked deps/; touch deps/gone")
+            cache.isCopied = true
+            for _ in 1...3 {
+                let (_, text) = try cache.build(
+                    "python3 -c 'import os; print(os.listxattr(\"deps\"), os.listxattr(\"deps/tracked\"))'")
+                #expect(text == "[] []\n")
+            }
+        }
+    }
+
     @Test("copied in, a cached directory can be renamed, and what is saved is whole")
     func copying() throws {
         try TemporaryTree.with { tree in

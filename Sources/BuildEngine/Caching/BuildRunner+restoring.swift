@@ -48,6 +48,7 @@ extension BuildRunner {
         planned.warnings = paths.warnings
         planned.isCopied = use.mode == .copy
         planned.request.paths = planned.patterns.map(\.name)
+        if use.mode == .mount { use.store.forgetRenames(planned.request) }
         planned.request.key = question.key.map { finish($0, answer, plan) }
         if let key = planned.request.key, key.utf8.count > CacheRequest.maximumKeyBytes {
             cacheAdvice = .cacheKeyTooLong(key.utf8.count)
@@ -132,13 +133,14 @@ extension BuildRunner {
     private func copyCauses(
         _ planned: PlannedCache, _ hit: CacheHit, _ use: CacheUse, in plan: BuildPlan
     ) -> [FilePath: PlannedCache.CopyCause] {
-        guard use.mode == .automatic else {
-            if use.mode == .mount { use.store.forgetRenames(planned.request) }
-            return [:]
-        }
+        guard use.mode == .automatic else { return [:] }
         var causes: [FilePath: PlannedCache.CopyCause] = [:]
         if hit.layers.count > 1 {
-            for pattern in planned.patternsInSource(of: plan, isDirectory: true) { causes[pattern.base] = .overSource }
+            let source = FilePath(plan.sources[0].path)
+            for (pattern, isDirectory) in planned.patternsInSource(of: plan)
+            where isDirectory || planned.settings.saysIsGone(pattern.base, source: source) {
+                causes[pattern.base] = .overSource
+            }
         }
         for pattern in planned.patterns where use.store.knowsRename(planned.request, below: pattern.name) {
             causes[pattern.base] = .rename
@@ -149,6 +151,7 @@ extension BuildRunner {
     /// Goes on as if nothing had been found.
     func forgoCache(_ error: SandboxError) {
         guard var planned = plannedCache else { return }
+        planned.hasForgoneOwn = planned.hit?.match == .exact
         (planned.hit, planned.answer) = (nil, nil)
         planned.miss = CacheEvent.Missed(key: planned.request.key, reason: .unavailable)
         planned.warnings.append(.cacheNotRestored(error.message, error.hints.first))
@@ -162,7 +165,8 @@ extension BuildRunner {
             return
         }
         let mounted = planned.patterns.filter { !planned.isCopied($0) }
-        let named = mounted.filter { output.contains($0.base.lastComponent?.string ?? $0.name) }
+        let names = Set(output.split { !$0.isLetter && !$0.isNumber && !"._-+@".contains($0) }.map(String.init))
+        let named = mounted.filter { names.contains($0.base.lastComponent?.string ?? $0.name) }
         for pattern in named.isEmpty ? mounted : named {
             use.store.noteRename(planned.request, below: pattern.name)
         }
@@ -251,22 +255,23 @@ extension BuildRunner {
         if let cacheAdvice { warn(cacheAdvice) }
         for warning in plannedCache?.warnings ?? [] { warn(warning) }
         guard let planned = plannedCache, planned.hit != nil else { return }
-        for pattern in planned.patternsInSource(of: plan) { warn(.cacheOverSource(pattern.name)) }
+        for (pattern, _) in planned.patternsInSource(of: plan) { warn(.cacheOverSource(pattern.name)) }
         let files = planned.filesInSource(of: plan)
         if let first = files.first { warn(.cacheOverSource(first, others: files.count - 1)) }
     }
 }
 
 extension PlannedCache {
-    /// Those whose place the source has something in, or only those where it has a directory.
-    fileprivate func patternsInSource(of plan: BuildPlan, isDirectory: Bool = false) -> [CachePattern] {
+    /// Those whose place the source has something in, and whether it is a directory.
+    fileprivate func patternsInSource(of plan: BuildPlan) -> [(pattern: CachePattern, isDirectory: Bool)] {
         guard let source = plan.sources.first else { return [] }
-        return patterns.filter { pattern in
+        return patterns.compactMap { pattern in
             var below = pattern.base
             var status = stat()
-            return pattern.glob == nil && below.removePrefix(FilePath(source.path))
-                && source.hostPath.pushing(below).withPlatformString { lstat($0, &status) } == 0
-                && (!isDirectory || status.st_mode & S_IFMT == S_IFDIR)
+            guard pattern.glob == nil, below.removePrefix(FilePath(source.path)),
+                source.hostPath.pushing(below).withPlatformString({ lstat($0, &status) }) == 0
+            else { return nil }
+            return (pattern, status.st_mode & S_IFMT == S_IFDIR)
         }
     }
 

@@ -13,9 +13,7 @@ public import SystemPackage
 
 /// Commands run in a place of which something can be saved for later builds.
 public protocol CacheSaving: CommandRunning {
-    func changedFiles(
-        of selection: CacheSelection, visit: (FilePath, _ linkTarget: [UInt8]?) -> Void
-    ) throws(SandboxError)
+    func changes(of selection: CacheSelection, visit: (FilePath, ChangedEntry) -> Void) throws(SandboxError)
     func save(
         _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool, isStopped: () -> Bool
     ) throws(SandboxError) -> SavedLayer?
@@ -34,7 +32,11 @@ extension BuildRunner {
     /// Whether this build's cache is to be saved, as far as it has come.
     private var savesCache: Bool {
         // An entry with a key is never written again.
-        if plannedCache?.request.key != nil, plannedCache?.hit?.match == .exact { return false }
+        if let planned = plannedCache, planned.request.key != nil,
+            planned.hit?.match == .exact || planned.hasForgoneOwn
+        {
+            return false
+        }
         return keepsCache
     }
 
@@ -129,12 +131,18 @@ extension BuildRunner {
         do {
             try runner.quiesce()
             let tree = try runner.tree()
-            try runner.changedFiles(of: try selection(planned, in: runner)) { path, linkTarget in
-                if let linkTarget { return inspection.inspect(link: linkTarget, path: path.displayed) }
-                guard let file = try? tree.open(path, directory: false) else { return }
-                defer { try? file.close() }
-                inspection.inspect(file, path: path.displayed)
-                inspection.inspectAttributes(of: file, path: path.displayed)
+            try runner.changes(of: try selection(planned, in: runner)) { path, entry in
+                let shown = path.displayed
+                switch entry {
+                case .link(let target): inspection.inspect(link: target, path: shown)
+                case .other: inspection.inspect(name: shown)
+                case .file, .directory:
+                    let isDirectory = entry == .directory
+                    guard let file = try? tree.open(path, directory: isDirectory) else { return }
+                    defer { try? file.close() }
+                    if isDirectory { inspection.inspect(name: shown) } else { inspection.inspect(file, path: shown) }
+                    inspection.inspectAttributes(of: file, path: shown)
+                }
             }
         } catch {
             isCacheRefused = true
@@ -232,6 +240,7 @@ extension BuildRunner {
         guard let entry else {
             noteCache(.taken)
             notice("Cache \(name) was saved by another build first")
+            use.didNotSave()
             return emit(.cache(.kept(.taken, key: planned.request.key)))
         }
         noteCache(.saved, entry)

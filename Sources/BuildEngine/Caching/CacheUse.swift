@@ -74,6 +74,8 @@ struct PlannedCache: Sendable {
     var miss: CacheEvent.Missed?
     /// A kept state lies over layers whose entry is not in the store any more: nothing can be saved over them.
     var hasLostBase = false
+    /// Whether the entry that this build would save is there, and could not be restored.
+    var hasForgoneOwn = false
     /// Whether all of it is copied, because the user wants it so.
     var isCopied = false
     /// What is copied besides, by the pattern's base.

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The drydock authors
+
+import Glibc
+import SandboxPlan
+
+/// The moment at which everything was copied that a cache had, to tell later whether the build changed any of it: a file with
+/// the times of that moment, in the scratch directory.
+enum RestoreStamp {
+    private static let name: KernelText = "restored"
+    /// The kernel's clock for files goes on every ten milliseconds at the latest: what was copied is older than the stamp.
+    private static let tick: UInt32 = 10_000
+
+    static func set(in scratch: Int32) {
+        usleep(tick)
+        let file = name.withCString { openat(scratch, $0, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
+        if file >= 0 { close(file) }
+    }
+
+    /// Nil where nothing was copied.
+    static func read(in scratch: KernelText) -> timespec? {
+        var status = stat()
+        let path = KernelText((scratch + "/").bytes + name.bytes)
+        return path.withCString { lstat($0, &status) } == 0 ? status.st_ctim : nil
+    }
+}
+
+extension timespec {
+    func isBefore(_ other: timespec) -> Bool { (tv_sec, tv_nsec) < (other.tv_sec, other.tv_nsec) }
+}
