@@ -166,15 +166,15 @@ import Testing
         try TemporaryTree.with { tree in
             try tree.write("source/buildspec.yml", "version: 0.2\nphases: {build: {commands: ['false']}}")
             let programs = Drydock.program.removingLastComponent().removingLastComponent()
-            let words = [
+            let command = [
                 "-v", "\(programs):/media:ro", "-v", "\(tree.path("source")):/mnt", "-w", "/mnt", "--rootfs", "/:O",
                 "/media/\(Drydock.program.bytesBelow(programs))", "run", "-q",
             ]
-            let result = try runTool(podman.name, podman.arguments + words, in: tree.path)
+            let result = try runTool(podman.name, podman.arguments + command, in: tree.path)
             #expect(result.status == 1)
-            #expect(
-                result.output.contains("can hold no layer of an overlay, so it was all in memory"), "\(result.output)")
-            #expect(result.output.contains("\nhint: podman run -v drydock-state:/state, then --state-dir /state\n"))
+            let words = "can hold no layer of an overlay, so it was all in memory"
+            #expect(result.errors.contains(words), "\(result.output)\(result.errors)")
+            #expect(result.errors.contains("\nhint: podman run -v drydock-state:/state, then --state-dir /state\n"))
         }
     }
 
