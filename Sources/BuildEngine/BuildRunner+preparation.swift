@@ -124,6 +124,7 @@ extension BuildRunner {
             }
             let started = try start(settings)
             sandbox = started.runner
+            if request.resumption == nil { noteCopies() }
             cacheMilliseconds = surroundings.clock.monotonic.milliseconds(since: begin)
             debugBegins(started.runner)
             for notice in started.notices {

@@ -47,6 +47,17 @@ extension Sandbox {
         return saved
     }
 
+    /// The directory that was filled out of layers, where a path of a cache lies in one; nil where it is mounted, or there was
+    /// nothing of it.
+    public func copiedPlace(of path: FilePath) -> FilePath? {
+        let bytes = prepared.links.resolved(path).bytes
+        let places = prepared.plan.operations.compactMap { operation -> [UInt8]? in
+            guard case .restore(_, let target) = operation, target.bytes.isPath(above: bytes) else { return nil }
+            return target.bytes
+        }
+        return places.max { $0.count < $1.count }.map { FilePath(bytes: $0) }
+    }
+
     private func surroundings(_ source: FilePath) throws(SandboxError) -> LayerLayout.Surroundings {
         let tree = try tree()
         return LayerLayout.Surroundings(

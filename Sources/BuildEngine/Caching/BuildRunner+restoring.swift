@@ -127,7 +127,7 @@ extension BuildRunner {
         let layers = hit.layers.count == 1 ? "" : ", \(hit.layers.count) layers"
         words += ": \(FailureHints.size(hit.entry.byteCount)), \(Self.files(hit.entry.fileCount))\(layers), "
         planned.copyCauses = copyCauses(planned, hit, use, in: plan)
-        planned.answer = words + planned.way + (planned.origin.map { ", from `\($0)`" } ?? "")
+        planned.answer = words
     }
 
     private func copyCauses(
@@ -146,6 +146,20 @@ extension BuildRunner {
             causes[pattern.base] = .rename
         }
         return causes
+    }
+
+    /// Notes what else the sandbox has copied: it decides by the view that a path lies in.
+    func noteCopies() {
+        guard var planned = plannedCache, planned.hit != nil, !planned.isCopied,
+            let runner = sandbox as? any CacheSaving
+        else { return }
+        let places = planned.patterns.map { runner.copiedPlace(of: $0.base) }
+        let views = zip(planned.patterns, places).compactMap { planned.copyCauses[$0.base] == nil ? nil : $1 }
+        for (pattern, place) in zip(planned.patterns, places) where planned.copyCauses[pattern.base] == nil {
+            guard let place else { continue }
+            planned.copyCauses[pattern.base] = views.contains(place) ? .sameView : .noView
+        }
+        plannedCache = planned
     }
 
     /// Goes on as if nothing had been found.
@@ -207,7 +221,10 @@ extension BuildRunner {
         }
         guard let planned = plannedCache else { return }
         for text in planned.notices { notice(text) }
-        if let answer = planned.answer { notice(answer) }
+        if let answer = planned.answer {
+            let way = planned.way + (planned.origin.map { ", from `\($0)`" } ?? "")
+            notice(planned.hit == nil ? answer : answer + way)
+        }
         if let hit = planned.hit, let content = record.drydock.cache?.restored {
             let restored = CacheEvent.Restored(
                 content, entry: hit.entry.hash, layerCount: hit.layers.count,

@@ -17,6 +17,7 @@ public protocol CacheSaving: CommandRunning {
     func save(
         _ selection: CacheSelection, to destination: FilePath, leavesFiles: Bool, isStopped: () -> Bool
     ) throws(SandboxError) -> SavedLayer?
+    func copiedPlace(of path: FilePath) -> FilePath?
     /// Lets go of it at once.
     func abandon()
     func written(below path: FilePath, entries: inout Int) -> WrittenFiles?

@@ -80,7 +80,7 @@ struct PlannedCache: Sendable {
     var isCopied = false
     /// What is copied besides, by the pattern's base.
     var copyCauses: [FilePath: CopyCause] = [:]
-    /// How the store's answer is told when the source is announced.
+    /// How the store's answer is told when the source is announced; of a hit without how it was restored.
     var answer: String?
     /// What is told before it, in order.
     var notices: [String] = []
@@ -92,11 +92,17 @@ struct PlannedCache: Sendable {
         case rename
         /// Layers over others say what of these counts no more, and the source's files would count no more with them.
         case overSource
+        /// It shares the view of one that is.
+        case sameView
+        /// Nothing can be mounted there, as for a single file in memory.
+        case noView
 
         var words: String {
             switch self {
             case .rename: "a program could not rename a directory in it where it was mounted"
             case .overSource: "the source has it too"
+            case .sameView: "it is in the same view"
+            case .noView: "it is in no view that it could be mounted in"
             }
         }
     }
@@ -117,7 +123,7 @@ struct PlannedCache: Sendable {
 
     func isCopied(_ pattern: CachePattern) -> Bool { isCopied || copyCauses[pattern.base] != nil }
 
-    /// How it is restored, for the log.
+    /// How it was restored, for the log.
     var way: String {
         let copied = patterns.filter { copyCauses[$0.base] != nil }
         guard !isCopied, !copied.isEmpty else { return isCopied ? "copied" : "mounted" }
