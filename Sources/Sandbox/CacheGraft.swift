@@ -22,13 +22,17 @@ extension SandboxSettings {
 
         /// Whether what the layers say of a path is that builds removed it.
         /// - Parameter source: the primary source's path inside.
-        public func saysIsGone(_ path: FilePath, source: FilePath) -> Bool {
+        public func saysIsGone(_ path: FilePath, source: FilePath) -> Bool { kind(of: path, source: source) == S_IFCHR }
+
+        /// The kind bits of what the layers have at a path; 0 for nothing, a device's where it was removed, nil where we may
+        /// not look.
+        func kind(of path: FilePath, source: FilePath) -> mode_t? {
             let place = CacheGraft.member(path, source: source).string
             for layer in layers {
-                guard let kind = CacheGraft.kind(of: place, in: layer) else { return false }
-                if kind != 0 { return kind == S_IFCHR }
+                let kind = CacheGraft.kind(of: place, in: layer)
+                if kind != 0 { return kind }
             }
-            return false
+            return 0
         }
 
         /// The paths at which something may be mounted.
@@ -159,17 +163,23 @@ struct CacheGraft {
     /// What the layers hold of a place, where it is a directory.
     private func layers(for target: FilePath) -> [SandboxPlan.Operation.Layer] {
         let below = Self.place(of: target, source: source)
-        return caches.layers.compactMap { layer in
+        var layers: [SandboxPlan.Operation.Layer] = []
+        for layer in caches.layers {
             // What only the build's root may search is looked at by its launcher.
-            guard Self.kind(of: below, in: layer) ?? S_IFDIR == S_IFDIR else { return nil }
-            return .init(
-                root: kernelText(layer.directory), below: KernelText(below), rootUser: layer.rootUser,
-                rootGroup: layer.rootGroup)
+            let kind = Self.kind(of: below, in: layer) ?? S_IFDIR
+            if kind == 0 { continue }
+            // Whatever else is there hides what is below.
+            guard kind == S_IFDIR else { break }
+            layers.append(
+                .init(
+                    root: kernelText(layer.directory), below: KernelText(below), rootUser: layer.rootUser,
+                    rootGroup: layer.rootGroup))
         }
+        return layers
     }
 
     /// The kind bits of what a layer has at a place, reached through no link: what a build saved can lead anywhere. 0 for
-    /// nothing; nil where we may not look.
+    /// nothing; a device's, as marks of what was removed have, where something above is no directory; nil where we may not look.
     fileprivate static func kind(of place: String, in layer: SandboxSettings.Caches.Layer) -> mode_t? {
         let flags = LINUX_O_PATH | O_NOFOLLOW | O_CLOEXEC
         let top = layer.directory.withPlatformString { open($0, LINUX_O_PATH | O_DIRECTORY | O_CLOEXEC) }
@@ -177,7 +187,13 @@ struct CacheGraft {
         defer { close(top) }
         let resolution = LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS | LINUX_RESOLVE_NO_MAGICLINKS
         let found = place.withCString { linux_openat2(top, $0, UInt64(flags), 0, resolution) }
-        guard found >= 0 else { return errno == EACCES ? nil : 0 }
+        guard found >= 0 else {
+            return switch errno {
+            case EACCES: nil
+            case ENOTDIR, ELOOP: S_IFCHR
+            default: 0
+            }
+        }
         defer { close(found) }
         var status = stat()
         return fstat(found, &status) == 0 ? status.st_mode & S_IFMT : 0

@@ -40,6 +40,12 @@ struct LayerLayout {
             operations.contains { if case .overlay(let view) = $0 { !view.layers.isEmpty } else { false } }
         }
 
+        /// Whether they show something at a path, as far as can be told.
+        func layersHave(_ path: FilePath) -> Bool {
+            let kind = caches?.kind(of: path, source: source) ?? S_IFDIR
+            return kind != 0 && kind != S_IFCHR
+        }
+
         /// The operations whose directories were restored by copying.
         var copyingMounts: Set<Int> {
             let copied = caches?.paths.filter(\.isCopied) ?? []
@@ -66,7 +72,8 @@ struct LayerLayout {
         let copyingMounts = hasLayersBelow ? surroundings.copyingMounts : []
         for path in selection.trees {
             guard let mount = surroundings.mounts.mount(of: path.bytes) else { continue }
-            let fresh: LayerPublication.Tree.Relation = copyingMounts.contains(mount.index) ? .replacement : .whole
+            let isReplacing = copyingMounts.contains(mount.index) && surroundings.layersHave(path)
+            let fresh: LayerPublication.Tree.Relation = isReplacing ? .replacement : .whole
             switch surroundings.operations[mount.index] {
             case .overlay(let view):
                 if view.staysInMemory { (gathersAll, reason) = (true, reason ?? .inMemory) }

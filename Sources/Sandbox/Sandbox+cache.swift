@@ -41,7 +41,11 @@ extension Sandbox {
         let isWhole = !liesOverLayers || !trees.isEmpty && trees.allSatisfy { $0.relation == .whole }
         let layer = try publish(trees, to: destination)
         if isWhole, layer.trees.allSatisfy({ $0 == .absent }) { return nil }
+        let states = zip(trees, layer.trees)
         var saved = saved(layer, isWhole: isWhole, layout.reason)
+        // What the layers below have nothing of and that is not there either has not changed.
+        saved.isUnchanged =
+            !isWhole && states.allSatisfy { $1 == .unchanged || $1 == .absent && $0.relation == .whole }
         saved.gatheredCount = layout.keepsLayersBelow ? layout.gathered.count : saved.fileCount
         saved.linkCount = linkCount
         return saved
@@ -51,8 +55,12 @@ extension Sandbox {
     /// nothing of it.
     public func copiedPlace(of path: FilePath) -> FilePath? {
         let bytes = prepared.links.resolved(path).bytes
+        guard let mount = mounts.mount(of: bytes) else { return nil }
         let places = prepared.plan.operations.compactMap { operation -> [UInt8]? in
-            guard case .restore(_, let target) = operation, target.bytes.isPath(above: bytes) else { return nil }
+            // What lies in a mount of its own below is no part of it.
+            guard case .restore(_, let target) = operation, target.bytes.isPath(above: bytes),
+                mount.target.isPath(above: target.bytes)
+            else { return nil }
             return target.bytes
         }
         return places.max { $0.count < $1.count }.map { FilePath(bytes: $0) }
@@ -87,7 +95,7 @@ extension Sandbox {
         let identity = prepared.plan.identity
         return SavedLayer(
             byteCount: Int(clamping: layer.byteCount), fileCount: Int(clamping: layer.fileCount), isWhole: isWhole,
-            isUnchanged: !isWhole && layer.trees.allSatisfy { $0 == .unchanged }, copyReason: reason,
+            isUnchanged: false, copyReason: reason,
             rootUser: identity.users.first?.outside ?? 0, rootGroup: identity.groups.first?.outside ?? 0)
     }
 

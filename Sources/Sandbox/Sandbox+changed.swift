@@ -24,10 +24,12 @@ extension Sandbox {
     ) throws(SandboxError) {
         let selection = selection.resolved(prepared.links)
         let tree = try tree()
-        for path in selection.files ?? [] { Self.entry(in: tree, at: path).map { visit(path, $0) } }
+        for path in selection.files ?? [] {
+            if let entry = try? Self.entry(in: tree, at: path) { visit(path, entry) }
+        }
         for path in selection.trees {
             guard let place = writtenPlace(of: path) else {
-                Self.entries(in: tree, below: path, visit)
+                Self.entries(in: tree, below: path, visit: visit)
                 continue
             }
             func inside(_ found: FilePath) -> FilePath {
@@ -38,18 +40,24 @@ extension Sandbox {
             Self.entries(in: place.tree, below: place.below) {
                 visit(inside($0), $1)
             } unreadable: {
-                Self.entries(in: tree, below: inside($0), visit)
+                // Only the build's own users may look.
+                Self.entries(in: tree, below: inside($0), isTopSeen: $1, visit: visit)
             }
         }
     }
 
     /// Nil where there is nothing.
-    private static func entry(in tree: any TreeOpener, at path: FilePath) -> ChangedEntry? {
+    private static func entry(in tree: any TreeOpener, at path: FilePath) throws(FilesError) -> ChangedEntry? {
         guard let name = path.lastComponent.map({ FilePath(root: nil, [$0]).bytes }) else { return .directory }
-        guard let parent = try? tree.open(path.removingLastComponent(), directory: true) else { return nil }
-        defer { try? parent.close() }
-        guard let status = try? tree.status(of: name, in: parent, path: { path }) else { return nil }
-        return entry(status.kind, name, in: parent, of: tree, path)
+        do throws(FilesError) {
+            let parent = try tree.open(path.removingLastComponent(), directory: true)
+            defer { try? parent.close() }
+            let status = try tree.status(of: name, in: parent, path: { path })
+            return entry(status.kind, name, in: parent, of: tree, path)
+        } catch {
+            if error.underlying == .noSuchFileOrDirectory || error.underlying == .notDirectory { return nil }
+            throw error
+        }
     }
 
     private static func entry(
@@ -63,15 +71,20 @@ extension Sandbox {
         }
     }
 
+    /// - Parameters:
+    ///   - isTopSeen: the directory itself was visited already.
+    ///   - unreadable: told of what this tree may not look at, and whether it was visited.
     private static func entries(
-        in tree: any TreeOpener, below path: FilePath, _ visit: (FilePath, ChangedEntry) -> Void,
-        unreadable: (FilePath) -> Void = { _ in }
+        in tree: any TreeOpener, below path: FilePath, isTopSeen: Bool = false,
+        visit: (FilePath, ChangedEntry) -> Void, unreadable: (FilePath, _ isSeen: Bool) -> Void = { _, _ in }
     ) {
-        guard let top = entry(in: tree, at: path) else { return }
-        visit(path, top)
-        guard top == .directory else { return }
+        do throws(FilesError) {
+            guard let top = try entry(in: tree, at: path) else { return }
+            if !isTopSeen { visit(path, top) }
+            guard top == .directory else { return }
+        } catch { return unreadable(path, false) }
         TreeWalk<Void>(tree: tree, root: path).run(()) { error in
-            if error.underlying == .permissionDenied { unreadable(error.path) }
+            if error.underlying == .permissionDenied { unreadable(error.path, true) }
         } visit: { found in
             let path = FilePath(bytes: path.bytes + [0x2F] + found.path)
             visit(path, entry(found.kind, found.name, in: found.directory, of: tree, path))

@@ -75,10 +75,12 @@ struct LayerPublishing {
             if isWhole { return .absent }
             if !hidesWhatIsBelow { return .unchanged }
         }
-        // A name that is gone has changed its directory.
-        if isAsRestored(tree, { isThere ? $0.add(entry: last, of: source) : $0.addItself(source) }) {
-            return .unchanged
+        // A name that is gone, or that another thing has now, has changed its directory, or one above.
+        let isAsRestored = isAsRestored(tree) { found in
+            for directory in passed.dropFirst() { found.addItself(directory) }
+            if isThere { found.add(entry: last, of: source) } else { found.addItself(source) }
         }
+        if isAsRestored { return .unchanged }
         if isThere, !isMark, !isWhole, !hidesWhatIsBelow, isUnchanged(source, last, status) { return .unchanged }
         let parent = try makeParents(tree, names, passed, destination, owner)
         defer { close(parent) }

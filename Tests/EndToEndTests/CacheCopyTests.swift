@@ -65,6 +65,26 @@ struct CacheCopyTests {
         }
     }
 
+    @Test("what is mounted below a copied directory is so for a build that goes on, too")
+    func mountedBelow() throws {
+        try with(TestUser()) { tree, drydock in
+            let paths = "/data/conf.json, /data/deps/**/*"
+            #expect(try run(drydock, paths, "mkdir -p /data/deps; touch /data/conf.json /data/deps/a").status == 0)
+            let commands = "ls /data/deps; touch /data/deps/new; test -e fixed"
+            try tree.write(
+                "source/buildspec.yml",
+                "version: 0.2\ncache:\n  paths: [\(paths)]\nphases:\n  build:\n    commands:\n      - \(commands)\n")
+            let failed = try drydock("run")
+            #expect(failed.status == 1)
+            let way = "mounted, `/data/conf.json` copied: it is in no view that it could be mounted in\n"
+            #expect(failed.output.contains(way), "\(failed.output)")
+            try tree.write("source/fixed")
+            let resumed = try drydock("run", "--resume")
+            #expect(resumed.status == 0 && resumed.lines.contains("a"), "\(resumed.output)\(resumed.errors)")
+            #expect(try run(drydock, paths, "ls -x /data/deps").lines.contains("a  new"))
+        }
+    }
+
     @Test("a file that builds removed from the cache is there when the source has it", arguments: TestUser.all)
     func removedFile(_ user: TestUser) throws {
         try with(user) { tree, drydock in

@@ -413,6 +413,17 @@ struct CacheInBuildTests {
         }
     }
 
+    @Test("a secret is found where only users of the build may look", arguments: TestUser.all.filter(\.hasRange))
+    func hiddenSecrets(_ user: TestUser) throws {
+        try with(user) { tree, drydock in
+            let text = buildspec(
+                "paths: ['/root/priv/.npm/**/*']",
+                "mkdir -p ~/priv/.npm; echo $TOKEN > ~/priv/.npm/t; chown -R 1000:1000 ~/priv; chmod 700 ~/priv")
+            let result = try run(drydock, tree, text, "--secret", "TOKEN=hunter2hunter2", "--strict-secrets")
+            #expect(result.status == 1 && !says(result, "Saved"), "\(result.output)")
+        }
+    }
+
     @Test("a failed build goes on over the cache that it began with", arguments: TestUser.all)
     func resuming(_ user: TestUser) throws {
         try with(user) { tree, drydock in

@@ -259,6 +259,25 @@ struct CacheTests {
         }
     }
 
+    @Test("in what is copied, directories above that trade places and what never was are told apart")
+    func copiedNeighbours() throws {
+        try TemporaryTree.with { tree in
+            let cache = try Cache(
+                tree, "/root/a/b", "/root/d/b", "/root/never", Self.source + "/deps")
+            try cache.build("mkdir -p ~/a/b ~/d/b deps; echo a > ~/a/b/f; echo d > ~/d/b/f")
+            for index in 0..<3 { cache.paths[index].isCopied = true }
+            let (untouched, _) = try cache.build("touch ~/unrelated")
+            #expect(untouched?.isUnchanged == true)
+            let (saved, _) = try cache.build("cd; mv a x; mv d a; mv x d")
+            #expect(saved?.isUnchanged == false)
+            for isCopied in [true, false] {
+                for index in 0..<3 { cache.paths[index].isCopied = isCopied }
+                let (_, text) = try cache.build("cat ~/a/b/f ~/d/b/f; ls -d ~/never || true", saving: false)
+                #expect(text.hasPrefix("d\na\n") && text.contains("No such file"), "\(text)")
+            }
+        }
+    }
+
     @Test("a cache can be copied any number of times, and nothing of overlayfs's notes comes with it")
     func notes() throws {
         try TemporaryTree.with { tree in

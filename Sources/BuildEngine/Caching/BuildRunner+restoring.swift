@@ -155,9 +155,11 @@ extension BuildRunner {
         else { return }
         let places = planned.patterns.map { runner.copiedPlace(of: $0.base) }
         let views = zip(planned.patterns, places).compactMap { planned.copyCauses[$0.base] == nil ? nil : $1 }
-        for (pattern, place) in zip(planned.patterns, places) where planned.copyCauses[pattern.base] == nil {
+        planned.copies = [:]
+        for (pattern, place) in zip(planned.patterns, places) {
             guard let place else { continue }
-            planned.copyCauses[pattern.base] = views.contains(place) ? .sameView : .noView
+            planned.copies[pattern.base] =
+                planned.copyCauses[pattern.base] ?? (views.contains(place) ? .sameView : .noView)
         }
         plannedCache = planned
     }
@@ -228,7 +230,8 @@ extension BuildRunner {
         if let hit = planned.hit, let content = record.drydock.cache?.restored {
             let restored = CacheEvent.Restored(
                 content, entry: hit.entry.hash, layerCount: hit.layers.count,
-                isCopied: planned.patterns.allSatisfy(planned.isCopied), milliseconds: cacheMilliseconds)
+                isCopied: planned.patterns.allSatisfy { planned.isCopied || planned.copies[$0.base] != nil },
+                milliseconds: cacheMilliseconds)
             emit(.cache(.restored(restored)))
         } else if let miss = planned.miss {
             emit(.cache(.missed(miss)))

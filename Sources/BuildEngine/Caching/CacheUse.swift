@@ -80,6 +80,8 @@ struct PlannedCache: Sendable {
     var isCopied = false
     /// What is copied besides, by the pattern's base.
     var copyCauses: [FilePath: CopyCause] = [:]
+    /// What was copied in the end, for the log alone: a sandbox decides by the view that a path lies in.
+    var copies: [FilePath: CopyCause] = [:]
     /// How the store's answer is told when the source is announced; of a hit without how it was restored.
     var answer: String?
     /// What is told before it, in order.
@@ -125,9 +127,9 @@ struct PlannedCache: Sendable {
 
     /// How it was restored, for the log.
     var way: String {
-        let copied = patterns.filter { copyCauses[$0.base] != nil }
+        let copied = patterns.filter { copies[$0.base] != nil }
         guard !isCopied, !copied.isEmpty else { return isCopied ? "copied" : "mounted" }
-        let causes = copied.map { "`\($0.name)` copied: \(copyCauses[$0.base]?.words ?? "")" }
+        let causes = copied.map { "`\($0.name)` copied: \(copies[$0.base]?.words ?? "")" }
         return ((copied.count < patterns.count ? ["mounted"] : []) + causes).joined(separator: ", ")
     }
 }
