@@ -19,14 +19,14 @@ struct CacheCopyTests {
     }
 
     private func run(
-        _ drydock: Drydock, _ paths: String, _ command: String, _ words: String...
+        _ drydock: Drydock, _ paths: String, _ command: String, _ words: String..., keeps: Bool = false
     ) throws -> ToolResult {
         try drydock.tree.write(
             "source/buildspec.yml",
             "version: 0.2\ncache:\n  paths: [\(paths)]\nphases:\n  build:\n    commands:\n      - |\n        \(command)\n"
         )
         try drydock.user.own(drydock.tree.path("source"))
-        return try drydock.run(["run", "--no-keep"] + words)
+        return try drydock.run(["run"] + (keeps ? [] : ["--no-keep"]) + words)
     }
 
     @Test("a build that could not rename a cached directory begins with a copy the next time", arguments: TestUser.all)
@@ -70,11 +70,7 @@ struct CacheCopyTests {
         try with(TestUser()) { tree, drydock in
             let paths = "/data/conf.json, /data/deps/**/*"
             #expect(try run(drydock, paths, "mkdir -p /data/deps; touch /data/conf.json /data/deps/a").status == 0)
-            let commands = "ls /data/deps; touch /data/deps/new; test -e fixed"
-            try tree.write(
-                "source/buildspec.yml",
-                "version: 0.2\ncache:\n  paths: [\(paths)]\nphases:\n  build:\n    commands:\n      - \(commands)\n")
-            let failed = try drydock("run")
+            let failed = try run(drydock, paths, "ls /data/deps; touch /data/deps/new; test -e fixed", keeps: true)
             #expect(failed.status == 1)
             let way = "mounted, `/data/conf.json` copied: it is in no view that it could be mounted in\n"
             #expect(failed.output.contains(way), "\(failed.output)")
@@ -128,12 +124,7 @@ struct CacheCopyTests {
                 rm "$STATE/ballast"
                 run | grep ' mounted$'
                 """
-            var environment = drydock.environment
-            environment["STATE"] = drydock.state.string
-            environment["PROGRAM"] = Drydock.program.string
-            let result = try runTool(
-                "unshare", ["-m", "--propagation", "private", "bash", "-c", script], environment: environment,
-                in: drydock.directory)
+            let result = try drydock.inOwnMounts(script)
             #expect(result.status == 0, "\(result.output)\(result.errors)")
             #expect(result.lines.filter { $0 == "began without" }.count == 2)
             let warning = "the cache is not restored: cannot copy the cache into "

@@ -93,12 +93,7 @@ struct CacheFaultTests {
                 rm "$STATE/ballast"
                 run | tee /dev/stderr | grep '^generation '
                 """
-            var environment = drydock.environment
-            environment["STATE"] = drydock.state.string
-            environment["PROGRAM"] = Drydock.program.string
-            let result = try runTool(
-                "unshare", ["-m", "--propagation", "private", "bash", "-c", script], environment: environment,
-                in: drydock.directory)
+            let result = try drydock.inOwnMounts(script)
             #expect(result.status == 0, "\(result.output)\(result.errors)")
         }
     }
@@ -126,12 +121,7 @@ struct CacheFaultTests {
                 for n in 1 2; do "$PROGRAM" run --no-keep --state-dir "$STATE" >out 2>&1 || cat out; done
                 grep 'not saved' out; ls "$STATE"/cache/{trash,incoming,layers}
                 """
-            var environment = drydock.environment
-            environment["STATE"] = drydock.state.string
-            environment["PROGRAM"] = Drydock.program.string
-            let result = try runTool(
-                "unshare", ["-m", "--propagation", "private", "bash", "-c", script], environment: environment,
-                in: drydock.directory)
+            let result = try drydock.inOwnMounts(script)
             let refusals = result.lines.filter { $0.contains("the cache is not saved") }
             #expect(refusals.count == 1, "\(result.output)")
             #expect(!result.output.contains("FAILED") && !result.output.contains("FAULT"), "\(result.output)")

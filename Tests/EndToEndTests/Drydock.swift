@@ -43,6 +43,16 @@ struct Drydock {
         return try runTool(program, words, environment: environment, in: directory, input: Array(input.utf8))
     }
 
+    /// Runs a script in a mount namespace of its own, with `$PROGRAM` and, to be mounted over, `$STATE`.
+    func inOwnMounts(_ script: String) throws -> ToolResult {
+        var environment = environment
+        environment["STATE"] = state.string
+        environment["PROGRAM"] = Self.program.string
+        return try runTool(
+            "unshare", ["-m", "--propagation", "private", "bash", "-c", script], environment: environment,
+            in: directory)
+    }
+
     static func withState(_ arguments: [String], _ state: FilePath) -> [String] {
         let verbs = ["run", "env", "doctor", "history", "show", "logs", "shell", "attach", "gc", "warm"]
         if ["cache", "image"].contains(arguments.first), arguments.count > 1 {
