@@ -35,7 +35,8 @@ struct ConcurrencyTests {
         }
 
         func end() -> Processes.ExitStatus {
-            try? output.close()
+            // Not before: one that has only begun is still to say so.
+            defer { try? output.close() }
             return process.wait()
         }
     }
