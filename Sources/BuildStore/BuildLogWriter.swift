@@ -31,14 +31,22 @@ public final class BuildLogWriter: BuildObserver {
         events = try AppendingFile(directory.appending("events.jsonl"), capacity: 8192)
     }
 
-    /// Replaces the record by a new one, whole.
+    /// Replaces the record by a new one, whole. The last one waits for half a second at most where there is no room: what the
+    /// build wrote is on its way out then.
     public func write(_ record: BuildRecord) {
         if record.buildComplete { releaseRoom() }
-        do throws(FilesError) {
-            try AtomicFile.write(record.json, to: directory.appending("build.json"), mode: 0o600)
-            recordFailure = nil
-        } catch {
-            recordFailure = recordFailure ?? BuildStoreError.cannotWrite(error)
+        for attempt in 0...20 {
+            do throws(FilesError) {
+                try AtomicFile.write(record.json, to: directory.appending("build.json"), mode: 0o600)
+                recordFailure = nil
+                return
+            } catch {
+                guard record.buildComplete, error.underlying == .noSpace, attempt < 20 else {
+                    recordFailure = recordFailure ?? BuildStoreError.cannotWrite(error)
+                    return
+                }
+                usleep(25_000)
+            }
         }
     }
 
